@@ -1,0 +1,80 @@
+"""Presparse: train and run pre-defined sparse neural networks on small FPGAs.
+
+    import presparse as ps
+
+    with ps.open("sim", "digits") as board:
+        history = board.fit(X, y, epochs=5)
+        y_hat = board.predict(X)
+
+Names are imported when they are first used, so that `import presparse` is quick and needs no optional package.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from presparse import train as train
+    from presparse.accelerator import Accelerator as Accelerator
+    from presparse.contract.build import Build as Build
+    from presparse.contract.errors import PresparseError as PresparseError
+    from presparse.contract.network import Network as Network
+    from presparse.devices import open as open
+    from presparse.history import Epoch as Epoch
+    from presparse.history import History as History
+    from presparse.history import Progress as Progress
+    from presparse.model import Model as Model
+
+    __version__: str
+
+_HOMES = {
+    "Accelerator": "presparse.accelerator",
+    "Build": "presparse.contract.build",
+    "Epoch": "presparse.history",
+    "History": "presparse.history",
+    "Model": "presparse.model",
+    "Network": "presparse.contract.network",
+    "PresparseError": "presparse.contract.errors",
+    "Progress": "presparse.history",
+    "open": "presparse.devices",
+}
+
+__all__ = [*_HOMES, "__version__", "train"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name == "train":
+        value = _train()
+    elif name == "__version__":
+        value = _version()
+    else:
+        raise AttributeError(f"module 'presparse' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _train() -> object:
+    try:
+        return import_module("presparse.train")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        from presparse.errors import MissingExtra
+
+        raise MissingExtra("presparse.train needs PyTorch: pip install 'presparse[train]'") from error
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("presparse")
+    except PackageNotFoundError:  # a checkout on PYTHONPATH
+        return "0+uninstalled"

@@ -1,0 +1,1 @@
+"""What gateware, reference and host agree on. Imports the standard library, numpy and pydantic only."""

@@ -1,0 +1,83 @@
+"""A build: one network with the lanes, schedule and ports that a piece of gateware has."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from presparse.contract.network import Junction, Network, check_lanes
+from presparse.contract.schedule import Schedule, schedule
+
+CONTRACT_VERSION = 1
+"""Changes whenever gateware of the old version would compute or store anything differently."""
+
+
+class Build(BaseModel):
+    """Everything that shapes the gateware. Two builds with one `hash` are the same machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Network
+    lanes: tuple[int, ...] = Field(default=(), description="lanes per junction; empty: the network's")
+    mode: Literal["train", "infer"] = "train"
+    gap: int = Field(default=0, ge=0, le=65536, description="idle cycles wanted per block; the smallest valid is used")
+    feature_port: int = Field(default=1, ge=1, description="features per transfer of the core's sample stream")
+    result_capacity: int = Field(default=64, ge=1, le=4096, description="predicted samples the board can hold")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_lanes(cls, data: dict[str, object]) -> dict[str, object]:
+        network = data.get("network")
+        if not data.get("lanes") and isinstance(network, Network):
+            return {**data, "lanes": network.lanes}
+        return data
+
+    @model_validator(mode="after")
+    def _valid(self) -> Build:
+        if len(self.lanes) != len(self.network.lanes):
+            raise ValueError(
+                f"lanes needs one entry per junction ({len(self.network.lanes)}), and has {len(self.lanes)}"
+            )
+        for index, (own, pattern) in enumerate(zip(self.lanes, self.network.lanes, strict=True), start=1):
+            if own < 1 or pattern % own:
+                raise ValueError(
+                    f"junction {index}: a build's lanes must divide the network's, so that its patterns stay "
+                    f"clash-free, and {own} does not divide {pattern}"
+                )
+        check_lanes(self.network, self.lanes)
+        left, first = self.network.layers[0], self.lanes[0]
+        port = self.feature_port
+        if left % port or (first % port and port % first):
+            raise ValueError(
+                f"feature_port must divide the {left} left neurons and divide or be a multiple of the {first} "
+                f"lanes of junction 1, and is {port}"
+            )
+        return self
+
+    @property
+    def training(self) -> bool:
+        return self.mode == "train"
+
+    @cached_property
+    def junctions(self) -> tuple[Junction, ...]:
+        return self.network.junctions_with(self.lanes)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        return schedule(self.junctions, training=self.training, gap=self.gap)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over shape, formats, lanes, schedule and ports; `identify` returns it."""
+        content = {
+            "version": CONTRACT_VERSION,
+            "network": self.network.hash,
+            "build": self.model_dump(mode="json", exclude={"network", "gap"}),
+            "schedule": asdict(self.schedule),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,20 @@
+"""Errors a user can cause or meet. Each names the thing, the value and how to mend it.
+
+The command line prints the message without a traceback and exits with status 2.
+"""
+
+
+class PresparseError(Exception):
+    """Base of every error that Presparse raises on purpose."""
+
+
+class NetworkError(PresparseError, ValueError):
+    """A network description breaks a rule."""
+
+
+class PatternError(PresparseError, ValueError):
+    """A pattern is not valid for its network or lanes."""
+
+
+class BuildError(PresparseError, ValueError):
+    """Lanes, gap or ports that this network cannot be built with."""

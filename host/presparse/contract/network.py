@@ -1,0 +1,363 @@
+"""The network description: what is trained and run, with every rule that makes it valid.
+
+Nothing here depends on a board: lanes in a description say for how many lanes its patterns are
+clash-free; a build may use any divisor of them (`presparse.contract.build`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from presparse.contract.errors import NetworkError
+from presparse.contract.fixed import Format, signed_width
+
+MAX_ROWS = 8192
+"""Rows per bank: a row takes 13 bits of an edge word (`presparse.contract.memory`)."""
+
+Activation = Literal["relu", "sigmoid", "identity"]
+
+
+class Formats(BaseModel):
+    """The number formats of a network. Defaults trained well on MNIST (docs/decisions)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    activation: Format = Field(default=Format(width=10, frac=8), description="features and hidden activations")
+    weight: Format = Field(default=Format(width=16, frac=13), description="weights and biases as stored")
+    operand_bits: int = Field(default=12, ge=2, le=18, description="top bits of a weight that multipliers see")
+    delta: Format = Field(default=Format(width=12, frac=11), description="deltas of hidden and output neurons")
+    output: Format = Field(default=Format(width=10, frac=8), description="scores of the output layer")
+
+    @model_validator(mode="after")
+    def _operand_fits(self) -> Formats:
+        if self.operand_bits > self.weight.width:
+            raise ValueError(
+                f"operand_bits must be at most weight.width ({self.weight.width}), and is {self.operand_bits}"
+            )
+        if self.operand.frac < 0:
+            raise ValueError(
+                f"operand_bits must keep the binary point: at least weight.width - weight.frac "
+                f"({self.weight.width - self.weight.frac}), and is {self.operand_bits}"
+            )
+        for name in ("activation", "output"):
+            if getattr(self, name).frac < 2:
+                raise ValueError(f"{name}.frac must be at least 2, and is {getattr(self, name).frac}")
+        return self
+
+    @property
+    def operand_shift(self) -> int:
+        """Weight bits that the multipliers of FF and BP do not see (dropped by an arithmetic shift)."""
+        return self.weight.width - self.operand_bits
+
+    @property
+    def operand(self) -> Format:
+        """A weight as the multipliers of FF and BP see it: its top `operand_bits`."""
+        return Format.model_construct(width=self.operand_bits, frac=self.weight.frac - self.operand_shift)
+
+    def right(self, activation: Activation, *, is_output: bool) -> Format:
+        """Format of a right layer's activations."""
+        return self.output if is_output else self.activation
+
+
+class RateRange(BaseModel):
+    """Learning rates 2^-k that a network may be trained with: k from `least` to `most`.
+
+    UP scales delta by 2^(most-k) before it multiplies, so `most - least` bits are added to the
+    multiplier's delta operand, which must fit 18 bits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    least: int = Field(default=2, ge=0, le=15, description="smallest k: the largest rate is 2^-least")
+    most: int = Field(default=8, ge=0, le=15, description="largest k: the smallest rate is 2^-most")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> RateRange:
+        if self.least > self.most:
+            raise ValueError(f"least must not exceed most, and {self.least} > {self.most}")
+        return self
+
+    @property
+    def span(self) -> int:
+        return self.most - self.least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Junction:
+    """The edges between two layers, processed by `lanes` edge processors.
+
+    Edges are numbered by right neuron: edge e belongs to right neuron e // in_degree and is processed
+    in cycle e // lanes, in lane e % lanes. Left neuron n sits in bank n % lanes, row n // lanes.
+    """
+
+    index: int
+    """1 .. L."""
+    left: int
+    """Left neurons."""
+    right: int
+    """Right neurons."""
+    out_degree: int
+    """Edges of every left neuron."""
+    lanes: int
+    """Edges processed per cycle (z)."""
+    activation: Activation
+    """Activation of the right layer."""
+    is_output: bool
+    """The right layer is the network's output."""
+
+    @property
+    def edges(self) -> int:
+        return self.left * self.out_degree
+
+    @property
+    def in_degree(self) -> int:
+        return self.edges // self.right
+
+    @property
+    def density(self) -> float:
+        return self.out_degree / self.right
+
+    @property
+    def cycles(self) -> int:
+        """Junction cycle C = W / z."""
+        return self.edges // self.lanes
+
+    @property
+    def rows(self) -> int:
+        """Rows per bank D = p / z."""
+        return self.left // self.lanes
+
+    @property
+    def group(self) -> int:
+        """Right neurons finished at once, g = max(1, z / in_degree)."""
+        return max(1, self.lanes // self.in_degree)
+
+    @property
+    def steps(self) -> int:
+        """Groups of right neurons per block."""
+        return self.right // self.group
+
+    @property
+    def cycles_per_step(self) -> int:
+        """Cycles spent on one group of right neurons, q = max(1, in_degree / z)."""
+        return max(1, self.in_degree // self.lanes)
+
+
+def densities(left: int, right: int) -> list[tuple[int, int]]:
+    """Every (out_degree, in_degree) two layers can have, sparsest first: gcd(left, right) of them."""
+    g = math.gcd(left, right)
+    return [(right // g * k, left // g * k) for k in range(1, g + 1)]
+
+
+class Network(BaseModel):
+    """A pre-defined sparse network: layer sizes, degrees, activations, formats.
+
+    `features` and `classes` are the user's; `layers[0]` and `layers[-1]` may be larger (padding with
+    zero features and unused outputs), because sizes must be divisible by lanes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="network", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
+    features: int = Field(ge=1, description="numbers per sample, as the user has them")
+    classes: int = Field(ge=1, description="classes, as the user has them")
+    layers: tuple[int, ...] = Field(min_length=2, description="neurons per layer, padding included")
+    out_degree: tuple[int, ...] = Field(description="edges of every left neuron, one number per junction")
+    lanes: tuple[int, ...] = Field(description="lanes for which patterns are clash-free, per junction")
+    activations: tuple[Activation, ...] = Field(description="activation of each junction's right layer")
+    formats: Formats = Formats()
+    rates: RateRange = RateRange()
+
+    @model_validator(mode="after")
+    def _valid(self) -> Network:
+        count = len(self.layers) - 1
+        for key in ("out_degree", "lanes", "activations"):
+            if len(getattr(self, key)) != count:
+                raise ValueError(
+                    f"{key} needs one entry per junction: {count} for {len(self.layers)} layers, "
+                    f"and has {len(getattr(self, key))}"
+                )
+        for size in self.layers:
+            if not 1 <= size <= 65536:
+                raise ValueError(f"layers: every layer needs 1 to 65536 neurons, and one has {size}")
+        if self.features > self.layers[0]:
+            raise ValueError(
+                f"layers[0] must hold all {self.features} features, and has {self.layers[0]} neurons"
+            )
+        if self.classes > self.layers[-1]:
+            raise ValueError(
+                f"layers[-1] must hold all {self.classes} classes, and has {self.layers[-1]} neurons"
+            )
+        if self.activations[-1] == "relu":
+            raise ValueError("activations[-1]: the output is 'sigmoid' (cross-entropy) or 'identity' (squared error)")
+        if self.formats.delta.width + self.rates.span > 18:
+            raise ValueError(
+                f"rates.most - rates.least must be at most {18 - self.formats.delta.width} with "
+                f"{self.formats.delta.width}-bit deltas (the multiplier takes 18 bits), and is {self.rates.span}"
+            )
+        for i in range(count):
+            check_degrees(i + 1, self.layers[i], self.layers[i + 1], self.out_degree[i])
+        check_lanes(self, self.lanes)
+        return self
+
+    @cached_property
+    def junctions(self) -> tuple[Junction, ...]:
+        return self.junctions_with(self.lanes)
+
+    def junctions_with(self, lanes: tuple[int, ...]) -> tuple[Junction, ...]:
+        """The junctions as a build with these lanes processes them."""
+        count = len(self.layers) - 1
+        return tuple(
+            Junction(
+                index=i + 1,
+                left=self.layers[i],
+                right=self.layers[i + 1],
+                out_degree=self.out_degree[i],
+                lanes=lanes[i],
+                activation=self.activations[i],
+                is_output=i == count - 1,
+            )
+            for i in range(count)
+        )
+
+    @property
+    def edges(self) -> int:
+        return sum(j.edges for j in self.junctions)
+
+    @property
+    def density(self) -> float:
+        """Edges over those of the fully connected network."""
+        return self.edges / sum(j.left * j.right for j in self.junctions)
+
+    @cached_property
+    def hash(self) -> str:
+        """Identifies what a model of this network means. Lanes and name do not change it."""
+        shape = self.model_dump(mode="json", exclude={"name", "lanes"})
+        return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+    @classmethod
+    def load(cls, source: str | Path) -> Network:
+        """Read a TOML file, or a network that ships with Presparse by its name.
+
+        Raises `NetworkError`, naming the key and how to mend it.
+        """
+        path = Path(source)
+        shipped = Path(__file__).parent.parent / "networks" / f"{source}.toml"
+        if not path.exists() and shipped.exists():
+            path = shipped
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            names = ", ".join(sorted(p.stem for p in shipped.parent.glob("*.toml")))
+            raise NetworkError(
+                f"{source}: not a readable network file ({error}). Networks that ship with Presparse: {names}"
+            ) from error
+        return cls.from_toml(text, name=path.stem, where=str(source))
+
+    @classmethod
+    def from_toml(cls, text: str, *, name: str = "network", where: str = "network") -> Network:
+        """Parse a description. Raises `NetworkError`, naming the key and how to mend it."""
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise NetworkError(f"{where}: not valid TOML: {error}") from error
+        try:
+            return cls.model_validate({"name": name, **table})
+        except ValidationError as error:
+            problems = "; ".join(
+                (".".join(str(part) for part in e["loc"]) + ": " if e["loc"] else "")
+                + e["msg"].removeprefix("Value error, ")
+                + (f" (got {e['input']!r})" if e["type"] != "value_error" else "")
+                for e in error.errors()
+            )
+            raise NetworkError(f"{where}: {problems}") from error
+
+    def sum_width(self, junction: Junction) -> int:
+        """Bits of the exact FF sum of a right neuron, bias included (format: `sum_frac`)."""
+        f = self.formats
+        worst = junction.in_degree * f.activation.min * f.operand.min << (self.sum_frac - self.product_frac)
+        bias = -f.weight.min << (self.sum_frac - f.weight.frac)
+        return signed_width(-(worst + bias), worst + bias)
+
+    @property
+    def product_frac(self) -> int:
+        """Fraction bits of an FF product, weight operand times activation."""
+        return self.formats.activation.frac + self.formats.operand.frac
+
+    @property
+    def sum_frac(self) -> int:
+        """Fraction bits of the FF sum: a bias must join it exactly."""
+        return max(self.product_frac, self.formats.weight.frac)
+
+    def delta_sum_width(self, junction: Junction) -> int:
+        """Bits of the exact BP sum of one left neuron of `junction`.
+
+        A learned pattern may give one left neuron every edge of its bank, at most one per right neuron.
+        """
+        f = self.formats
+        worst = min(junction.right, junction.cycles) * f.operand.min * f.delta.min
+        return signed_width(-worst, worst)
+
+    @property
+    def delta_sum_frac(self) -> int:
+        """Fraction bits of a BP sum."""
+        return self.formats.operand.frac + self.formats.delta.frac
+
+
+def check_degrees(index: int, left: int, right: int, out_degree: int) -> None:
+    """Raise ValueError unless every right neuron of a junction can have equally many edges."""
+    if 1 <= out_degree <= right and left * out_degree % right == 0:
+        return
+    possible = [d for d, _ in densities(left, right)]
+    nearest = min(possible, key=lambda d: (abs(d - out_degree), d))
+    raise ValueError(
+        f"junction {index}: out_degree must be between 1 and {right} with left * out_degree divisible by right, "
+        f"and {left} * {out_degree} is not a valid choice for {right}; the nearest valid out_degree is {nearest}"
+    )
+
+
+def check_lanes(network: Network, lanes: tuple[int, ...]) -> None:
+    """Raise ValueError unless `lanes` are valid for the network (design rules of docs/architecture.md)."""
+    for j in network.junctions_with(lanes):
+        _check_junction_lanes(j)
+    junctions = network.junctions_with(lanes)
+    for j, following in zip(junctions, junctions[1:], strict=False):
+        if following.lanes % j.group:
+            raise ValueError(
+                f"junction {j.index}: the {j.group} right neurons finished per cycle must divide the {following.lanes} "
+                f"lanes of junction {following.index}; use {j.group * max(1, following.lanes // j.group)} lanes there, "
+                f"or at most {j.in_degree} lanes in junction {j.index}"
+            )
+
+
+def _check_junction_lanes(j: Junction) -> None:
+    if j.lanes >= 1 and lanes_fit(j.left, j.in_degree, j.lanes):
+        if j.rows > MAX_ROWS:
+            raise ValueError(
+                f"junction {j.index}: a bank holds at most {MAX_ROWS} rows, and {j.left} left neurons "
+                f"on {j.lanes} lanes need {j.rows}; use more lanes"
+            )
+        return
+    valid = [z for z in range(1, j.left + 1) if lanes_fit(j.left, j.in_degree, z)]
+    nearest = min(valid, key=lambda z: (abs(z - j.lanes), z))
+    if j.lanes < 1 or j.left % j.lanes:
+        reason = f"lanes must divide the left layer, and {j.lanes} does not divide {j.left}"
+    else:
+        reason = (
+            f"lanes must divide in_degree or be a multiple of it, and {j.lanes} is neither for in_degree {j.in_degree}"
+        )
+    raise ValueError(f"junction {j.index}: {reason}; the nearest valid number is {nearest}")
+
+
+def lanes_fit(left: int, in_degree: int, lanes: int) -> bool:
+    """The lane rules that concern one junction alone."""
+    return left % lanes == 0 and (in_degree % lanes == 0 or lanes % in_degree == 0)

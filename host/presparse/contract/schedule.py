@@ -1,0 +1,166 @@
+"""One schedule for gateware and reference: when each junction works on which sample, and how much it stores.
+
+Time is counted in cycles inside blocks of T = `period` cycles; in every block each junction does FF of
+one sample and BP and UP of an older one. Junction i starts `start` cycles into the block, so that
+T = C works (no idle cycles) although FF takes C + latency: the next junction starts later instead.
+
+    block b, junction i (training):
+    |-- start --|-- prologue --|-- C cycles of edges --|-- latency: results land --|
+                ^ delta fetch  ^ edge addresses
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from presparse.contract.errors import BuildError
+from presparse.contract.network import Junction
+
+READ = 1
+"""Cycles from address to data of every memory."""
+MULTIPLY = 3
+"""Cycles of a multiplier: input, pipeline and output registers, as in an ECP5 DSP block."""
+OPERANDS = 2 * READ
+"""Cycles from an edge's address to its multiplier operands: edge memory, then activation bank."""
+ACCUMULATE = 1
+"""Cycles of the register that adds the sums of one right neuron's cycles, and its bias."""
+ACTIVATE = 1 + READ
+"""Cycles to round and saturate a sum, then to apply the activation (a table read)."""
+BACKPROPAGATE = OPERANDS + MULTIPLY
+"""Cycles from an edge's address to the write of its delta sum."""
+UPDATE = OPERANDS + MULTIPLY + 2
+"""Cycles from an edge's address to the write of its new weight: round, then subtract and saturate."""
+FETCH = READ + 1 + MULTIPLY + 2
+"""Cycles from a delta's address to the lanes: read, select, derivative, round, scale by the rate."""
+START = 2
+"""Cycles from the decision to start a block to the block's first cycle (junction 1's first address)."""
+STATISTICS = 12
+"""Cycles that counters and the comparison with the label may lag behind what they count."""
+PROLOGUE = FETCH - OPERANDS
+"""Cycles by which fetching deltas runs ahead of the edges that use them (training builds)."""
+
+
+def tree_levels(inputs: int) -> int:
+    """Registered levels of an adder tree with this many inputs."""
+    return (inputs - 1).bit_length()
+
+
+def forward_latency(junction: Junction) -> int:
+    """Cycles from the last edge address of a right neuron to the write of its activation."""
+    return OPERANDS + MULTIPLY + tree_levels(min(junction.lanes, junction.in_degree)) + ACCUMULATE + ACTIVATE
+
+
+@dataclass(frozen=True, kw_only=True)
+class JunctionSchedule:
+    """When one junction works, in blocks after a sample's own block and cycles after the block's start."""
+
+    start: int
+    """Cycles from a block's start to this junction's (delta fetch first, then edges)."""
+    forward: int
+    """FF of sample k runs in block k + forward."""
+    update: int
+    """BP and UP of sample k run in block k + update (training builds)."""
+    activation_slots: int
+    """Samples whose left activations are held at once."""
+    derivative_slots: int
+    """Samples whose right derivatives (output junction: right deltas) are queued at once."""
+    delta_sets: int
+    """Samples whose left deltas are held at once (0 in junction 1, and in inference builds)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The whole network's schedule."""
+
+    period: int
+    """Cycles per block, T: one sample per period in steady state."""
+    gap: int
+    """T - max C: cycles in which even the slowest junction idles."""
+    prologue: int
+    """Cycles from a junction's start to its first edge address."""
+    settle: int
+    """Cycles from the decision to start a block until everything that the block began has landed."""
+    junctions: tuple[JunctionSchedule, ...]
+
+    @property
+    def depth(self) -> int:
+        """Blocks that a sample stays in flight after its own; a flush drains with as many empty blocks."""
+        return max(max(j.forward, j.update) for j in self.junctions)
+
+
+def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> Schedule:
+    """Compute the schedule with the smallest gap that is at least `gap` and leaves no hazard.
+
+    Raises BuildError if `gap` is negative.
+    """
+    if gap < 0:
+        raise BuildError(f"gap must be 0 or more cycles, and is {gap}")
+    longest = max(j.cycles for j in junctions)
+    prologue = PROLOGUE if training else 0
+    # UP's write of a row must land before the row is read again, and starts must not overlap.
+    period = max(longest + gap, UPDATE + 1 if training else 2)
+
+    starts, forward = [], []
+    absolute = 0
+    for j in junctions:
+        forward.append(absolute // period)
+        starts.append(absolute % period)
+        absolute += j.cycles - 1 + forward_latency(j)  # the next junction's reads follow the last write
+    edges = [start + prologue for start in starts]
+
+    last = len(junctions) - 1
+    update = [0] * len(junctions)
+    delta_sets = [0] * len(junctions)
+    if training:
+        for i in range(last, -1, -1):
+            j = junctions[i]
+            if i == last:  # the output's deltas are queued in the order in which they are fetched
+                ready = prologue + j.cycles_per_step + forward_latency(j) + 1
+                update[i] = forward[i] + _blocks(ready, period)
+                continue
+            following = junctions[i + 1]
+            written = edges[i + 1] + following.cycles + BACKPROPAGATE  # first cycle that reads all sums
+            wait = max(0, _blocks(written - starts[i], period))
+            update[i] = update[i + 1] + wait
+            last_fetch = starts[i] + wait * period + (j.steps - 1) * j.cycles_per_step
+            delta_sets[i + 1] = max(1, wait, _blocks(last_fetch + 1 - edges[i + 1] - BACKPROPAGATE, period))
+
+    slots = []
+    for i, j in enumerate(junctions):
+        reading = update[i] if training else forward[i]
+        last_read = edges[i] + j.cycles - 1 + READ
+        if i == 0:  # the loader may write a sample as soon as the one before is started, START cycles ahead
+            writing, first_write = -1, -START
+        else:
+            left = junctions[i - 1]
+            writing, first_write = forward[i - 1], edges[i - 1] + left.cycles_per_step - 1 + forward_latency(left)
+        slots.append(reading - writing + max(0, _blocks(last_read + 1 - first_write, period)))
+
+    return Schedule(
+        period=period,
+        gap=period - longest,
+        prologue=prologue,
+        settle=START
+        + STATISTICS
+        + max(
+            e + j.cycles + max(forward_latency(j), UPDATE) + tree_levels(j.lanes + j.group)
+            for e, j in zip(edges, junctions, strict=True)
+        ),
+        junctions=tuple(
+            JunctionSchedule(
+                start=starts[i],
+                forward=forward[i],
+                update=update[i],
+                activation_slots=max(2, slots[i]),
+                derivative_slots=max(1, update[i] - forward[i]) if training else 0,
+                delta_sets=delta_sets[i],
+            )
+            for i in range(len(junctions))
+        ),
+    )
+
+
+def _blocks(cycles: int, period: int) -> int:
+    """Whole blocks that cover `cycles` (rounded up; negative for negative cycles)."""
+    return -(-cycles // period)

@@ -1,0 +1,125 @@
+"""The wire format between host and board: frames, operations, sample records (docs/protocol.md).
+
+A frame is COBS-encoded and ends with a zero byte. Inside, little-endian:
+
+    request: sequence (1) | operation (1) | payload (0 .. 1024) | CRC-32 (4)
+    answer:  sequence (1) | operation (1) | status (1) | payload (0 .. 1024) | CRC-32 (4)
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+import zlib
+from dataclasses import dataclass
+
+from presparse.contract.fixed import Format
+
+PROTOCOL_VERSION = 1
+MAGIC = b"PSPA"
+MAX_PAYLOAD = 1024
+WINDOW = 4
+"""Requests that may be unanswered at once; the board buffers as many, and remembers as many answers."""
+CRC_BYTES = 4
+REQUEST_HEADER = 2
+ANSWER_HEADER = 3
+
+
+class Operation(enum.IntEnum):
+    IDENTIFY = 0x01
+    """-> `Identity`. Starts a session: accepted with any sequence number; a half-sent sample is dropped."""
+    READ = 0x02
+    """address u32, words u16 (1 .. 256) -> words. Edges and biases only while the pipeline is drained."""
+    WRITE = 0x03
+    """address u32, words -> nothing. Only while the pipeline is drained."""
+    SAMPLES = 0x04
+    """Any piece of the stream of sample records -> samples waiting u16 of results."""
+    RESULTS = 0x05
+    """-> whole results that are ready, as many as fit: per result the scores of all outputs."""
+    FLUSH = 0x06
+    """Empty blocks until every sample is done -> nothing, once the pipeline is drained."""
+    CLEAR_COUNTERS = 0x07
+    """All counters to zero -> nothing."""
+    RESET = 0x08
+    """Pipeline, results and counters to their initial state; weights stay -> nothing."""
+
+
+class Status(enum.IntEnum):
+    OK = 0
+    UNKNOWN_OPERATION = 1
+    BAD_LENGTH = 2
+    BAD_ADDRESS = 3
+    NOT_DRAINED = 4
+    """READ or WRITE of edges or biases while samples are in flight: flush first."""
+    BAD_SAMPLE = 5
+    """A sample record has an unknown kind, a rate out of range or a label out of range."""
+    STALLED = 6
+    """The pipeline did not move for the board's time limit (results were not read)."""
+
+
+class SampleKind(enum.IntEnum):
+    FLUSH = 0
+    PREDICT = 1
+    """FF only; the scores of all outputs come back as a result."""
+    TRAIN = 2
+    """FF, BP, UP; counts whether the prediction was correct."""
+    EVALUATE = 3
+    """FF only; counts whether the prediction was correct."""
+
+
+RECORD_HEADER = struct.Struct("<BBH")
+"""kind u8, rate exponent k u8 (0 unless training), label u16 (0 for predictions); features follow."""
+
+
+def value_bytes(fmt: Format) -> int:
+    """Bytes of one feature or score on the wire, two's complement, little-endian."""
+    return 1 if fmt.width <= 8 else 2 if fmt.width <= 16 else 4
+
+
+def crc(body: bytes) -> bytes:
+    """CRC-32 (zlib's) of everything before it in a frame."""
+    return struct.pack("<I", zlib.crc32(body))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a board says about itself."""
+
+    protocol: int
+    window: int
+    result_capacity: int
+    """Predicted samples that the board can hold; a host leaves at most as many unread."""
+    contract_hash: str
+    """SHA-256 of the build, 64 hexadecimal digits."""
+    build: str
+    """16 hexadecimal digits that tell bitstreams of one build apart (0: not set)."""
+    accepted: int
+    """Sample records accepted since reset (modulo 2^32): where to go on after a cut."""
+
+    LAYOUT = struct.Struct("<4sHHHI32s8s")
+
+    def pack(self) -> bytes:
+        return self.LAYOUT.pack(
+            MAGIC,
+            self.protocol,
+            self.window,
+            self.result_capacity,
+            self.accepted,
+            bytes.fromhex(self.contract_hash),
+            bytes.fromhex(self.build),
+        )
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Identity:
+        """Raises ValueError if `payload` is no identity (another length or magic)."""
+        if len(payload) != cls.LAYOUT.size or payload[:4] != MAGIC:
+            raise ValueError(f"not a Presparse identity: {payload[:16].hex(' ')} ({len(payload)} bytes)")
+        _, protocol, window, capacity, accepted, contract, build = cls.LAYOUT.unpack(payload)
+        return cls(
+            protocol=protocol,
+            window=window,
+            result_capacity=capacity,
+            contract_hash=contract.hex(),
+            build=build.hex(),
+            accepted=accepted,
+        )

@@ -1,0 +1,82 @@
+"""Errors a user can cause or meet, beyond the contract's. Each names the thing, the value and how to mend it."""
+
+from __future__ import annotations
+
+from presparse.contract.errors import BuildError, NetworkError, PatternError, PresparseError
+
+__all__ = [
+    "BuildError",
+    "DataError",
+    "DeviceFault",
+    "DeviceMismatch",
+    "FeatureError",
+    "LinkClosed",
+    "LinkCorrupt",
+    "LinkError",
+    "LinkTimeout",
+    "MissingExtra",
+    "ModelError",
+    "NetworkError",
+    "PatternError",
+    "PresparseError",
+    "RateError",
+    "RecordingError",
+    "ResultsLost",
+    "UnknownDevice",
+]
+
+
+class ModelError(PresparseError, ValueError):
+    """A model file that cannot be read or written, or a model whose numbers are not valid for its network."""
+
+
+class FeatureError(PresparseError, ValueError):
+    """Samples that a model cannot take: wrong shape or type, NaN, infinity, labels out of range, or none at all."""
+
+
+class DataError(PresparseError, ValueError):
+    """A data set that is not there, or a file that does not hold one."""
+
+
+class RateError(PresparseError, ValueError):
+    """A learning rate that is no power of two, or one the network was not described for."""
+
+
+class MissingExtra(PresparseError, ImportError):
+    """A part of Presparse whose optional packages are not installed; the message holds the pip command."""
+
+
+class UnknownDevice(PresparseError, ValueError):
+    """A device name that nothing answers to."""
+
+
+class LinkError(PresparseError):
+    """The way to the board failed. What the board has trained is still there."""
+
+
+class LinkTimeout(LinkError, TimeoutError):
+    """No answer in time, retries included."""
+
+
+class LinkCorrupt(LinkError):
+    """Bytes came, but no frame that checks, retries included."""
+
+
+class LinkClosed(LinkError, ConnectionError):
+    """The link could not be opened, or closed while it was needed."""
+
+
+class ResultsLost(LinkError):
+    """A cut lost the scores of predicted samples; the link is up again and the pipeline is drained."""
+
+
+class RecordingError(LinkError):
+    """A recorded session that cannot be read, or that the host departs from."""
+
+
+class DeviceMismatch(PresparseError):
+    """The board speaks another protocol, or was built for another network or other lanes."""
+
+
+class DeviceFault(PresparseError):
+    """The board refused a request, or gave an answer that cannot be right."""

@@ -1,0 +1,310 @@
+"""A model: the integers that a board holds for a network, and how real features become integers.
+
+Shapes follow the contract: junction i's edges are arrays (right, in_degree) in edge order. A model is
+valid for its network's lanes, and so for every build of that network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialise
+
+from presparse.contract.errors import PatternError
+from presparse.contract.network import Junction, Network
+from presparse.contract.pattern import PatternKind, check, generate
+from presparse.errors import FeatureError, ModelError
+
+FILE_VERSION = "1"
+"""Changes whenever an older Presparse would misread a file."""
+
+_SHOWN = 5
+"""Differences listed per array; the rest are counted."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Model:
+    """Integer weights, biases and pattern of a network. Arrays are read-only copies.
+
+    Raises ModelError for numbers that do not fit the network, PatternError for a pattern that clashes.
+    """
+
+    network: Network
+    left: tuple[NDArray[np.int64], ...]
+    """Per junction (right, in_degree): the left neuron of every edge."""
+    weights: tuple[NDArray[np.int64], ...]
+    """Per junction (right, in_degree), in the weight format."""
+    biases: tuple[NDArray[np.int64], ...]
+    """Per junction (right,), in the weight format."""
+    offset: NDArray[np.float64]
+    """(features,): subtracted from a feature first."""
+    gain: NDArray[np.float64]
+    """(features,): then multiplied with; the result is encoded in the activation format."""
+
+    def __post_init__(self) -> None:
+        for key in ("left", "weights", "biases"):
+            arrays = getattr(self, key)
+            if len(arrays) != len(self.network.junctions):
+                raise ModelError(
+                    f"{key} needs one array per junction: {len(self.network.junctions)}, and has {len(arrays)}"
+                )
+            named = zip(self.network.junctions, arrays, strict=True)
+            object.__setattr__(self, key, tuple(_integers(a, f"junction {j.index}: {key}") for j, a in named))
+        weight = self.network.formats.weight
+        for j, left, weights, biases in zip(
+            self.network.junctions, self.left, self.weights, self.biases, strict=True
+        ):
+            check(j, left)
+            for name, array, shape in (
+                ("weights", weights, (j.right, j.in_degree)),
+                ("biases", biases, (j.right,)),
+            ):
+                if array.shape != shape:
+                    raise ModelError(f"junction {j.index}: {name} have shape {shape}, and these {array.shape}")
+                outside = array[(array < weight.min) | (array > weight.max)]
+                if outside.size:
+                    raise ModelError(
+                        f"junction {j.index}: {name} are integers {weight.min} to {weight.max} ({weight}), "
+                        f"and one is {outside[0]}"
+                    )
+        for key in ("offset", "gain"):
+            values = np.array(np.broadcast_to(getattr(self, key), (self.network.features,)), dtype=np.float64)
+            if not np.isfinite(values).all():
+                raise ModelError(f"{key} must be finite, and has {values[~np.isfinite(values)][0]}")
+            values.setflags(write=False)
+            object.__setattr__(self, key, values)
+
+    @classmethod
+    def initial(
+        cls,
+        network: Network,
+        *,
+        pattern: PatternKind = "seed per sweep",
+        seed: int = 0,
+        offset: ArrayLike = 0.0,
+        gain: ArrayLike = 1.0,
+    ) -> Model:
+        """A fresh, untrained model: a random pattern, normal weights, zero biases; the same for the same seed."""
+        rng = np.random.default_rng(seed)
+        left = tuple(generate(j, pattern, rng) for j in network.junctions)
+        weights = tuple(initial_weights(network, j, edges, rng) for j, edges in zip(network.junctions, left, strict=True))
+        return cls(
+            network=network,
+            left=left,
+            weights=tuple(network.formats.weight.encode(w) for w in weights),
+            biases=tuple(np.zeros(j.right, dtype=np.int64) for j in network.junctions),
+            offset=np.asarray(offset, dtype=np.float64),
+            gain=np.asarray(gain, dtype=np.float64),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file. An existing file stays whole until the new one has replaced it.
+
+        Raises ModelError if the folder or the file cannot be written.
+        """
+        target = Path(path)
+        tensors = self._tensors()
+        content = serialise(
+            tensors,
+            metadata={
+                "presparse_model": FILE_VERSION,
+                "network": self.network.model_dump_json(),
+                "network_hash": self.network.hash,
+                "content_hash": _content_hash(self.network, tensors),
+            },
+        )
+        try:
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+            temporary = Path(name)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.chmod(0o644)  # mkstemp's files are private
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise ModelError(
+                f"{target}: cannot be written ({error.strerror or error}); choose a folder you may write to"
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Model:
+        """Read a file that `save` wrote.
+
+        Raises ModelError if it is missing, truncated, altered, not a model, or of another version.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error}); give the path of a model file") from error
+        except SafetensorError as error:
+            raise ModelError(
+                f"{path}: not a model file, or a truncated one ({error}); save the model again"
+            ) from error
+        version = metadata.get("presparse_model")
+        if version is None:
+            raise ModelError(f"{path}: not a Presparse model; `presparse train` and Model.save write them")
+        if version != FILE_VERSION:
+            raise ModelError(f"{path}: file version {version}, and this Presparse reads {FILE_VERSION}; update it")
+        try:
+            network = Network.model_validate_json(metadata.get("network", ""))
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ModelError(f"{path}: its network is not valid ({problem}); save the model again") from error
+        if metadata.get("network_hash") != network.hash or metadata.get("content_hash") != _content_hash(
+            network, tensors
+        ):
+            raise ModelError(f"{path}: altered after it was saved (its hash does not match); save the model again")
+        numbers = range(1, len(network.junctions) + 1)
+        try:
+            return cls(
+                network=network,
+                left=tuple(tensors[f"junction{i}.left"] for i in numbers),
+                weights=tuple(tensors[f"junction{i}.weights"] for i in numbers),
+                biases=tuple(tensors[f"junction{i}.biases"] for i in numbers),
+                offset=tensors["offset"],
+                gain=tensors["gain"],
+            )
+        except KeyError as error:
+            raise ModelError(f"{path}: {error} is missing; save the model again") from error
+        except (ModelError, PatternError) as error:
+            raise ModelError(f"{path}: {error}") from error
+
+    def encode(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Real features (k, features) to the integers a board takes (k, N_0); padding is 0.
+
+        Values beyond the activation format saturate. Raises FeatureError for a wrong shape, no samples,
+        NaN, infinity, or anything that is not a number.
+        """
+        values = checked_features(X, self.network.features)
+        padded = np.zeros((len(values), self.network.layers[0]), dtype=np.int64)
+        padded[:, : self.network.features] = self.network.formats.activation.encode((values - self.offset) * self.gain)
+        return padded
+
+    def differences(self, other: Model) -> list[str]:
+        """What is not equal bit for bit, in words; [] if nothing. Long lists are cut, and say how many there are."""
+        if self.network.hash != other.network.hash:
+            return [f"network {self.network.name} ({self.network.hash[:12]}), other {other.network.name} "
+                    f"({other.network.hash[:12]})"]  # fmt: skip
+        found: list[str] = []
+        for index, j in enumerate(self.network.junctions):
+            found += _differences(f"junction {j.index}, right neuron {{}}, edge {{}}: left neuron",
+                                  self.left[index], other.left[index])  # fmt: skip
+            found += _differences(f"junction {j.index}, right neuron {{}}, edge {{}}: weight",
+                                  self.weights[index], other.weights[index])  # fmt: skip
+            found += _differences(f"junction {j.index}, right neuron {{}}: bias",
+                                  self.biases[index], other.biases[index])  # fmt: skip
+        found += _differences("feature {}: offset", self.offset, other.offset)
+        found += _differences("feature {}: gain", self.gain, other.gain)
+        return found
+
+    def _tensors(self) -> dict[str, NDArray[np.generic]]:
+        """Arrays by their names in a file; 32 bits hold every weight and neuron number."""
+        tensors: dict[str, NDArray[np.generic]] = {"offset": self.offset, "gain": self.gain}
+        for index, j in enumerate(self.network.junctions):
+            for key in ("left", "weights", "biases"):
+                tensors[f"junction{j.index}.{key}"] = getattr(self, key)[index].astype(np.int32)
+        return tensors
+
+
+def initial_weights(
+    network: Network, junction: Junction, left: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Real normal weights (right, in_degree): He's deviation before ReLU, else Glorot's.
+
+    Degrees are those of real neurons: edges from padding features and to padding outputs weigh 0, so
+    that padding disturbs nothing before it is trained away.
+    """
+    is_input = junction.index == 1
+    inputs = junction.in_degree * (network.features / junction.left if is_input else 1)
+    outputs = junction.out_degree * (network.classes / junction.right if junction.is_output else 1)
+    fan = inputs if junction.activation == "relu" else (inputs + outputs) / 2
+    deviation = np.sqrt((2 if junction.activation == "relu" else 1) / fan)
+    weights = rng.normal(0.0, deviation, size=left.shape)
+    if is_input:
+        weights[left >= network.features] = 0.0
+    if junction.is_output:
+        weights[network.classes :] = 0.0
+    return weights
+
+
+def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
+    """X as (k, features) real numbers, k >= 1. Raises FeatureError for anything else."""
+    try:
+        values = np.asarray(X)
+    except ValueError as error:
+        raise FeatureError(f"X must be one array of shape (samples, {features}); its rows have unequal lengths") from error
+    if values.dtype != np.bool_ and not (
+        np.issubdtype(values.dtype, np.number) and not np.issubdtype(values.dtype, np.complexfloating)
+    ):
+        raise FeatureError(f"X must hold real numbers, and has dtype {values.dtype}; convert it with X.astype(float)")
+    if values.ndim != 2 or values.shape[1] != features:
+        mend = "; for one sample, pass X[None, :]" if values.shape == (features,) else ""
+        raise FeatureError(f"X must have shape (samples, {features}), and has {values.shape}{mend}")
+    if len(values) == 0:
+        raise FeatureError(f"X must hold at least one sample, and has shape {values.shape}")
+    values = values.astype(np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if bad.size:
+        sample, feature = bad[0]
+        raise FeatureError(
+            f"X must be finite, and sample {sample}, feature {feature} is {values[sample, feature]} "
+            f"({len(bad)} such in all); remove or impute it"
+        )
+    return values
+
+
+def checked_labels(y: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
+    """y as (count,) class numbers 0 .. classes - 1. Raises FeatureError for anything else."""
+    labels = np.asarray(y)
+    if labels.shape != (count,):
+        raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}")
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if np.issubdtype(labels.dtype, np.floating):
+        whole = bool((labels == np.floor(labels)).all())
+    if not whole:
+        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and has dtype {labels.dtype}")
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if outside.size:
+        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and one label is {outside[0]}")
+    return labels.astype(np.int64)
+
+
+def _integers(array: NDArray[np.generic], name: str) -> NDArray[np.int64]:
+    if not np.issubdtype(np.asarray(array).dtype, np.integer):
+        raise ModelError(f"{name} must be integers, and have dtype {np.asarray(array).dtype}")
+    copy = np.array(array, dtype=np.int64)
+    copy.setflags(write=False)
+    return copy
+
+
+def _content_hash(network: Network, tensors: dict[str, NDArray[np.generic]]) -> str:
+    """SHA-256 of the network's description and every array."""
+    digest = hashlib.sha256(network.model_dump_json().encode())
+    for key in sorted(tensors):
+        array = tensors[key]
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _differences(name: str, own: NDArray[np.generic], other: NDArray[np.generic]) -> list[str]:
+    """`name` has one {} for each index."""
+    places = np.argwhere(own != other)
+    found = [f"{name.format(*p)} {own[tuple(p)]}, other {other[tuple(p)]}" for p in places[:_SHOWN]]
+    if len(places) > _SHOWN:
+        found.append(f"... {len(places)} of {own.size} such numbers differ")
+    return found

@@ -1,0 +1,123 @@
+"""The host's access to edges and biases, word by word, while the pipeline is drained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from presparse.contract.build import Build
+from presparse.contract.memory import REGION_SHIFT, bias_words, edge_words, row_stride
+
+from presparse_hw.signature import AnswerLayout, CommandLayout
+
+READ_CYCLES = 3
+"""Cycles from `row` and `column` to the word that a junction returns, its address register included."""
+
+
+class MemoryAccess(wiring.Component):
+    """Executes commands one at a time; each is answered within `READ_CYCLES` + 3 cycles, reads and writes alike.
+
+    Members
+    -------
+    commands : In(stream), answers : Out(stream)
+    drained : In(1)
+    row, column, data : Out   to all junctions; held during a command
+    edge_write, bias_write : Out(1).array  to one junction, one cycle
+    edge_words, bias_words : In(32).array  from the junctions
+    written : Out(1)          an edge is written in these cycles
+    """
+
+    commands: stream.Interface
+    answers: stream.Interface
+    drained: Signal
+    row: Signal
+    column: Signal
+    data: Signal
+    edge_write: Sequence[Signal]
+    bias_write: Sequence[Signal]
+    edge_words: Sequence[Signal]
+    bias_words: Sequence[Signal]
+    written: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._junctions = junctions = build.junctions
+        count = len(junctions)
+        super().__init__(
+            {
+                "commands": In(stream.Signature(CommandLayout())),
+                "answers": Out(stream.Signature(AnswerLayout())),
+                "drained": In(1),
+                "row": Out(range(max(max(j.cycles, j.steps) for j in junctions))),
+                "column": Out(range(max(max(j.lanes, j.group) for j in junctions))),
+                "data": Out(32),
+                "edge_write": Out(1).array(count),
+                "bias_write": Out(1).array(count),
+                "edge_words": In(32).array(count),
+                "bias_words": In(32).array(count),
+                "written": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        command = Signal(CommandLayout())
+        region, word = command.address[REGION_SHIFT:], command.address[:REGION_SHIFT]
+        answer = self.answers.payload
+        known = Signal()
+        reading = Signal(32)
+        wait = Signal(range(READ_CYCLES + 1))
+
+        row, column = Signal.like(self.row), Signal.like(self.column)
+        with m.Switch(region):
+            for index, j in enumerate(self._junctions):
+                regions = (
+                    (2 * index + 1, edge_words(j), row_stride(j.lanes), self.edge_words[index]),
+                    (2 * index + 2, bias_words(j), row_stride(j.group), self.bias_words[index]),
+                )
+                for number, size, stride, data_read in regions:
+                    with m.Case(number):
+                        bits = stride.bit_length() - 1
+                        m.d.comb += [
+                            known.eq(word < size),
+                            row.eq(word >> bits),
+                            column.eq(word & (stride - 1)),
+                            reading.eq(data_read),
+                        ]
+        m.d.comb += self.data.eq(command.data)
+        m.d.sync += [write.eq(0) for write in (*self.edge_write, *self.bias_write)]
+
+        with m.FSM():
+            with m.State("Accept"):
+                m.d.comb += self.commands.ready.eq(1)
+                m.d.sync += command.eq(self.commands.payload)
+                with m.If(self.commands.valid):
+                    m.next = "Decode"
+            with m.State("Decode"):
+                m.d.sync += [self.row.eq(row), self.column.eq(column), answer.eq(0), wait.eq(READ_CYCLES)]
+                with m.If(~known):
+                    m.d.sync += answer.bad_address.eq(1)
+                    m.next = "Answer"
+                with m.Elif(~self.drained):
+                    m.d.sync += answer.not_drained.eq(1)
+                    m.next = "Answer"
+                with m.Else():
+                    m.next = "Execute"
+                    with m.If(command.write):
+                        for index in range(len(self._junctions)):
+                            m.d.sync += [
+                                self.edge_write[index].eq(region == 2 * index + 1),
+                                self.bias_write[index].eq(region == 2 * index + 2),
+                            ]
+            with m.State("Execute"):
+                m.d.comb += self.written.eq(command.write & region[0])
+                m.d.sync += wait.eq(wait - 1)
+                with m.If(wait == 0):
+                    m.d.sync += answer.data.eq(reading)
+                    m.next = "Answer"
+            with m.State("Answer"):
+                m.d.comb += self.answers.valid.eq(1)
+                with m.If(self.answers.ready):
+                    m.next = "Accept"
+        return m

@@ -1,0 +1,89 @@
+"""From the exact sum of a right neuron to its activation and derivative."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from presparse.contract.activation import derivative_table, derivative_width, sigmoid_table, table_input
+from presparse.contract.fixed import Format
+from presparse.contract.network import Activation
+
+from presparse_hw.fixed import exceeds, rescale, saturate
+
+
+class Activate(wiring.Component):
+    """Rounds, saturates and applies the activation: one sum per cycle, `ACTIVATE` cycles of latency.
+
+    Rules: `presparse.contract.activation`.
+
+    Parameters
+    ----------
+    activation : Activation
+    sum_width, sum_frac : int  format of the sum
+    right : Format             format of the activation
+    derivative : bool          whether the derivative is wanted (hidden layers of training builds)
+
+    Members
+    -------
+    sum : In(signed(sum_width))
+    activation : Out(signed), derivative : Out(unsigned), saturated : Out(1)
+    """
+
+    sum: Signal
+    activation: Signal
+    derivative: Signal
+    saturated: Signal
+
+    def __init__(
+        self, activation: Activation, *, sum_width: int, sum_frac: int, right: Format, derivative: bool
+    ) -> None:
+        self._activation = activation
+        self._sum_frac = sum_frac
+        self._right = right
+        self._derivative = derivative
+        super().__init__(
+            {
+                "sum": In(signed(sum_width)),
+                "activation": Out(signed(right.width)),
+                "derivative": Out(unsigned(derivative_width(activation, right) if derivative else 0)),
+                "saturated": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self._activation == "sigmoid":
+            self._sigmoid(m)
+        else:
+            self._clamped(m)
+        return m
+
+    def _clamped(self, m: Module) -> None:
+        """ReLU and identity."""
+        right = self._right
+        rounded = rescale(self.sum, self._sum_frac, right.frac)
+        above, below = exceeds(rounded, right)
+        value = Signal(signed(right.width), reset_less=True)
+        saturated = Signal(reset_less=True)
+        if self._activation == "relu":
+            m.d.sync += [value.eq(Mux(rounded[-1], 0, saturate(rounded, right))), saturated.eq(above)]
+            inside = (value != 0) & (value != right.max)
+        else:
+            m.d.sync += [value.eq(saturate(rounded, right)), saturated.eq(above | below)]
+            inside = 1
+        m.d.sync += [self.activation.eq(value), self.derivative.eq(inside), self.saturated.eq(saturated)]
+
+    def _sigmoid(self, m: Module) -> None:
+        index_format = table_input(self._right)
+        index = Signal(unsigned(index_format.width), reset_less=True)
+        m.d.sync += index.eq(saturate(rescale(self.sum, self._sum_frac, index_format.frac), index_format))
+        tables = [("table", self.activation, sigmoid_table)]
+        if self._derivative:
+            tables.append(("derivatives", self.derivative, derivative_table))
+        for name, output, table in tables:
+            m.submodules[name] = rom = memory.Memory(
+                shape=output.shape(), depth=1 << index_format.width, init=[int(v) for v in table(self._right)]
+            )
+            read = rom.read_port()
+            m.d.comb += [read.addr.eq(index), output.eq(read.data)]

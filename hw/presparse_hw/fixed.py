@@ -1,0 +1,38 @@
+"""Rounding and saturation in gateware; `presparse.contract.fixed` is what these must equal."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Mux, Value, signed
+from presparse.contract.fixed import Format, signed_width
+
+
+def rescale(value: Value, from_frac: int, to_frac: int) -> Value:
+    """Move the binary point, exactly or rounding half up."""
+    drop = from_frac - to_frac
+    if drop <= 0:
+        return value << -drop
+    return (value + (1 << (drop - 1))) >> drop
+
+
+def exceeds(value: Value, target: Format) -> tuple[Value, Value]:
+    """(above, below): whether a signed value lies above or below the range of `target`.
+
+    A comparison of the bits above the target's sign bit, not a subtraction.
+    """
+    if len(value) <= target.width:
+        return Const(0, 1), Const(0, 1)
+    head = value[target.width - 1 :]  # all equal when the value fits
+    negative = value[-1]
+    return ~negative & head.any(), negative & ~head.all()
+
+
+def saturate(value: Value, target: Format) -> Value:
+    """Clamp a signed value to the range of `target`."""
+    above, below = exceeds(value, target)
+    clamped = Mux(above, target.max, Mux(below, target.min, value[: target.width].as_signed()))
+    return clamped[: target.width].as_signed()
+
+
+def signed_sum_shape(count: int, low: int, high: int) -> signed:
+    """Shape of the exact sum of `count` values between `low` and `high`."""
+    return signed(signed_width(count * low, count * high))

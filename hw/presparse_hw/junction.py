@@ -1,0 +1,276 @@
+"""One junction: z lanes, the right neurons in work, their biases, and the timing of a block.
+
+    edge addresses -> lanes -> right neurons: adder tree, accumulate + bias, activate -> right activations
+                        ^ deltas of the right neurons, from DeltaFetch or OutputDelta
+
+Cycles count from an edge's address. Right activations come out `forward_latency` cycles after the last
+edge of their step; new weights are written `UPDATE` cycles after their edge's address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from presparse.contract.build import Build
+from presparse.contract.memory import WEIGHT_BITS
+from presparse.contract.schedule import MULTIPLY, OPERANDS, READ, UPDATE, forward_latency, tree_levels
+from presparse.contract.wire import SampleKind
+
+from presparse_hw.adder_tree import AdderTree
+from presparse_hw.bias import WRITE, BiasMemory
+from presparse_hw.item import ItemLayout
+from presparse_hw.lane import Lane, delta_bank_depth
+from presparse_hw.pipeline import Sequencer, count_modulo, delay
+from presparse_hw.right_neuron import RightNeuron
+
+
+class Junction(wiring.Component):
+    """FF, BP and UP of one junction.
+
+    Parameters
+    ----------
+    build : Build
+    index : int        the junction, counted from 0
+    left_values : int  left activations written at once; divides the lanes
+
+    Members
+    -------
+    start : In(1)      the block's first edge address is in the next cycle
+    forward_item, update_item : In  the samples of FF, and of BP and UP; read with `start`
+    left_write : In(1), left_values : In(signed).array, left_slot : In
+        the next left activations of a sample, in order of left neurons
+    left_done : Out(1) this write completes a sample
+    left_restart : In(1)  the next write is a sample's first
+    right_valid : Out(1), right_values, derivatives : Out.array(group), right_item : Out
+        a step's right activations and the sample they belong to
+    deltas, scaled_deltas : In.array(group)  cycle OPERANDS of the step's edges, held for the step
+    fetch_address : In, fetch_sums : Out.array(lanes)  delta sums of the left neurons, one cycle later
+    clear : In(1), clear_address : In  write 0 to all banks' delta sums at this address
+    activation_saturations, weight_saturations : Out  events to count, a few cycles late
+    access_row, access_column, access_data, edge_write, bias_write : In
+        host access while no block runs
+    edge_word, bias_word : Out  two cycles after `access_row` and `access_column`
+    """
+
+    start: Signal
+    forward_item: data.View
+    update_item: data.View
+    left_write: Signal
+    left_values: Sequence[Signal]
+    left_slot: Signal
+    left_done: Signal
+    left_restart: Signal
+    right_valid: Signal
+    right_values: Sequence[Signal]
+    derivatives: Sequence[Signal]
+    right_item: data.View
+    deltas: Sequence[Signal]
+    scaled_deltas: Sequence[Signal]
+    fetch_address: Signal
+    fetch_sums: Sequence[Signal]
+    clear: Signal
+    clear_address: Signal
+    activation_saturations: Signal
+    weight_saturations: Signal
+    access_row: Signal
+    access_column: Signal
+    access_data: Signal
+    edge_write: Signal
+    bias_write: Signal
+    edge_word: Signal
+    bias_word: Signal
+
+    def __init__(self, build: Build, index: int, left_values: int) -> None:
+        self._build = build
+        self._index = index
+        self._junction = j = build.junctions[index]
+        self._plan = plan = build.schedule.junctions[index]
+        self._has_deltas = build.training and index > 0
+        f = build.network.formats
+        self._neurons = [RightNeuron(build, index) for _ in range(j.group)]
+        item = ItemLayout(build)
+        members = {
+            "start": In(1),
+            "forward_item": In(item),
+            "left_write": In(1),
+            "left_values": In(signed(f.activation.width)).array(left_values),
+            "left_slot": In(range(plan.activation_slots)),
+            "left_done": Out(1),
+            "left_restart": In(1),
+            "right_valid": Out(1),
+            "right_values": Out(self._neurons[0].activation.shape()).array(j.group),
+            "derivatives": Out(self._neurons[0].derivative.shape()).array(j.group),
+            "right_item": Out(item),
+            "activation_saturations": Out(range(j.group + 1)),
+            "access_row": In(range(max(j.cycles, j.steps))),
+            "access_column": In(range(max(j.lanes, j.group))),
+            "access_data": In(32),
+            "edge_write": In(1),
+            "bias_write": In(1),
+            "edge_word": Out(32),
+            "bias_word": Out(32),
+        }
+        if build.training:
+            members |= {
+                "update_item": In(item),
+                "scaled_deltas": In(signed(f.delta.width + build.network.rates.span)).array(j.group),
+                "weight_saturations": Out(range(j.lanes + j.group + 1)),
+            }
+        if self._has_deltas:
+            depth = range(delta_bank_depth(build, index))
+            members |= {
+                "deltas": In(signed(f.delta.width)).array(j.group),
+                "fetch_address": In(depth),
+                "fetch_sums": Out(signed(build.network.delta_sum_width(j))).array(j.lanes),
+                "clear": In(1),
+                "clear_address": In(depth),
+            }
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.sequencer = walk = Sequencer(self._junction)
+        m.d.comb += walk.start.eq(self.start)
+        m.submodules.biases = biases = BiasMemory(self._build, self._index)
+        lanes = [Lane(self._build, self._index) for _ in range(self._junction.lanes)]
+        for number, lane in enumerate(lanes):
+            m.submodules[f"lane{number}"] = lane
+        self._write_left(m, lanes)
+        self._forward(m, walk, lanes, biases)
+        if self._build.training:
+            self._update(m, walk, lanes, biases)
+        if self._has_deltas:
+            self._backpropagate(m, walk, lanes)
+        self._access(m, walk, lanes, biases)
+        return m
+
+    def _write_left(self, m: Module, lanes: list[Lane]) -> None:
+        """Left activations go to banks in natural order: a group of banks after the other, then the next row."""
+        j = self._junction
+        at_once = len(self.left_values)
+        groups = j.lanes // at_once
+        group, row = Signal(range(groups)), Signal(range(j.rows))
+        m.d.comb += self.left_done.eq(self.left_write & (group == groups - 1) & (row == j.rows - 1))
+        with m.If(self.left_restart):
+            m.d.sync += [group.eq(0), row.eq(0)]
+        with m.Elif(self.left_write):
+            count_modulo(m, group, groups)
+            with m.If(group == groups - 1):
+                count_modulo(m, row, j.rows)
+        for number, lane in enumerate(lanes):
+            m.d.comb += [
+                lane.activation_write.eq(self.left_write & (group == number // at_once)),
+                lane.activation_slot.eq(self.left_slot),
+                lane.activation_row.eq(row),
+                lane.activation.eq(self.left_values[number % at_once]),
+            ]
+
+    def _forward(self, m: Module, walk: Sequencer, lanes: list[Lane], biases: BiasMemory) -> None:
+        """FF: products to the right neurons' sums, out as right activations."""
+        j, plan = self._junction, self._plan
+        latency = forward_latency(j)
+        item = Signal.like(self.forward_item)
+        slot = Signal(range(plan.activation_slots), init=(-plan.forward - 1) % plan.activation_slots)
+        with m.If(self.start):
+            m.d.sync += item.eq(self.forward_item)
+            count_modulo(m, slot, plan.activation_slots)
+        forward_slot = delay(m, slot, READ, name="forward_slot", reset=True)
+
+        summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
+        first = delay(m, walk.first, summed, name="first", reset=True)
+        bias = [delay(m, b, summed - READ, name=f"bias{i}") for i, b in enumerate(biases.biases)]
+        inputs = j.lanes // j.group
+        for lane in lanes:
+            m.d.comb += lane.forward_slot.eq(forward_slot)
+        for i, neuron in enumerate(self._neurons):
+            m.submodules[f"neuron{i}"] = neuron
+            for product, lane in zip(neuron.products, lanes[i * inputs :], strict=False):
+                m.d.comb += product.eq(lane.forward_product)
+            m.d.comb += [
+                neuron.first.eq(first),
+                neuron.bias.eq(bias[i]),
+                self.right_values[i].eq(neuron.activation),
+                self.derivatives[i].eq(neuron.derivative),
+            ]
+        m.d.comb += [
+            self.right_valid.eq(delay(m, walk.last, latency, name="right_valid", reset=True)),
+            self.right_item.eq(delay(m, item, latency, name="right_item", reset=True)),
+        ]
+        real = self.right_valid & (self.right_item.kind != SampleKind.FLUSH)
+        m.d.sync += self.activation_saturations.eq(Mux(real, sum(n.saturated for n in self._neurons), 0))
+
+    def _update(self, m: Module, walk: Sequencer, lanes: list[Lane], biases: BiasMemory) -> None:
+        """UP: what lanes and biases need to write new weights back."""
+        j, plan = self._junction, self._plan
+        training = Signal()
+        slot = Signal(range(plan.activation_slots), init=(-plan.update - 1) % plan.activation_slots)
+        with m.If(self.start):
+            m.d.sync += training.eq(self.update_item.kind == SampleKind.TRAIN)
+            count_modulo(m, slot, plan.activation_slots)
+        update_slot = delay(m, slot, READ, name="update_slot", reset=True)
+        update = delay(m, walk.active & training, UPDATE, name="update", reset=True)
+        m.d.comb += biases.update.eq(delay(m, walk.first & training, WRITE, name="update_bias", reset=True))
+        for number, lane in enumerate(lanes):
+            neuron = number * j.group // j.lanes
+            m.d.comb += [
+                lane.update_slot.eq(update_slot),
+                lane.update.eq(update),
+                lane.scaled_delta.eq(self.scaled_deltas[neuron]),
+            ]
+        m.d.comb += [b.eq(d) for b, d in zip(biases.scaled_deltas, self.scaled_deltas, strict=True)]
+        m.submodules.saturations = saturations = AdderTree(1, j.lanes + j.group)
+        flags = [lane.weight_saturated for lane in lanes] + list(biases.saturated)
+        m.d.comb += [term.eq(flag) for term, flag in zip(saturations.terms, flags, strict=True)]
+        m.d.comb += self.weight_saturations.eq(saturations.total)
+
+    def _backpropagate(self, m: Module, walk: Sequencer, lanes: list[Lane]) -> None:
+        """BP: deltas to the lanes, and which set of delta sums they add to."""
+        j, plan = self._junction, self._plan
+        current = Signal(range(plan.delta_sets), init=plan.delta_sets - 1)
+        with m.If(self.start):
+            count_modulo(m, current, plan.delta_sets)
+        adding = READ + MULTIPLY
+        add = delay(m, walk.active, adding, name="delta_add", reset=True)
+        delta_set = delay(m, current, adding, name="delta_set", reset=True)
+        for number, lane in enumerate(lanes):
+            m.d.comb += [
+                lane.delta.eq(self.deltas[number * j.group // j.lanes]),
+                lane.delta_add.eq(add),
+                lane.delta_set.eq(delta_set),
+                lane.fetch_address.eq(self.fetch_address),
+                self.fetch_sums[number].eq(lane.fetch_sum),
+                lane.clear.eq(self.clear),
+                lane.clear_address.eq(self.clear_address),
+            ]
+
+    def _access(self, m: Module, walk: Sequencer, lanes: list[Lane], biases: BiasMemory) -> None:
+        """Addresses come from the block that runs, or from the host when none does."""
+        edge_address = Mux(walk.active, walk.cycle, self.access_row)
+        write_address = Mux(self.edge_write, self.access_row, delay(m, walk.cycle, UPDATE, name="cycle"))
+        for number, lane in enumerate(lanes):
+            m.d.comb += [
+                lane.edge_address.eq(edge_address),
+                lane.write_address.eq(write_address),
+                lane.edge_write.eq(self.edge_write & (self.access_column == number)),
+                lane.edge_data.eq(self.access_data),
+            ]
+        written_step = delay(m, walk.step, WRITE, name="step")
+        m.d.comb += [
+            biases.step.eq(Mux(walk.active, walk.step, self.access_row)),
+            biases.write_step.eq(Mux(self.bias_write, self.access_row, written_step)),
+            biases.host_write.eq(self.bias_write),
+            biases.host_column.eq(self.access_column),
+            biases.host_data.eq(self.access_data[:WEIGHT_BITS]),
+        ]
+        m.d.sync += [self.edge_word.eq(0), self.bias_word.eq(0)]
+        with m.Switch(self.access_column):
+            for number, lane in enumerate(lanes):
+                with m.Case(number):
+                    m.d.sync += self.edge_word.eq(lane.edge_word)
+        with m.Switch(self.access_column):
+            for number, bias in enumerate(biases.biases):
+                with m.Case(number):
+                    m.d.sync += self.bias_word.eq(bias)

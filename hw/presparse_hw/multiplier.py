@@ -1,0 +1,45 @@
+"""The one multiplier of Presparse: signed, with input, pipeline and output registers."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from presparse.contract.schedule import MULTIPLY
+
+
+class Multiplier(wiring.Component):
+    """An exact signed product, `MULTIPLY` cycles after its operands, one per cycle.
+
+    Written so that synthesis can put every register into a DSP block.
+
+    Parameters
+    ----------
+    a_width, b_width : int
+        Operand widths in bits.
+
+    Members
+    -------
+    a, b : In(signed)
+    product : Out(signed(a_width + b_width)) of the operands `MULTIPLY` cycles before
+    """
+
+    a: Signal
+    b: Signal
+    product: Signal
+
+    def __init__(self, a_width: int, b_width: int) -> None:
+        super().__init__(
+            {"a": In(signed(a_width)), "b": In(signed(b_width)), "product": Out(signed(a_width + b_width))}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        a = Signal.like(self.a, reset_less=True)
+        b = Signal.like(self.b, reset_less=True)
+        m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        stages = [Signal.like(self.product, name=f"stage{i}", reset_less=True) for i in range(MULTIPLY - 1)]
+        m.d.sync += stages[0].eq(a * b)
+        m.d.sync += [later.eq(earlier) for earlier, later in zip(stages, stages[1:], strict=False)]
+        m.d.comb += self.product.eq(stages[-1])
+        return m

@@ -1,0 +1,97 @@
+"""The core's ports: what the link, the simulator and a bench see of it."""
+
+from __future__ import annotations
+
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.hdl import signed, unsigned
+from presparse.contract.build import Build
+from presparse.contract.memory import CORE_COUNTERS, COUNTER_BITS
+
+
+class SampleLayout(data.StructLayout):
+    """One transfer of a sample: `feature_port` features, in order of left neurons.
+
+    A sample takes N_0 / feature_port transfers; `kind`, `rate` and `label` are read in its first.
+    A transfer of kind FLUSH is a whole flush: it carries no features.
+    """
+
+    def __init__(self, build: Build) -> None:
+        width = build.network.formats.activation.width
+        super().__init__(
+            {
+                "features": data.ArrayLayout(signed(width), build.feature_port),
+                "kind": unsigned(2),  # presparse.contract.wire.SampleKind
+                "rate": unsigned(4),  # exponent k, rates.least .. rates.most, when kind is TRAIN
+                "label": unsigned(16),  # below the number of classes, when kind is TRAIN or EVALUATE
+            }
+        )
+
+
+class ResultLayout(data.StructLayout):
+    """One transfer of a result: the scores of `group` outputs, in order of output neurons."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(
+            {
+                "scores": data.ArrayLayout(signed(build.network.formats.output.width), build.junctions[-1].group),
+                "last": unsigned(1),  # last transfer of this result
+            }
+        )
+
+
+class CommandLayout(data.StructLayout):
+    """Access to one word of edges or biases (`presparse.contract.memory`; region 0 is the link's)."""
+
+    def __init__(self) -> None:
+        super().__init__({"address": unsigned(32), "data": unsigned(32), "write": unsigned(1)})
+
+
+class AnswerLayout(data.StructLayout):
+    """The answer to one command, read or write alike; commands are answered in order.
+
+    With `bad_address` or `not_drained`, nothing was written and `data` is 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"data": unsigned(32), "bad_address": unsigned(1), "not_drained": unsigned(1)})
+
+
+class CounterLayout(data.StructLayout):
+    """The core's counters, by name (`presparse.contract.memory.Counter`)."""
+
+    def __init__(self) -> None:
+        super().__init__({name: unsigned(COUNTER_BITS) for name in CORE_COUNTERS})
+
+
+class CoreSignature(wiring.Signature):
+    """Ports of the core, seen from the core.
+
+    Members
+    -------
+    samples : In(stream)   samples and flushes, in order
+    results : Out(stream)  scores of predicted samples, in order
+    commands, answers : In(stream), Out(stream)  memory access, one answer per command
+    counters : Out         registered; each changes by its events of the cycle before
+    results_waiting : Out(16)  whole results that `results` holds ready
+    drained : Out(1)       no sample is in flight or half received; stays so until a sample arrives
+    clear_counters : In(1) counters are zero in the next cycle
+    discard : In(1)        forget the half-received sample, if there is one
+    restart : In(1)        pipeline, results and counters as after power-on; edges and biases stay
+    """
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(
+            {
+                "samples": In(stream.Signature(SampleLayout(build))),
+                "results": Out(stream.Signature(ResultLayout(build))),
+                "commands": In(stream.Signature(CommandLayout())),
+                "answers": Out(stream.Signature(AnswerLayout())),
+                "counters": Out(CounterLayout()),
+                "results_waiting": Out(16),
+                "drained": Out(1),
+                "clear_counters": In(1),
+                "discard": In(1),
+                "restart": In(1),
+            }
+        )

@@ -6,10 +6,12 @@ All draw from the generator they are given, so one seed repeats a failure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
 from presparse.contract.build import Build
 from presparse.contract.fixed import Format
 from presparse.contract.network import (
@@ -138,9 +140,7 @@ def random_samples(
         kinds = list(SampleKind)[1:] if build.training else [SampleKind.PREDICT, SampleKind.EVALUATE]
     kind = rng.choice(np.array(kinds, dtype=np.uint8), size=count)
     features = np.zeros((count, network.layers[0]), dtype=np.int64)
-    features[:, : network.features] = rng.integers(
-        activation.min, activation.max + 1, size=(count, network.features)
-    )
+    features[:, : network.features] = rng.integers(activation.min, activation.max + 1, size=(count, network.features))
     features[rng.random(features.shape) < 0.2] = 0
     features[:, : network.features][rng.random((count, network.features)) < 0.02] = activation.min
     rates = rng.integers(network.rates.least, network.rates.most + 1, size=count)
@@ -159,7 +159,7 @@ def _random_shape(rng: np.random.Generator, count: int, neurons: int) -> tuple[l
     degrees: list[int] = []
     lanes: list[int] = []
     group = 1
-    for left, right in zip(layers, layers[1:], strict=False):
+    for left, right in pairwise(layers):
         possible = densities(left, right)
         out_degree, in_degree = possible[int(len(possible) * rng.random() ** 2)]  # sparse ones more often
         valid = [z for z in _divisors(left) if lanes_fit(left, in_degree, z) and z % group == 0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.memory import REGION_SHIFT, bias_words, edge_words, row_stride
-
 from presparse_hw.signature import AnswerLayout, CommandLayout
 
 READ_CYCLES = 3

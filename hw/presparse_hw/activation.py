@@ -5,10 +5,10 @@ from __future__ import annotations
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.activation import derivative_table, derivative_width, sigmoid_table, table_input
 from presparse.contract.fixed import Format
 from presparse.contract.network import Activation
-
 from presparse_hw.fixed import exceeds, rescale, saturate
 
 

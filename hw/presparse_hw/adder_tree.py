@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.schedule import tree_levels
 
 

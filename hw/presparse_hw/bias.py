@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.memory import WEIGHT_BITS
 from presparse.contract.schedule import OPERANDS
-
 from presparse_hw.fixed import exceeds, rescale, saturate
 from presparse_hw.pipeline import delay
 

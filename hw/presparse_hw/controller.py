@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
-
 from presparse_hw.item import ItemLayout
 from presparse_hw.pipeline import count_modulo
 

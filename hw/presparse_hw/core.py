@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from amaranth.hdl import Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
+
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.schedule import PROLOGUE
 from presparse.contract.wire import SampleKind
-
 from presparse_hw.access import MemoryAccess
 from presparse_hw.controller import Controller
 from presparse_hw.counters import Counters

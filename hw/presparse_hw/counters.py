@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from presparse.contract.memory import CORE_COUNTERS, Counter
 
+from presparse.contract.memory import CORE_COUNTERS, Counter
 from presparse_hw.signature import CounterLayout
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.activation import derivative_frac, derivative_width
 from presparse.contract.build import Build
 from presparse.contract.schedule import FETCH, MULTIPLY, READ
 from presparse.contract.wire import SampleKind
-
 from presparse_hw.fixed import exceeds, rescale, saturate
 from presparse_hw.item import ItemLayout
 from presparse_hw.lane import delta_bank_depth
@@ -79,9 +79,7 @@ class DeltaSource(wiring.Component):
         slots, steps = self._plan.derivative_slots, self._junction.steps
         step_bits = range(steps)
         write_step, write_slot = Signal(step_bits), Signal(range(slots), init=-self._plan.forward % slots)
-        m.submodules.queue = queue = memory.Memory(
-            shape=len(written), depth=slots << len(write_step), init=[]
-        )
+        m.submodules.queue = queue = memory.Memory(shape=len(written), depth=slots << len(write_step), init=[])
         port = queue.write_port()
         m.d.comb += [port.en.eq(write), port.addr.eq(Cat(write_step, write_slot)), port.data.eq(written)]
         with m.If(write):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Const, Mux, Value, signed
+
 from presparse.contract.fixed import Format, signed_width
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import unsigned
 from amaranth.lib import data
+
 from presparse.contract.build import Build
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.memory import WEIGHT_BITS
 from presparse.contract.schedule import MULTIPLY, OPERANDS, READ, UPDATE, forward_latency, tree_levels
 from presparse.contract.wire import SampleKind
-
 from presparse_hw.adder_tree import AdderTree
 from presparse_hw.bias import WRITE, BiasMemory
 from presparse_hw.item import ItemLayout

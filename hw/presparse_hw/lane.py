@@ -14,10 +14,10 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.memory import FIRST_BIT, WEIGHT_BITS
 from presparse.contract.schedule import MULTIPLY, OPERANDS
-
 from presparse_hw.delta_bank import DeltaBank
 from presparse_hw.fixed import exceeds, rescale, saturate
 from presparse_hw.multiplier import Multiplier

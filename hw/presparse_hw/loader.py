@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
-
 from presparse_hw.item import ItemLayout
 from presparse_hw.signature import SampleLayout
 

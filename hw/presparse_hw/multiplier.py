@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.schedule import MULTIPLY
 
 
@@ -40,6 +43,6 @@ class Multiplier(wiring.Component):
         m.d.sync += [a.eq(self.a), b.eq(self.b)]
         stages = [Signal.like(self.product, name=f"stage{i}", reset_less=True) for i in range(MULTIPLY - 1)]
         m.d.sync += stages[0].eq(a * b)
-        m.d.sync += [later.eq(earlier) for earlier, later in zip(stages, stages[1:], strict=False)]
+        m.d.sync += [later.eq(earlier) for earlier, later in itertools.pairwise(stages)]
         m.d.comb += self.product.eq(stages[-1])
         return m

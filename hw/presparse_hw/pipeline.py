@@ -7,8 +7,8 @@ from typing import TypeVar
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from presparse.contract.network import Junction
 
+from presparse.contract.network import Junction
 
 Delayed = TypeVar("Delayed", Value, data.View)
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from presparse.contract.build import Build
 from presparse.contract.schedule import tree_levels
 from presparse.contract.wire import SampleKind
-
 from presparse_hw.item import ItemLayout
 from presparse_hw.pipeline import delay
 from presparse_hw.signature import ResultLayout

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from presparse.contract.build import Build
 
+from presparse.contract.build import Build
 from presparse_hw.activation import Activate
 from presparse_hw.adder_tree import AdderTree
 

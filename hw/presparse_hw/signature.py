@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.hdl import signed, unsigned
+
 from presparse.contract.build import Build
 from presparse.contract.memory import CORE_COUNTERS, COUNTER_BITS
 

@@ -6,13 +6,13 @@ with `rescale` (round half up) and `saturate`; the reference and the gateware bo
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Integers = TypeVar("Integers", Any, NDArray[np.int64])
+Integers: TypeAlias = Any
 """An int, an integer numpy array or an integer torch tensor: all three shift, add and clip alike."""
 
 

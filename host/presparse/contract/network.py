@@ -7,6 +7,7 @@ clash-free; a build may use any divisor of them (`presparse.contract.build`).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import tomllib
@@ -190,13 +191,9 @@ class Network(BaseModel):
             if not 1 <= size <= 65536:
                 raise ValueError(f"layers: every layer needs 1 to 65536 neurons, and one has {size}")
         if self.features > self.layers[0]:
-            raise ValueError(
-                f"layers[0] must hold all {self.features} features, and has {self.layers[0]} neurons"
-            )
+            raise ValueError(f"layers[0] must hold all {self.features} features, and has {self.layers[0]} neurons")
         if self.classes > self.layers[-1]:
-            raise ValueError(
-                f"layers[-1] must hold all {self.classes} classes, and has {self.layers[-1]} neurons"
-            )
+            raise ValueError(f"layers[-1] must hold all {self.classes} classes, and has {self.layers[-1]} neurons")
         if self.activations[-1] == "relu":
             raise ValueError("activations[-1]: the output is 'sigmoid' (cross-entropy) or 'identity' (squared error)")
         if self.formats.delta.width + self.rates.span > 18:
@@ -330,7 +327,7 @@ def check_lanes(network: Network, lanes: tuple[int, ...]) -> None:
     for j in network.junctions_with(lanes):
         _check_junction_lanes(j)
     junctions = network.junctions_with(lanes)
-    for j, following in zip(junctions, junctions[1:], strict=False):
+    for j, following in itertools.pairwise(junctions):
         if following.lanes % j.group:
             raise ValueError(
                 f"junction {j.index}: the {j.group} right neurons finished per cycle must divide the {following.lanes} "

@@ -106,7 +106,9 @@ def check(junction: Junction, left: NDArray[np.int64]) -> None:
         raise PatternError(f"junction {junction.index}: a pattern has shape {shape}, and this one {left.shape}")
     if left.size and (left.min() < 0 or left.max() >= junction.left):
         bad = int(left[(left < 0) | (left >= junction.left)][0])
-        raise PatternError(f"junction {junction.index}: left neurons are 0 to {junction.left - 1}, and an edge has {bad}")
+        raise PatternError(
+            f"junction {junction.index}: left neurons are 0 to {junction.left - 1}, and an edge has {bad}"
+        )
     ordered = np.sort(left, axis=1)
     double = np.argwhere(ordered[:, 1:] == ordered[:, :-1])
     if double.size:

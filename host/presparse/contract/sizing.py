@@ -3,7 +3,8 @@
 Layer sizes, degrees and lanes depend on one another: densities come from the common divisors of two layers,
 lanes must divide a layer and suit its in-degree, and a network is balanced when every junction takes the
 same number of cycles. `design` searches sizes that are a little larger than asked, degrees near the asked
-density and lanes that give all junctions one junction cycle, and takes the cheapest combination.
+density and lanes that give all junctions one junction cycle, and takes the cheapest combination. A junction
+with too few edges for that idles instead, which costs little: it has few lanes.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ class _Choice:
     """Edges that padding adds: log2 of the growth, weighted with the junction's part of all edges."""
     deviation: float
     """Distance from the wanted density: log2 of the ratio, positive."""
+    share: float
+    """The junction's part of all wanted edges."""
     idle: float = 0.0
-    """Cycles in which the junction idles: log2 of the period over its cycles, averaged over the junctions."""
+    """Cycles in which the junction idles: log2 of the period over its cycles, weighted with its share."""
 
     @property
     def cost(self) -> float:
@@ -179,7 +182,7 @@ def _junction_choices(asked: Sequence[int], junction: int, wanted: float, share:
                 deviation = abs(math.log2(out_degree / right / wanted))
                 for lanes in lane_numbers:
                     if lanes_fit(left, in_degree, lanes):
-                        yield _Choice(left, right, out_degree, in_degree, lanes, padding, deviation)
+                        yield _Choice(left, right, out_degree, in_degree, lanes, padding, deviation, share)
 
 
 def _divisors(n: int) -> list[int]:
@@ -207,11 +210,17 @@ def _unbalanced(options: list[list[_Choice]], lanes: int | None, cycles: int | N
     if cycles is not None:
         return _within(options, cycles)
     longest = max(choice.cycles for choices in options for choice in choices)
-    for eighths in range(8 * longest.bit_length() + 1):  # periods in steps of 2^(1/8), the fastest first
-        found = _within(options, round(2 ** (eighths / 8)))
+    best: tuple[float, list[_Choice]] | None = None
+    for eighth in range(8 * longest.bit_length() + 1):  # periods in steps of 2^(1/8), the fastest first
+        period = 2 ** (eighth / 8)
+        found = _within(options, round(period))
         if found and lanes is not None and sum(c.lanes for c in found) <= lanes:
-            return found
-    return None
+            cost = sum(c.cost for c in found) + math.log2(period)
+            if best is None or cost < best[0]:
+                best = cost, found
+        if best and math.log2(period) > best[0]:  # later ones are slower than that by themselves
+            break
+    return best[1] if best else None
 
 
 def _within(options: list[list[_Choice]], period: int) -> list[_Choice] | None:
@@ -222,7 +231,7 @@ def _within(options: list[list[_Choice]], period: int) -> list[_Choice] | None:
         for c in choices:  # lanes ascend; more than twice the lanes that are needed would only idle
             same = fewest[c.left, c.right, c.out_degree]
             if c.cycles <= period and (not same or c.lanes <= 2 * same[0].lanes):
-                same.append(replace(c, idle=math.log2(period / c.cycles) / len(options)))
+                same.append(replace(c, idle=c.share * math.log2(period / c.cycles)))
         fitting.append([c for same in fewest.values() for c in same])
     found = _chain(fitting)
     return found[1] if found else None

@@ -1,0 +1,20 @@
+"""Options and fixtures of the whole test suite."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--networks",
+        type=int,
+        default=10,
+        metavar="N",
+        help="random networks whose gateware is compiled and compared with the reference (seeds 0 to N - 1)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "network_seed" in metafunc.fixturenames:
+        metafunc.parametrize("network_seed", range(metafunc.config.getoption("networks")))

@@ -1,0 +1,106 @@
+"""The loader writes every feature in order, whatever the port's width, and forgets only half samples."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from amaranth.sim import SimulatorContext
+
+from presparse.contract.build import Build
+from presparse.contract.network import Network
+from presparse.contract.wire import SampleKind
+from presparse_hw.loader import SampleLoader
+from tests.hw.bench import simulate
+
+NETWORK = Network(features=12, classes=4, layers=(12, 4), out_degree=(2,), lanes=(6,), activations=("sigmoid",))
+
+
+def transfers(features: list[int], port: int, **header: int) -> list[dict[str, object]]:
+    return [{"features": features[i : i + port], **header} for i in range(0, len(features), port)]
+
+
+@pytest.mark.parametrize("port", [1, 2, 3, 6, 12])
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_features_are_written_in_order(port: int, stall: float) -> None:
+    rng = np.random.default_rng(port)
+    samples = [[int(v) for v in rng.integers(-512, 512, size=12)] for _ in range(6)]
+    sent = [t for i, s in enumerate(samples) for t in transfers(s, port, kind=SampleKind.TRAIN, rate=3, label=i % 4)]
+    dut = SampleLoader(Build(network=NETWORK, feature_port=port))
+    written: list[int] = []
+    taken: list[tuple[int, int, int]] = []
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        queue = list(sent)
+        while len(taken) < len(samples):
+            offer = bool(queue) and rng.random() >= stall
+            ctx.set(dut.samples.valid, offer)
+            if queue:
+                ctx.set(dut.samples.payload, queue[0])
+            take = bool(ctx.get(dut.pending)) and rng.random() >= stall
+            ctx.set(dut.take, take)
+            if ctx.get(dut.left_write):
+                written.extend(ctx.get(value) for value in dut.left_values)
+            if take:
+                item = ctx.get(dut.item)
+                taken.append((item.kind, item.shift, item.label))
+                assert len(written) >= 12 * len(taken)  # the whole sample is written when it is taken
+            if offer and ctx.get(dut.samples.ready):
+                queue.pop(0)
+            await ctx.tick()
+
+    simulate(dut, testbench)
+    assert written[: 12 * len(samples)] == [v for s in samples for v in s]
+    assert taken == [(SampleKind.TRAIN, NETWORK.rates.most - 3, i % 4) for i in range(len(samples))]
+
+
+def test_a_sample_is_loaded_in_as_many_cycles_as_banks_have_rows() -> None:
+    """With the widest port no cycle is lost between samples."""
+    dut = SampleLoader(Build(network=NETWORK, feature_port=12))
+    taken: list[int] = []
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        ctx.set(dut.samples.valid, 1)
+        ctx.set(dut.samples.payload, {"features": [1] * 12, "kind": SampleKind.PREDICT, "rate": 0, "label": 0})
+        for cycle in range(40):
+            ctx.set(dut.take, ctx.get(dut.pending))
+            if ctx.get(dut.pending):
+                taken.append(cycle)
+            await ctx.tick()
+
+    simulate(dut, testbench)
+    assert {b - a for a, b in itertools.pairwise(taken)} == {12 // 6}
+
+
+def test_discard_forgets_a_half_sample_and_keeps_a_whole_one() -> None:
+    dut = SampleLoader(Build(network=NETWORK, feature_port=3))
+    first, second = [[i + 1] * 12 for i in range(2)]
+
+    async def send(ctx: SimulatorContext, transfer: dict[str, object]) -> None:
+        ctx.set(dut.samples.valid, 1)
+        ctx.set(dut.samples.payload, transfer)
+        await ctx.tick().until(dut.samples.ready)
+        ctx.set(dut.samples.valid, 0)
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        head = {"kind": SampleKind.TRAIN, "rate": 2, "label": 1}
+        for transfer in transfers(first, 3, **head):
+            await send(ctx, transfer)
+        await ctx.tick().repeat(3)
+        for transfer in transfers(second, 3, **head)[:1]:
+            await send(ctx, transfer)
+        assert ctx.get(dut.pending)
+        assert not ctx.get(dut.idle)
+        ctx.set(dut.discard, 1)
+        assert ctx.get(dut.left_restart)
+        await ctx.tick()
+        ctx.set(dut.discard, 0)
+        assert ctx.get(dut.pending)
+        ctx.set(dut.take, 1)
+        await ctx.tick()
+        ctx.set(dut.take, 0)
+        await ctx.tick()
+        assert ctx.get(dut.idle)
+
+    simulate(dut, testbench)

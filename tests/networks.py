@@ -89,7 +89,7 @@ def random_build(
         mode=mode or _pick(rng, ("train", "train", "train", "infer")),
         gap=0 if rng.random() < 0.5 else int(rng.integers(1, 20)),
         feature_port=_pick(rng, ports),
-        result_capacity=int(rng.integers(1, 65)),
+        result_capacity=int(rng.integers(12, 65)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from presparse.contract.errors import BuildError, NetworkError, PatternError, PresparseError
 
 __all__ = [
+    "ArgumentError",
     "BuildError",
     "DataError",
     "DeviceFault",
@@ -36,6 +37,10 @@ class FeatureError(PresparseError, ValueError):
 
 class DataError(PresparseError, ValueError):
     """A data set that is not there, or a file that does not hold one."""
+
+
+class ArgumentError(PresparseError, ValueError):
+    """An argument that is not what it must be, such as a number of epochs below 1."""
 
 
 class RateError(PresparseError, ValueError):

@@ -59,9 +59,7 @@ class Model:
             named = zip(self.network.junctions, arrays, strict=True)
             object.__setattr__(self, key, tuple(_integers(a, f"junction {j.index}: {key}") for j, a in named))
         weight = self.network.formats.weight
-        for j, left, weights, biases in zip(
-            self.network.junctions, self.left, self.weights, self.biases, strict=True
-        ):
+        for j, left, weights, biases in zip(self.network.junctions, self.left, self.weights, self.biases, strict=True):
             check(j, left)
             for name, array, shape in (
                 ("weights", weights, (j.right, j.in_degree)),
@@ -76,7 +74,9 @@ class Model:
                         f"and one is {outside[0]}"
                     )
         for key in ("offset", "gain"):
-            values = np.array(np.broadcast_to(getattr(self, key), (self.network.features,)), dtype=np.float64)
+            values = np.array(getattr(self, key), dtype=np.float64)
+            if values.shape != (self.network.features,):
+                raise ModelError(f"{key} must have shape ({self.network.features},), and has {values.shape}")
             if not np.isfinite(values).all():
                 raise ModelError(f"{key} must be finite, and has {values[~np.isfinite(values)][0]}")
             values.setflags(write=False)
@@ -95,14 +95,15 @@ class Model:
         """A fresh, untrained model: a random pattern, normal weights, zero biases; the same for the same seed."""
         rng = np.random.default_rng(seed)
         left = tuple(generate(j, pattern, rng) for j in network.junctions)
-        weights = tuple(initial_weights(network, j, edges, rng) for j, edges in zip(network.junctions, left, strict=True))
+        pairs = zip(network.junctions, left, strict=True)
+        weights = [initial_weights(network, junction, edges, rng) for junction, edges in pairs]
         return cls(
             network=network,
             left=left,
             weights=tuple(network.formats.weight.encode(w) for w in weights),
             biases=tuple(np.zeros(j.right, dtype=np.int64) for j in network.junctions),
-            offset=np.asarray(offset, dtype=np.float64),
-            gain=np.asarray(gain, dtype=np.float64),
+            offset=np.broadcast_to(np.asarray(offset, dtype=np.float64), (network.features,)),
+            gain=np.broadcast_to(np.asarray(gain, dtype=np.float64), (network.features,)),
         )
 
     def save(self, path: str | Path) -> None:
@@ -130,12 +131,12 @@ class Model:
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.chmod(0o644)  # mkstemp's files are private
-                temporary.replace(target)
+                os.replace(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
         except OSError as error:
             raise ModelError(
-                f"{target}: cannot be written ({error.strerror or error}); choose a folder you may write to"
+                f"{target}: cannot be written ({error.strerror or error}); choose a folder you may write to, with room"
             ) from error
 
     @classmethod
@@ -151,14 +152,15 @@ class Model:
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error}); give the path of a model file") from error
         except SafetensorError as error:
-            raise ModelError(
-                f"{path}: not a model file, or a truncated one ({error}); save the model again"
-            ) from error
+            raise ModelError(f"{path}: not a model file, or a truncated one ({error}); save the model again") from error
         version = metadata.get("presparse_model")
         if version is None:
             raise ModelError(f"{path}: not a Presparse model; `presparse train` and Model.save write them")
         if version != FILE_VERSION:
-            raise ModelError(f"{path}: file version {version}, and this Presparse reads {FILE_VERSION}; update it")
+            raise ModelError(
+                f"{path}: written by a newer Presparse (file version {version}, and this one reads {FILE_VERSION}); "
+                "update Presparse"
+            )
         try:
             network = Network.model_validate_json(metadata.get("network", ""))
         except ValidationError as error:
@@ -197,16 +199,16 @@ class Model:
     def differences(self, other: Model) -> list[str]:
         """What is not equal bit for bit, in words; [] if nothing. Long lists are cut, and say how many there are."""
         if self.network.hash != other.network.hash:
-            return [f"network {self.network.name} ({self.network.hash[:12]}), other {other.network.name} "
-                    f"({other.network.hash[:12]})"]  # fmt: skip
+            return [
+                f"network {self.network.name} ({self.network.hash[:12]}), "
+                f"other {other.network.name} ({other.network.hash[:12]})"
+            ]
         found: list[str] = []
-        for index, j in enumerate(self.network.junctions):
-            found += _differences(f"junction {j.index}, right neuron {{}}, edge {{}}: left neuron",
-                                  self.left[index], other.left[index])  # fmt: skip
-            found += _differences(f"junction {j.index}, right neuron {{}}, edge {{}}: weight",
-                                  self.weights[index], other.weights[index])  # fmt: skip
-            found += _differences(f"junction {j.index}, right neuron {{}}: bias",
-                                  self.biases[index], other.biases[index])  # fmt: skip
+        for i, junction in enumerate(self.network.junctions):
+            neuron = f"junction {junction.index}, right neuron {{}}"
+            found += _differences(f"{neuron}, edge {{}}: left neuron", self.left[i], other.left[i])
+            found += _differences(f"{neuron}, edge {{}}: weight", self.weights[i], other.weights[i])
+            found += _differences(f"{neuron}: bias", self.biases[i], other.biases[i])
         found += _differences("feature {}: offset", self.offset, other.offset)
         found += _differences("feature {}: gain", self.gain, other.gain)
         return found
@@ -229,11 +231,10 @@ def initial_weights(
     that padding disturbs nothing before it is trained away.
     """
     is_input = junction.index == 1
-    inputs = junction.in_degree * (network.features / junction.left if is_input else 1)
-    outputs = junction.out_degree * (network.classes / junction.right if junction.is_output else 1)
-    fan = inputs if junction.activation == "relu" else (inputs + outputs) / 2
-    deviation = np.sqrt((2 if junction.activation == "relu" else 1) / fan)
-    weights = rng.normal(0.0, deviation, size=left.shape)
+    inputs = left.shape[1] * (network.features / junction.left if is_input else 1)
+    outputs = left.size / junction.left * (network.classes / junction.right if junction.is_output else 1)
+    variance = 2 / inputs if junction.activation == "relu" else 2 / (inputs + outputs)
+    weights = rng.normal(0.0, np.sqrt(variance), size=left.shape)
     if is_input:
         weights[left >= network.features] = 0.0
     if junction.is_output:
@@ -246,7 +247,9 @@ def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
     try:
         values = np.asarray(X)
     except ValueError as error:
-        raise FeatureError(f"X must be one array of shape (samples, {features}); its rows have unequal lengths") from error
+        raise FeatureError(
+            f"X must be one array of shape (samples, {features}); its rows have unequal lengths"
+        ) from error
     if values.dtype != np.bool_ and not (
         np.issubdtype(values.dtype, np.number) and not np.issubdtype(values.dtype, np.complexfloating)
     ):
@@ -272,14 +275,11 @@ def checked_labels(y: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
     labels = np.asarray(y)
     if labels.shape != (count,):
         raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}")
-    whole = np.issubdtype(labels.dtype, np.integer)
-    if np.issubdtype(labels.dtype, np.floating):
-        whole = bool((labels == np.floor(labels)).all())
-    if not whole:
+    if not np.issubdtype(labels.dtype, np.integer) and not np.issubdtype(labels.dtype, np.floating):
         raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and has dtype {labels.dtype}")
-    outside = labels[(labels < 0) | (labels >= classes)]
-    if outside.size:
-        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and one label is {outside[0]}")
+    bad = labels[~np.isin(labels, np.arange(classes))]
+    if bad.size:
+        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and one label is {bad[0]}")
     return labels.astype(np.int64)
 
 

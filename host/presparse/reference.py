@@ -21,14 +21,12 @@ from torch import Tensor
 from presparse.contract.activation import (
     derivative_frac,
     derivative_table,
-    derivative_width,
     sigmoid_table,
     table_input,
 )
 from presparse.contract.build import Build
-from presparse.contract.errors import NetworkError
 from presparse.contract.fixed import rescale, saturate
-from presparse.contract.memory import CORE_COUNTERS, Counter
+from presparse.contract.memory import Counter
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import check
 from presparse.contract.samples import Samples
@@ -36,8 +34,17 @@ from presparse.contract.wire import SampleKind
 from presparse.errors import FeatureError, ModelError
 from presparse.model import Model
 
-_TIMED: tuple[Counter, ...] = ("cycles", "stalls_sample", "stalls_result")
-"""The core's counters that depend on more than the order of samples."""
+_COUNTED: tuple[Counter, ...] = (
+    "blocks",
+    "trained",
+    "predicted",
+    "evaluated",
+    "correct",
+    "saturated_activation",
+    "saturated_weight",
+    "saturated_delta",
+)
+"""The core's counters that depend on nothing but the order of samples and flushes."""
 _COUNTER_OF: dict[SampleKind, Counter] = {
     SampleKind.PREDICT: "predicted",
     SampleKind.TRAIN: "trained",
@@ -70,7 +77,7 @@ class Reference:
     """One board's weights and pipeline.
 
     Raises ModelError if the model is of another network, PatternError if its pattern clashes on the
-    build's lanes, NetworkError if some sum needs more than 64 bits.
+    build's lanes. Exact sums fit int64 in every valid network.
     """
 
     counters: dict[Counter, int]
@@ -95,7 +102,7 @@ class Reference:
             )
         ]
         self._flight: deque[_Sample | None] = deque([None] * (build.schedule.depth + 1), build.schedule.depth + 1)
-        self.counters = {counter: 0 for counter in CORE_COUNTERS if counter not in _TIMED}
+        self.counters = dict.fromkeys(_COUNTED, 0)
 
     @torch.inference_mode()
     def run(self, samples: Samples) -> NDArray[np.int64]:
@@ -118,7 +125,6 @@ class Reference:
         constant = _constant_stretches(samples.kinds)
         for index, sample in enumerate(queue):
             if sample.reached == 0 and sample.kind != SampleKind.TRAIN and not self._training_in_flight():
-                self._finish_in_flight()
                 self._forward_batch(queue[index : constant[index]])
             results += self._block(sample)
         return self._stacked(results)
@@ -214,15 +220,8 @@ class Reference:
         """Whether some block to come may still change a weight."""
         return any(sample is not None and sample.kind == SampleKind.TRAIN for sample in self._flight)
 
-    def _finish_in_flight(self) -> None:
-        """Feed every sample in flight forward to the end: while no weight changes, it does not matter when."""
-        for sample in reversed(self._flight):
-            if sample is not None:
-                for junction in self._junctions[sample.reached :]:
-                    self._forward(junction, sample)
-
     def _forward_batch(self, samples: list[_Sample]) -> None:
-        """Feed samples that arrive while no weight changes forward at once."""
+        """Feed samples forward at once that arrive while no weight changes: it does not matter when they are."""
         scores, saturated = self._scores(torch.stack([sample.activations for sample in samples]))
         self.counters["saturated_activation"] += saturated
         for sample, row in zip(samples, scores, strict=True):
@@ -266,7 +265,6 @@ class _Junction:
         self.bias_shift = network.sum_frac - network.formats.weight.frac
         self.derivative_frac = derivative_frac(shape.activation, self.right)
         self.update_frac = network.formats.delta.frac + network.formats.activation.frac
-        _check_headroom(network, shape)
 
         self.left = torch.tensor(left.reshape(-1))
         self.weights = torch.tensor(weights)
@@ -327,25 +325,10 @@ class _Junction:
     def _biased(self, products: Tensor) -> Tensor:
         return (products << self.sum_shift) + (self.biases << self.bias_shift)
 
+
 def _changed(wanted: Tensor, stored: Tensor) -> int:
     """How many values saturation changed (equal tensors, the usual case, take a tenth of the time)."""
     return 0 if torch.equal(wanted, stored) else int(torch.count_nonzero(wanted != stored))
-
-
-def _check_headroom(network: Network, junction: Junction) -> None:
-    """Raise NetworkError unless int64 holds every exact sum, on its way to the next format too."""
-    right = network.formats.right(junction.activation, is_output=junction.is_output)
-    derivative = derivative_width(junction.activation, right)
-    frac = network.delta_sum_frac + derivative_frac(junction.activation, right)
-    widths = (
-        network.sum_width(junction) + max(0, right.frac - network.sum_frac),
-        network.delta_sum_width(junction) + derivative + max(0, network.formats.delta.frac - frac),
-    )
-    if max(widths) > 63:
-        raise NetworkError(
-            f"junction {junction.index}: its sums need {max(widths)} bits, and the reference has 63; "
-            "use narrower formats"
-        )
 
 
 def _check_samples(build: Build, samples: Samples) -> None:
@@ -362,7 +345,10 @@ def _check_samples(build: Build, samples: Samples) -> None:
     label_bad = samples.labels >= network.classes
     for bad, problem in (
         (~known, "its kind must be predict, train or evaluate"),
-        (training & (not build.training), "it is to be trained, and this build only infers; use a build with mode 'train'"),
+        (
+            training & (not build.training),
+            "it is to be trained, and this build only infers; use a build with mode 'train'",
+        ),
         (rate_bad, f"its rate exponent must be {network.rates.least} to {network.rates.most}"),
         (label_bad, f"its label must be 0 to {network.classes - 1}"),
         (feature_bad, f"its features must be {activation.min} to {activation.max} ({activation})"),

@@ -273,4 +273,4 @@ class Junction(wiring.Component):
         with m.Switch(self.access_column):
             for number, bias in enumerate(biases.biases):
                 with m.Case(number):
-                    m.d.sync += self.bias_word.eq(bias)
+                    m.d.sync += self.bias_word[:WEIGHT_BITS].eq(bias)

@@ -144,9 +144,7 @@ class ScalarReference:
         sample.derivatives.append(derivatives)
         if i == len(self.weights) - 1 and sample.kind == SampleKind.TRAIN:
             wanted = [right.one if neuron == sample.label else 0 for neuron in range(len(layer))]
-            sample.deltas[i] = [
-                self.as_delta(a - y, right.frac) for a, y in zip(layer, wanted, strict=True)
-            ]
+            sample.deltas[i] = [self.as_delta(a - y, right.frac) for a, y in zip(layer, wanted, strict=True)]
 
     def as_delta(self, value: int, frac: int) -> int:
         fmt = self.network.formats.delta

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from presparse.contract.build import Build
 from presparse.contract.fixed import Format
-from presparse.contract.memory import CORE_COUNTERS, edge_address
+from presparse.contract.memory import CORE_COUNTERS, bias_address, edge_address, pack_biases, pack_edges
 from presparse.contract.network import Formats, Network, RateRange
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
@@ -142,6 +142,23 @@ def test_restart_keeps_weights_and_forgets_the_rest(core: SimulatedCore) -> None
     reference = Reference(DEEP_BUILD, model)
     run_both(core, reference, [random_samples(rng, DEEP_BUILD, 80)], rng)
     assert_same_state(core, reference)
+
+
+def test_words_read_back_as_they_are_packed(core: SimulatedCore) -> None:
+    """Bit for bit: signs end at the weight's field, and the words between rows are 0."""
+    model = random_model(np.random.default_rng(13), DEEP)
+    core.restart()
+    core.load(model)
+    for i, j in enumerate(DEEP_BUILD.junctions):
+        for start, words in (
+            (edge_address(j.index), pack_edges(j, model.left[i], model.weights[i])),
+            (bias_address(j.index), pack_biases(j, model.biases[i])),
+        ):
+            addresses = np.arange(start, start + len(words), dtype=np.uint32)
+            read, bad_address, not_drained = core.access(addresses)
+            np.testing.assert_array_equal(read, words)
+            assert not bad_address.any()
+            assert not not_drained.any()
 
 
 def test_addresses_out_of_range_and_samples_in_flight_are_refused(core: SimulatedCore) -> None:

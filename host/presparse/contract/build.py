@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.schedule import Schedule, schedule
+from presparse.contract.wire import MAX_PAYLOAD, value_bytes
 
 CONTRACT_VERSION = 1
 """Changes whenever gateware of the old version would compute or store anything differently."""
@@ -32,10 +33,10 @@ class Build(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _default_lanes(cls, data: dict[str, object]) -> dict[str, object]:
-        network = data.get("network")
-        if not data.get("lanes") and isinstance(network, Network):
-            return {**data, "lanes": network.lanes}
-        return data
+        if data.get("lanes") or "network" not in data:
+            return data
+        network = Network.model_validate(data["network"])
+        return {**data, "network": network, "lanes": network.lanes}
 
     @model_validator(mode="after")
     def _valid(self) -> Build:
@@ -56,6 +57,18 @@ class Build(BaseModel):
             raise ValueError(
                 f"feature_port must divide the {left} left neurons and divide or be a multiple of the {first} "
                 f"lanes of junction 1, and is {port}"
+            )
+        in_flight = self.schedule.junctions[-1].forward + 1
+        if self.result_capacity < in_flight:
+            raise ValueError(
+                f"result_capacity must be at least {in_flight}, the predictions in flight at once, and is "
+                f"{self.result_capacity}"
+            )
+        result = self.network.layers[-1] * value_bytes(self.network.formats.output)
+        if result > MAX_PAYLOAD:
+            raise ValueError(
+                f"one result must fit a frame of {MAX_PAYLOAD} bytes, and {self.network.layers[-1]} outputs take "
+                f"{result}; use a smaller output layer or format"
             )
         return self
 

@@ -44,8 +44,8 @@ cuts at zero), stored weights and biases, deltas.
 """
 
 COUNTERS: tuple[Counter, ...] = get_args(Counter)
-CORE_COUNTERS = tuple(c for c in COUNTERS if not c.startswith("frames_"))
-LINK_COUNTERS = tuple(c for c in COUNTERS if c.startswith("frames_"))
+CORE_COUNTERS: tuple[Counter, ...] = tuple(c for c in COUNTERS if not c.startswith("frames_"))
+LINK_COUNTERS: tuple[Counter, ...] = tuple(c for c in COUNTERS if c.startswith("frames_"))
 COUNTER_BITS = 48
 """Width of a counter; it takes two words, low word first (reading the low word holds the high one)."""
 

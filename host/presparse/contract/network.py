@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,13 @@ from presparse.contract.fixed import Format, signed_width
 
 MAX_ROWS = 8192
 """Rows per bank: a row takes 13 bits of an edge word (`presparse.contract.memory`)."""
+
+MAX_EDGES = 1 << 24
+"""Words of a junction's edge region."""
+MAX_SIGMOID_FRAC = 12
+"""A sigmoid table has four entries per output LSB: 2^(frac + 2) in all."""
+MAX_SUM_WIDTH = 62
+"""Bits of the widest exact sum; half an LSB is added to it before it is rounded."""
 
 Activation = Literal["relu", "sigmoid", "identity"]
 
@@ -171,7 +179,7 @@ class Network(BaseModel):
     name: str = Field(default="network", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
     features: int = Field(ge=1, description="numbers per sample, as the user has them")
     classes: int = Field(ge=1, description="classes, as the user has them")
-    layers: tuple[int, ...] = Field(min_length=2, description="neurons per layer, padding included")
+    layers: tuple[int, ...] = Field(min_length=2, max_length=128, description="neurons per layer, padding included")
     out_degree: tuple[int, ...] = Field(description="edges of every left neuron, one number per junction")
     lanes: tuple[int, ...] = Field(description="lanes for which patterns are clash-free, per junction")
     activations: tuple[Activation, ...] = Field(description="activation of each junction's right layer")
@@ -204,7 +212,27 @@ class Network(BaseModel):
         for i in range(count):
             check_degrees(i + 1, self.layers[i], self.layers[i + 1], self.out_degree[i])
         check_lanes(self, self.lanes)
+        for j in self.junctions:
+            self._check_widths(j)
         return self
+
+    def _check_widths(self, junction: Junction) -> None:
+        """Tables and exact sums must stay of a size that gateware and 64-bit references can hold."""
+        right = self.formats.right(junction.activation, is_output=junction.is_output)
+        if junction.activation == "sigmoid" and right.frac > MAX_SIGMOID_FRAC:
+            raise ValueError(
+                f"junction {junction.index}: a sigmoid's table takes at most {MAX_SIGMOID_FRAC} fraction bits, and its "
+                f"{'output' if junction.is_output else 'activation'} format has {right.frac}"
+            )
+        widths = {"FF sum": self.sum_width(junction) + max(0, right.frac - self.sum_frac)}
+        if junction.index > 1:  # the derivative is at most as wide as the activation
+            widths["BP sum times derivative"] = self.delta_sum_width(junction) + self.formats.activation.width
+        for name, width in widths.items():
+            if width > MAX_SUM_WIDTH:
+                raise ValueError(
+                    f"junction {junction.index}: an exact {name} of these formats needs {width} bits, more than "
+                    f"{MAX_SUM_WIDTH}; use narrower formats or fewer fraction bits"
+                )
 
     @cached_property
     def junctions(self) -> tuple[Junction, ...]:
@@ -258,7 +286,7 @@ class Network(BaseModel):
             raise NetworkError(
                 f"{source}: not a readable network file ({error}). Networks that ship with Presparse: {names}"
             ) from error
-        return cls.from_toml(text, name=path.stem, where=str(source))
+        return cls.from_toml(text, name=re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("-._"), where=str(source))
 
     @classmethod
     def from_toml(cls, text: str, *, name: str = "network", where: str = "network") -> Network:
@@ -268,12 +296,12 @@ class Network(BaseModel):
         except tomllib.TOMLDecodeError as error:
             raise NetworkError(f"{where}: not valid TOML: {error}") from error
         try:
-            return cls.model_validate({"name": name, **table})
+            return cls.model_validate({"name": name or "network", **table})
         except ValidationError as error:
             problems = "; ".join(
                 (".".join(str(part) for part in e["loc"]) + ": " if e["loc"] else "")
                 + e["msg"].removeprefix("Value error, ")
-                + (f" (got {e['input']!r})" if e["type"] != "value_error" else "")
+                + (f" (got {e['input']!r})" if e["type"] not in ("value_error", "missing") else "")
                 for e in error.errors()
             )
             raise NetworkError(f"{where}: {problems}") from error
@@ -323,36 +351,50 @@ def check_degrees(index: int, left: int, right: int, out_degree: int) -> None:
 
 
 def check_lanes(network: Network, lanes: tuple[int, ...]) -> None:
-    """Raise ValueError unless `lanes` are valid for the network (design rules of docs/architecture.md)."""
-    for j in network.junctions_with(lanes):
-        _check_junction_lanes(j)
+    """Raise ValueError unless `lanes` are valid for the network (docs/architecture.md)."""
     junctions = network.junctions_with(lanes)
+    for j in junctions:
+        _check_junction_lanes(j)
     for j, following in itertools.pairwise(junctions):
         if following.lanes % j.group:
+            valid = [z for z in valid_lanes(following) if z % j.group == 0]
+            there = f"use {_nearest(valid, following.lanes)} lanes there, or " if valid else "use "
             raise ValueError(
                 f"junction {j.index}: the {j.group} right neurons finished per cycle must divide the {following.lanes} "
-                f"lanes of junction {following.index}; use {j.group * max(1, following.lanes // j.group)} lanes there, "
-                f"or at most {j.in_degree} lanes in junction {j.index}"
+                f"lanes of junction {following.index}; {there}at most {j.in_degree} lanes in junction {j.index}"
             )
 
 
 def _check_junction_lanes(j: Junction) -> None:
-    if j.lanes >= 1 and lanes_fit(j.left, j.in_degree, j.lanes):
-        if j.rows > MAX_ROWS:
-            raise ValueError(
-                f"junction {j.index}: a bank holds at most {MAX_ROWS} rows, and {j.left} left neurons "
-                f"on {j.lanes} lanes need {j.rows}; use more lanes"
+    if j.lanes < 1 or j.lanes not in valid_lanes(j):
+        if j.lanes < 1 or j.left % j.lanes:
+            reason = f"lanes must divide the left layer, and {j.lanes} does not divide {j.left}"
+        else:
+            reason = (
+                f"lanes must divide in_degree or be a multiple of it, and {j.lanes} is neither for in_degree "
+                f"{j.in_degree}"
             )
-        return
-    valid = [z for z in range(1, j.left + 1) if lanes_fit(j.left, j.in_degree, z)]
-    nearest = min(valid, key=lambda z: (abs(z - j.lanes), z))
-    if j.lanes < 1 or j.left % j.lanes:
-        reason = f"lanes must divide the left layer, and {j.lanes} does not divide {j.left}"
-    else:
-        reason = (
-            f"lanes must divide in_degree or be a multiple of it, and {j.lanes} is neither for in_degree {j.in_degree}"
+        nearest = _nearest(valid_lanes(j), j.lanes)
+        raise ValueError(f"junction {j.index}: {reason}; the nearest valid number is {nearest}")
+    if j.rows > MAX_ROWS:
+        raise ValueError(
+            f"junction {j.index}: a bank holds at most {MAX_ROWS} rows, and {j.left} left neurons "
+            f"on {j.lanes} lanes need {j.rows}; use more lanes"
         )
-    raise ValueError(f"junction {j.index}: {reason}; the nearest valid number is {nearest}")
+    if j.cycles << (j.lanes - 1).bit_length() > MAX_EDGES:
+        raise ValueError(
+            f"junction {j.index}: a junction holds at most {MAX_EDGES} edges (rows of lanes padded to a power of "
+            f"two), and this one has {j.edges}; use a smaller out_degree or layer"
+        )
+
+
+def valid_lanes(j: Junction) -> list[int]:
+    """Every number of lanes that this junction alone can have."""
+    return [z for z in range(1, j.left + 1) if lanes_fit(j.left, j.in_degree, z)]
+
+
+def _nearest(valid: list[int], wanted: int) -> int:
+    return min(valid, key=lambda z: (abs(z - wanted), z))
 
 
 def lanes_fit(left: int, in_degree: int, lanes: int) -> bool:

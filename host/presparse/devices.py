@@ -1,0 +1,91 @@
+"""Device names, and what they open.
+
+`emulator` is the reference; `serial:PORT` and `tcp:HOST:PORT` are boards; every other name is an entry point of
+the group `presparse.devices`: a callable `(build, **options) -> Link`, such as `sim`, the simulated board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from presparse.accelerator import Accelerator
+from presparse.contract.build import Build
+from presparse.contract.network import Network
+from presparse.device import Device
+from presparse.errors import MissingExtra, NetworkError, UnknownDevice
+from presparse.links.link import Link
+from presparse.session import Session
+
+DEFAULT_DEVICE = "sim"
+GROUP = "presparse.devices"
+
+
+def open(
+    device: str = DEFAULT_DEVICE,
+    network: Network | Build | str | Path | None = None,
+    *,
+    timeout: float = 2.0,
+    retries: int = 3,
+    **options: object,
+) -> Accelerator:
+    """Open a device for a network (or the exact build that a board has), given as such or by name or path.
+
+    `timeout` (seconds per answer) and `retries` are the link's; `options` are the device's own, such as
+    `baud` of `serial:`. A context manager closes it.
+
+    Raises UnknownDevice, MissingExtra, NetworkError, LinkError, DeviceMismatch.
+    """
+    if network is None:
+        raise NetworkError("open needs a network: a Network, a Build, a TOML file or the name of one that ships")
+    if isinstance(network, str | Path):
+        network = Network.load(network)
+    build = network if isinstance(network, Build) else Build(network=network)
+    return Accelerator(_device(device, build, timeout=timeout, retries=retries, options=options))
+
+
+def available() -> list[str]:
+    """Names that `open` takes here."""
+    return ["emulator", "serial:PORT", "tcp:HOST:PORT", *sorted({point.name for point in entry_points(group=GROUP)})]
+
+
+def _device(name: str, build: Build, *, timeout: float, retries: int, options: dict[str, object]) -> Device:
+    if name == "emulator":
+        from presparse.emulator import Emulator  # imports torch
+
+        return Emulator(build, **options)
+    return Session(_opener(name, build, options), build, timeout=timeout, retries=retries)
+
+
+def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[], Link]:
+    """What opens the link, each time it is called."""
+    kind, _, address = name.partition(":")
+    if kind == "serial" and address:
+        from presparse.links.serial import SerialLink  # most uses need no serial port
+
+        return partial(SerialLink, address, **options)
+    if kind == "tcp" and address:
+        from presparse.links.tcp import TcpLink
+
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise UnknownDevice(f"{name!r} is no address; write tcp:HOST:PORT, with a port from 1 to 65535")
+        return partial(TcpLink, host.strip("[]"), int(port), **options)
+    for point in entry_points(group=GROUP, name=name):
+        return partial(_load(point), build, **options)
+    raise UnknownDevice(
+        f"there is no device {name!r}; devices here: {', '.join(available())}. "
+        f"The simulated board comes with pip install 'presparse[sim]', the emulator with 'presparse[train]'"
+    )
+
+
+def _load(point: EntryPoint) -> Callable[..., Link]:
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"device {point.name!r} needs the Python package {error.name}, which is not installed: "
+            f"pip install 'presparse[{point.name}]'"
+        ) from error

@@ -1,0 +1,116 @@
+"""The reference as a `Device`: the same bits as a board, without one (needs the `train` extra)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.contract.build import Build
+from presparse.contract.memory import Counter
+from presparse.contract.samples import Samples
+from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, SampleKind
+from presparse.device import Parameters
+from presparse.errors import MissingExtra, ModelError
+from presparse.interrupts import deferred_interrupts
+from presparse.model import Model
+
+try:
+    from presparse.reference import Reference
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise MissingExtra("the emulator needs PyTorch: pip install 'presparse[train]'") from error
+
+_TRAINED_AT_ONCE = 64
+_PREDICTED_AT_ONCE = 4096
+"""Samples between two places where Ctrl-C is let through."""
+
+
+class Emulator:
+    """A board of `build` in software. Counters that depend on timing, and the link's, are left out.
+
+    Unlike a board it holds no weights before `load`: `run`, `flush` and `read` raise ModelError then.
+    """
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self._reference: Reference | None = None
+        self._accepted = 0
+        self._in_flight = False
+        self._waiting: list[NDArray[np.int64]] = []
+        """Scores (m, N_L) that came out while the pipeline was flushed for `load` or `read`."""
+
+    def identify(self) -> Identity:
+        return Identity(
+            protocol=PROTOCOL_VERSION,
+            window=WINDOW,
+            result_capacity=self.build.result_capacity,
+            contract_hash=self.build.hash,
+            build="0" * 16,
+            accepted=self._accepted,
+        )
+
+    def load(self, model: Model) -> None:
+        """Raises ModelError for a model of another network, PatternError if its pattern clashes on the lanes."""
+        reference = Reference(self.build, model)
+        if self._reference is not None:
+            self._drain()
+            reference.counters = self._reference.counters
+        self._reference = reference
+
+    def read(self) -> Parameters:
+        reference = self._loaded()
+        self._drain()
+        model = reference.model()
+        return Parameters(left=model.left, weights=model.weights, biases=model.biases)
+
+    def run(self, samples: Samples) -> NDArray[np.int64]:
+        reference = self._loaded()
+        training = (samples.kinds == SampleKind.TRAIN).any()
+        step = _TRAINED_AT_ONCE if training else _PREDICTED_AT_ONCE
+        scores = self._waiting
+        self._waiting = []
+        for first in range(0, len(samples), step):
+            with deferred_interrupts():
+                part = samples[first : first + step]
+                self._in_flight = True
+                scores.append(reference.run(part))
+                self._accepted = (self._accepted + len(part)) % (1 << 32)
+        return self._stacked(scores)
+
+    def flush(self) -> NDArray[np.int64]:
+        reference = self._loaded()
+        with deferred_interrupts():
+            scores = [*self._waiting, reference.flush()]
+            self._waiting = []
+            self._in_flight = False
+        return self._stacked(scores)
+
+    def counters(self) -> dict[Counter, int]:
+        return dict(self._reference.counters) if self._reference is not None else {}
+
+    def clear_counters(self) -> None:
+        if self._reference is not None:
+            self._reference.counters = dict.fromkeys(self._reference.counters, 0)
+
+    def reset(self) -> None:
+        if self._reference is not None:
+            self._reference = Reference(self.build, self._reference.model())
+        self._accepted = 0
+        self._in_flight = False
+        self._waiting = []
+
+    def close(self) -> None:
+        pass
+
+    def _drain(self) -> None:
+        if self._in_flight:
+            self._waiting = [self.flush()]
+
+    def _loaded(self) -> Reference:
+        if self._reference is None:
+            raise ModelError("the emulator holds no model yet; load one")
+        return self._reference
+
+    def _stacked(self, scores: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        return np.concatenate([np.zeros((0, self.build.network.layers[-1]), dtype=np.int64), *scores])

@@ -1,0 +1,52 @@
+"""What a training run reports: while it goes on (`Progress`), and in the end (`History`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a fit stands. `fit` calls back several times per second, and at the end of every epoch."""
+
+    epoch: int
+    """1 .. epochs."""
+    epochs: int
+    samples: int
+    """Samples sent in this epoch."""
+    of: int
+    """Samples per epoch."""
+    samples_per_second: float
+    accuracy: float
+    """Of this epoch's training samples so far, each predicted before it was learned."""
+    validation: float | None = None
+    """Validation accuracy after this epoch; at its end only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One pass over the training samples."""
+
+    rate: float
+    samples: int
+    """Samples trained; fewer than there are if the epoch was interrupted."""
+    accuracy: float
+    """Of the training samples, each predicted before it was learned."""
+    validation: float | None
+    """Accuracy on the validation samples after the epoch."""
+    seconds: float
+    """Time for training, validation excluded."""
+
+
+@dataclass(kw_only=True)
+class History:
+    """The epochs of a fit, in order."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+    """Ctrl-C ended the fit early; what was trained is kept."""
+
+    @property
+    def samples(self) -> int:
+        """Samples trained in all."""
+        return sum(epoch.samples for epoch in self.epochs)

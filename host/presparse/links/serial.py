@@ -1,0 +1,88 @@
+"""A board on a serial port (`serial:PORT`)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+import serial
+from serial.tools import list_ports
+
+from presparse.errors import LinkClosed, LinkTimeout
+
+DEFAULT_BAUD = 3_000_000
+"""What an FT231X does at most; boards are built for it."""
+
+WRITE_TIMEOUT = 5.0
+"""Seconds in which the port must take what is written (1 KiB at 3 Mbaud: 3.4 ms)."""
+
+_BLOCK = 0.02
+"""Seconds that one read of the port may block: a fixed number, because pyserial sets the port up anew to change it."""
+
+
+class SerialLink:
+    """A serial port: 8 data bits, no parity, 1 stop bit, no flow control.
+
+    Raises LinkClosed if the port cannot be opened, naming the ports that exist, or what to do about permissions.
+    """
+
+    def __init__(self, port: str, *, baud: int = DEFAULT_BAUD) -> None:
+        self.port = port
+        try:
+            self._serial = serial.Serial(
+                port, baud, timeout=_BLOCK, write_timeout=WRITE_TIMEOUT, exclusive=_exclusive()
+            )
+        except (serial.SerialException, ValueError, OSError) as error:
+            raise LinkClosed(_explain(port, baud, error)) from error
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._serial.write(data)
+        except serial.SerialTimeoutException as error:
+            raise LinkTimeout(
+                f"{self.port}: took nothing for {WRITE_TIMEOUT:g} s; check the cable, and that the board is programmed"
+            ) from error
+        except (serial.SerialException, OSError) as error:
+            raise self._closed(error) from error
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        end = time.monotonic() + timeout
+        try:
+            while True:
+                waiting = self._serial.in_waiting
+                if waiting:
+                    return self._serial.read(min(waiting, limit))
+                if time.monotonic() >= end:
+                    return b""
+                first = self._serial.read(1)
+                if first:
+                    return first + self._serial.read(min(self._serial.in_waiting, limit - 1))
+        except (serial.SerialException, OSError) as error:
+            raise self._closed(error) from error
+
+    def close(self) -> None:
+        self._serial.close()
+
+    def _closed(self, error: Exception) -> LinkClosed:
+        return LinkClosed(f"{self.port}: the port is gone ({error}); plug the board in and open it again")
+
+
+def _exclusive() -> bool | None:
+    """Two programs on one port would steal each other's answers; Windows always excludes."""
+    return True if os.name == "posix" else None
+
+
+def _explain(port: str, baud: int, error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number in (errno.EACCES, errno.EPERM):
+        return (
+            f"{port}: no permission to open it; on Linux run `sudo usermod -aG dialout $USER` and log in again, "
+            f"and check that no other program holds the port"
+        )
+    if number in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY):
+        return f"{port}: another program has it open; close that one"
+    if isinstance(error, ValueError):
+        return f"{port}: cannot be set to {baud} baud ({error}); give baud= a rate that the port and the board have"
+    found = ", ".join(p.device for p in list_ports.comports()) or "none"
+    return f"{port}: cannot be opened ({error}); serial ports of this computer: {found}"

@@ -1,0 +1,138 @@
+"""A pre-defined sparse network in floating point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from presparse.contract.network import Network
+from presparse.contract.pattern import PatternKind, generate
+from presparse.model import Model, checked_features, checked_labels, initial_weights
+from presparse.train.sparse_linear import SparseLinear
+
+
+class SparseNetwork(nn.Module):
+    """A network's junctions as `SparseLinear` layers, zero weights at first.
+
+    Parameters
+    ----------
+    network : Network
+    left : per junction (right, edges per right neuron)
+        Any pattern. Only clash-free ones can become a `Model`; 'random' and 'fully connected' are for comparison.
+    offset, gain : (features,)
+        What `Model` says: inputs are (x - offset) * gain.
+    """
+
+    dtype: torch.dtype = torch.float32
+    offset: Tensor
+    gain: Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        left: Sequence[NDArray[np.int64]],
+        *,
+        offset: ArrayLike = 0.0,
+        gain: ArrayLike = 1.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.layers = nn.ModuleList(
+            SparseLinear(junction.left, edges, dtype=self.dtype)
+            for junction, edges in zip(network.junctions, left, strict=True)
+        )
+        for key, values in (("offset", offset), ("gain", gain)):
+            full = np.broadcast_to(np.asarray(values, dtype=np.float64), (network.features,))
+            self.register_buffer(key, torch.tensor(full))
+
+    @classmethod
+    def initial(
+        cls,
+        network: Network,
+        *,
+        pattern: PatternKind = "seed per sweep",
+        seed: int = 0,
+        offset: ArrayLike = 0.0,
+        gain: ArrayLike = 1.0,
+    ) -> Self:
+        """A fresh network: the pattern and, before rounding, the weights of `Model.initial`."""
+        rng = np.random.default_rng(seed)
+        left = [generate(junction, pattern, rng) for junction in network.junctions]
+        fresh = cls(network, left, offset=offset, gain=gain)
+        with torch.no_grad():
+            for junction, layer, edges in zip(network.junctions, fresh.sparse_layers, left, strict=True):
+                layer.weight.copy_(torch.tensor(initial_weights(network, junction, edges, rng)))
+        return fresh
+
+    @classmethod
+    def from_model(cls, model: Model) -> Self:
+        """A network that starts from a model's pattern, weights and biases."""
+        network = cls(model.network, model.left, offset=model.offset, gain=model.gain)
+        weight = model.network.formats.weight
+        with torch.no_grad():
+            for layer, weights, biases in zip(network.sparse_layers, model.weights, model.biases, strict=True):
+                layer.weight.copy_(torch.tensor(weight.decode(weights)))
+                layer.bias.copy_(torch.tensor(weight.decode(biases)))
+        return network
+
+    @property
+    def sparse_layers(self) -> list[SparseLinear]:
+        return [layer for layer in self.layers if isinstance(layer, SparseLinear)]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(k, N_0) -> (k, N_L): sums of the output neurons, before their activation."""
+        sums = inputs
+        for junction, layer in zip(self.network.junctions, self.sparse_layers, strict=True):
+            sums = layer(inputs)
+            if junction.activation == "relu":
+                inputs = sums.relu()
+            elif junction.activation == "sigmoid":
+                inputs = sums.sigmoid()
+            else:
+                inputs = sums
+        return sums
+
+    def inputs(self, X: ArrayLike) -> Tensor:
+        """Real features (k, features) as the network takes them (k, N_0): scaled, and padded with 0.
+
+        Raises FeatureError as `Model.encode` does.
+        """
+        values = torch.from_numpy(checked_features(X, self.network.features))
+        scaled = ((values - self.offset) * self.gain).to(self.dtype)
+        return nn.functional.pad(scaled, (0, self.network.layers[0] - self.network.features))
+
+    @torch.no_grad()
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """(k, features) -> (k,) classes."""
+        return self.classes(self(self.inputs(X))).numpy()
+
+    @torch.no_grad()
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy, 0 to 1."""
+        predicted = self.predict(X)
+        return float(np.mean(predicted == checked_labels(y, len(predicted), self.network.classes)))
+
+    def classes(self, sums: Tensor) -> Tensor:
+        """(k, N_L) output sums -> (k,): the lowest class with the largest sum."""
+        return sums[:, : self.network.classes].argmax(1)
+
+    def model(self) -> Model:
+        """The integers a board would hold: weights and biases rounded to the weight format.
+
+        Raises PatternError if the pattern is not clash-free.
+        """
+        weight = self.network.formats.weight
+        layers = self.sparse_layers
+        return Model(
+            network=self.network,
+            left=tuple(layer.left.numpy() for layer in layers),
+            weights=tuple(weight.encode(layer.weight.detach().double().numpy()) for layer in layers),
+            biases=tuple(weight.encode(layer.bias.detach().double().numpy()) for layer in layers),
+            offset=self.offset.numpy(),
+            gain=self.gain.numpy(),
+        )

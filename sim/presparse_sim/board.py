@@ -1,0 +1,110 @@
+"""The simulated board: the accelerator behind a byte stream, in this process (device `sim`)."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+from presparse.contract.build import Build
+from presparse_sim.design import Design, board_design
+from presparse_sim.errors import SimulationError
+from presparse_sim.library import Progress, load_library, trace_file
+from presparse_sim.outcome import check
+
+CLOCK_HZ = 1_000_000
+"""Cycles that one second of a timeout stands for. A board's clock is faster, but nobody waits for a simulator."""
+_QUIET_CYCLES = 32
+"""Cycles without a byte after which those that came are returned."""
+
+
+class SimulatedBoard:
+    """A `presparse.links.link.Link` to `presparse_hw.accelerator.Accelerator(build)`.
+
+    Time passes only inside `read`, and is counted in cycles: the same calls give the same bytes.
+
+    Parameters
+    ----------
+    design : an accelerator, or anything with the byte streams `i_bytes` and `o_bytes`
+    stall : probability, per cycle, that a stream stalls from outside
+    seed : of the stalls
+    trace : write a VCD of everything to this file (another, slower library)
+    clock_hz : cycles per second of a timeout
+    progress : receives the name of each stage of a compile
+
+    Raises ToolMissing, CacheError, CompileError.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        *,
+        stall: float = 0.0,
+        seed: int = 0,
+        trace: str | Path | None = None,
+        clock_hz: float = CLOCK_HZ,
+        progress: Progress = lambda stage: None,
+    ) -> None:
+        if not 0 <= stall <= 0.99:
+            raise ValueError(f"a stall probability is between 0 and 0.99, and stall is {stall}")
+        self.clock_hz = clock_hz
+        self._library = _declare(load_library(design, trace=trace is not None, progress=progress))
+        self._handle: int | None = self._library.board_open(trace_file(trace))
+        self._library.board_stall(self._handle, stall, seed)
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes; they enter the board as `read` lets time pass."""
+        self._library.board_write(self._open(), data, len(data))
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Step the board until bytes come out; b"" if none did in `timeout` seconds of simulated time.
+
+        Even without any timeout, what is under way in the board gets a few cycles to come out.
+        """
+        handle = self._open()
+        buffer = ctypes.create_string_buffer(limit)
+        count = ctypes.c_size_t()
+        budget = max(_QUIET_CYCLES, int(timeout * self.clock_hz))
+        outcome = self._library.board_read(handle, buffer, limit, ctypes.byref(count), budget, _QUIET_CYCLES)
+        check(outcome, "sending bytes")
+        return buffer.raw[: count.value]
+
+    def close(self) -> None:
+        """Free the design and end its trace. Closing twice is allowed."""
+        if self._handle is not None:
+            self._library.board_close(self._handle)
+            self._handle = None
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since this object was made."""
+        return self._library.board_cycles(self._open())
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
+    def _open(self) -> int:
+        if self._handle is None:
+            raise SimulationError("the simulated board is closed; open another")
+        return self._handle
+
+
+def open_link(build: Build, **options: object) -> SimulatedBoard:
+    """The device `sim`: a simulated board with this build. Options are those of SimulatedBoard."""
+    return SimulatedBoard(board_design(build), **options)  # pyright: ignore[reportArgumentType]
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    """The C functions of harness/board.cpp."""
+    board, size, u64 = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
+    for name, result, arguments in (
+        ("board_open", board, (ctypes.c_char_p,)),
+        ("board_close", None, (board,)),
+        ("board_stall", None, (board, ctypes.c_double, u64)),
+        ("board_write", None, (board, ctypes.c_char_p, size)),
+        ("board_read", ctypes.c_int, (board, ctypes.c_char_p, size, ctypes.POINTER(size), u64, u64)),
+        ("board_cycles", u64, (board,)),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library

@@ -1,0 +1,90 @@
+"""What is simulated: an Amaranth component, what identifies it, and the harness that drives it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from amaranth.lib import wiring
+
+from presparse.contract.build import Build
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A component with one clock, and the C++ harness that drives its ports."""
+
+    name: str
+    identity: str
+    """Everything besides `sources` that shapes the component."""
+    sources: tuple[Path, ...]
+    """Files and folders of Python and C++ that the component and its harness come from."""
+    harness: Path
+    component: Callable[[], wiring.Component]
+    """Called only when the design has to be compiled."""
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 over identity and source texts: cheap, nothing is elaborated."""
+        digest = hashlib.sha256(f"{self.name}\0{self.identity}\0{self.harness.name}\0".encode())
+        for path in _files(self.sources):
+            digest.update(f"{path.name}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def core_design(build: Build) -> Design:
+    """The core alone (`presparse_hw.core.Core`)."""
+
+    def component() -> wiring.Component:
+        from presparse_hw.core import Core
+
+        return Core(build)
+
+    return Design(
+        name="core",
+        identity=build.hash,
+        sources=gateware_sources(),
+        harness=_HERE / "harness" / "core.cpp",
+        component=component,
+    )
+
+
+def board_design(build: Build) -> Design:
+    """Core and link (`presparse_hw.accelerator.Accelerator`), with a byte stream each way."""
+
+    def component() -> wiring.Component:
+        from presparse_hw.accelerator import Accelerator
+
+        return Accelerator(build)
+
+    return Design(
+        name="board",
+        identity=build.hash,
+        sources=gateware_sources(),
+        harness=_HERE / "harness" / "board.cpp",
+        component=component,
+    )
+
+
+def gateware_sources() -> tuple[Path, ...]:
+    """Gateware, contract and simulator: whatever a compiled design can depend on."""
+    return (*_package("presparse_hw"), *_package("presparse.contract"), _HERE)
+
+
+def _package(name: str) -> tuple[Path, ...]:
+    spec = importlib.util.find_spec(name)
+    return tuple(Path(p) for p in (spec.submodule_search_locations or ())) if spec else ()
+
+
+def _files(sources: Iterable[Path]) -> list[Path]:
+    found = []
+    for source in sources:
+        found += [source] if source.is_file() else (p for p in source.rglob("*") if p.suffix in (".py", ".cpp", ".hpp"))
+    return sorted(found)

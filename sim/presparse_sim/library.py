@@ -1,0 +1,159 @@
+"""From a design to a shared library in this process: compiled in parallel, kept in the cache."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from presparse_sim.cache import Cache
+from presparse_sim.design import Design
+from presparse_sim.errors import CompileError, SimulationError
+from presparse_sim.toolchain import Toolchain, find_toolchain
+from presparse_sim.verilog import to_verilog
+
+Progress = Callable[[str], None]
+"""Receives the name of each stage of a compile (5 to 60 s in all) as it begins."""
+
+_LIBRARY = "simulation.so"
+_VERILATOR_FLAGS = (
+    *("--cc", "-O3", "--prefix", "Vtop", "--top-module", "top"),
+    *("--x-assign", "fast", "--x-initial", "fast", "--noassert"),
+    *("-Wno-fatal", "-Wno-lint", "-Werror-ALWNEVER", "--quiet"),
+    *("--inline-mult", "600"),  # shared modules stay functions, small ones are put in line
+    *("--output-split", "20000", "--output-split-cfuncs", "5000"),
+)
+_GXX_FLAGS = (
+    *("-O3", "-march=native", "-std=c++20", "-DVL_TIME_CONTEXT"),
+    # One library, called through few C functions: nothing else needs to be visible or replaceable.
+    *("-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition"),
+)
+_RUNTIME = ("verilated", "verilated_threads")
+_RUNTIME_TRACE = (*_RUNTIME, "verilated_vcd_c")
+_HEADER = "runtime.hpp"
+"""Precompiled: Verilator's headers alone take 0.7 s per C++ file."""
+_BYTES_PER_UNIT = 40_000
+"""Generated C++ that is worth a compiler process of its own."""
+
+
+def load_library(design: Design, *, trace: bool = False, progress: Progress = lambda stage: None) -> ctypes.CDLL:
+    """The design's library; compiled if no process has done so before with these sources and tools.
+
+    Raises ToolMissing, CacheError, CompileError.
+    """
+    toolchain = find_toolchain()
+    cache = Cache()
+    flags = [*_GXX_FLAGS, f"-DVM_TRACE={int(trace)}"]
+    key = f"{design.name}-{_hash(design.key, *toolchain.fingerprint, *_VERILATOR_FLAGS, *flags)}"
+    entry = cache.fetch(
+        key,
+        lambda folder: _Compiler(toolchain, cache, flags, trace, progress).compile(design, folder / _LIBRARY),
+        waiting=lambda: progress("waiting for another process that compiles the same design"),
+    )
+    try:
+        return ctypes.CDLL(str(entry / _LIBRARY))
+    except OSError as error:
+        cache.discard(key)  # intact, and yet useless: begin anew next time
+        raise CompileError(f"the compiled simulation cannot be loaded: {error}; try again") from error
+
+
+def trace_file(trace: str | Path | None) -> bytes | None:
+    """The path of a VCD as a harness takes it; the file is begun. Raises SimulationError if it cannot be written."""
+    if trace is None:
+        return None
+    try:
+        Path(trace).write_bytes(b"")
+    except OSError as error:
+        raise SimulationError(
+            f"{trace}: the trace cannot be written ({error.strerror}); choose another file"
+        ) from error
+    return os.fsencode(trace)
+
+
+class _Compiler:
+    """One run of Yosys, Verilator and several g++."""
+
+    def __init__(
+        self, toolchain: Toolchain, cache: Cache, flags: Sequence[str], trace: bool, progress: Progress
+    ) -> None:
+        self.toolchain = toolchain
+        self.cache = cache
+        self.trace = trace
+        self.progress = progress
+        self.flags = [*flags, f"-I{toolchain.include}", f"-I{toolchain.include / 'vltstd'}"]
+        self.jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def compile(self, design: Design, library: Path) -> None:
+        work = library.parent / "work"
+        work.mkdir()
+        with ThreadPoolExecutor(self.jobs) as pool:
+            runtime_ready = pool.submit(self.runtime)
+            self.progress("translating to Verilog")
+            (work / "top.v").write_text(to_verilog(design.component()))
+            self.progress("translating to C++")
+            self.verilate(work)
+            units = self.units(work, design.harness)
+            runtime = runtime_ready.result()
+            self.progress(f"compiling C++ ({len(units)} parts)")
+            objects = list(pool.map(lambda unit: self.compile_unit(unit, work, runtime), units))
+            self.progress("linking")
+            self.gxx("-shared", *objects, *runtime.glob("*.o"), "-o", library)
+        shutil.rmtree(work)
+
+    def runtime(self) -> Path:
+        """Verilator's own C++, compiled once for all designs."""
+        key = f"runtime-{_hash(*self.toolchain.fingerprint, *self.flags)}"
+        return self.cache.fetch(key, self.make_runtime)
+
+    def make_runtime(self, folder: Path) -> None:
+        self.progress("compiling Verilator's runtime (once)")
+        header = folder / _HEADER
+        header.write_text('#include "verilated.h"\n')
+        jobs = [[header, "-x", "c++-header", "-o", f"{header}.gch"]]
+        for name in _RUNTIME_TRACE if self.trace else _RUNTIME:
+            jobs.append(["-c", self.toolchain.include / f"{name}.cpp", "-o", folder / f"{name}.o"])
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            list(pool.map(lambda job: self.gxx(*job), jobs))
+
+    def verilate(self, work: Path) -> None:
+        command = [self.toolchain.verilator, *_VERILATOR_FLAGS, *(["--trace-vcd"] if self.trace else [])]
+        command += ["--Mdir", work, work / "top.v"]
+        self.run(command, env={**os.environ, "VERILATOR_ROOT": str(self.toolchain.verilator_root)})
+
+    def units(self, work: Path, harness: Path) -> list[Path]:
+        """The harness and all generated C++, put together to about equal parts, at most one per processor."""
+        sizes = {path: path.stat().st_size for path in sorted(work.glob("*.cpp"))}
+        count = min(self.jobs, 1 + sum(sizes.values()) // _BYTES_PER_UNIT)
+        parts: list[list[Path]] = [[] for _ in range(count)]
+        for path in sorted(sizes, key=sizes.__getitem__, reverse=True):
+            min(parts, key=lambda part: sum(sizes[p] for p in part)).append(path)
+        parts[-1].append(harness)
+        units = []
+        for index, part in enumerate(parts):
+            unit = work / f"unit{index}.cc"
+            unit.write_text("".join(f'#include "{path}"\n' for path in part))
+            units.append(unit)
+        return units
+
+    def compile_unit(self, unit: Path, work: Path, runtime: Path) -> Path:
+        result = unit.with_suffix(".o")
+        self.gxx(f"-I{work}", "-include", runtime / _HEADER, "-c", unit, "-o", result)
+        return result
+
+    def gxx(self, *arguments: str | Path) -> None:
+        self.run([self.toolchain.gxx, *self.flags, *arguments])
+
+    def run(self, command: Sequence[str | Path], env: dict[str, str] | None = None) -> None:
+        result = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+        if result.returncode:
+            said = "\n".join((result.stderr or result.stdout).strip().splitlines()[:20])
+            raise CompileError(f"{Path(command[0]).name} ended with status {result.returncode}: {said}")
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

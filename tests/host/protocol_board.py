@@ -1,0 +1,342 @@
+"""A board in pure Python, written from docs/protocol.md alone, and links to it that misbehave on demand.
+
+Frames, operations and records are spelled out here a second time on purpose: an error in the host's or the
+contract's reading of the protocol shows. The core behind it is the reference.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.contract.build import Build
+from presparse.contract.memory import (
+    COUNTERS,
+    bias_address,
+    edge_address,
+    pack_biases,
+    pack_edges,
+    unpack_biases,
+    unpack_edges,
+)
+from presparse.contract.samples import Samples
+from presparse.errors import LinkClosed
+from presparse.model import Model
+from presparse.reference import Reference
+
+WINDOW = 4
+IDENTIFY, READ, WRITE, SAMPLES, RESULTS, FLUSH, CLEAR_COUNTERS, RESET = range(1, 9)
+OK, UNKNOWN_OPERATION, BAD_LENGTH, BAD_ADDRESS, NOT_DRAINED, BAD_SAMPLE, STALLED = range(7)
+
+
+class ProtocolBoard:
+    """Takes bytes, gives bytes. Public attributes are what tests look at or change."""
+
+    def __init__(self, build: Build, *, contract_hash: str | None = None, protocol: int = 1) -> None:
+        self.build = build
+        self.contract_hash = contract_hash or build.hash
+        self.protocol = protocol
+        self.mute = False
+        """Executes, and never answers."""
+        self.stuck_words: dict[int, int] = {}
+        """Addresses whose words read back as given here, whatever was written."""
+        self.executed: list[int] = []
+        """Operations in the order in which they were executed."""
+        self.most_pending = 0
+        """Most requests that were waiting at once."""
+        self.most_unread = 0
+        """Most predicted samples that were unread at once."""
+        self.power_on()
+
+    def power_on(self) -> None:
+        """As after power came (back): other weights, nothing remembered."""
+        self.expected = 0
+        self.remembered: deque[tuple[int, int, bytes]] = deque(maxlen=WINDOW)  # sequence, operation, answer frame
+        self.inbox = bytearray()
+        self.frames = dict.fromkeys((c for c in COUNTERS if c.startswith("frames_")), 0)
+        self.reference = Reference(self.build, Model.initial(self.build.network, seed=12345))
+        self.words = _words(self.build, self.reference.model())
+        self.reset()
+
+    def reset(self) -> None:
+        self.reference = Reference(self.build, self.reference.model())
+        self.frames = dict.fromkeys(self.frames, 0)
+        self.record = bytearray()
+        self.results: deque[bytes] = deque()
+        self.accepted = 0
+        self.unread = 0
+        self.drained = True
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Take bytes from the host; the answers' frames."""
+        self.inbox += data
+        self.most_pending = max(self.most_pending, len([f for f in self.inbox.split(b"\0")[:-1] if f]))
+        answers = []
+        while (end := self.inbox.find(0)) >= 0:
+            frame = bytes(self.inbox[:end])
+            del self.inbox[: end + 1]
+            if frame:
+                answer = self._frame(frame)
+                if answer is not None and not self.mute:
+                    answers.append(answer)
+        return answers
+
+    def _frame(self, frame: bytes) -> bytes | None:
+        content = uncobs(frame)
+        if content is None or not 6 <= len(content) <= 2 + 1024 + 4:
+            self.frames["frames_malformed"] += 1
+            return None
+        body, check = content[:-4], int.from_bytes(content[-4:], "little")
+        if zlib.crc32(body) != check:
+            self.frames["frames_corrupt"] += 1
+            return None
+        sequence, operation, payload = body[0], body[1], body[2:]
+
+        # A repeat of the newest request is one for IDENTIFY too; older ones do not keep it from starting a session.
+        known = list(self.remembered) if operation != IDENTIFY else list(self.remembered)[-1:]
+        for number, _, answer in known:
+            if number == sequence:
+                self.frames["frames_repeated"] += 1
+                return answer
+        if operation != IDENTIFY and sequence != self.expected:
+            self.frames["frames_unexpected"] += 1
+            return None
+        self.frames["frames_accepted"] += 1
+        self.expected = (sequence + 1) % 256
+        self.executed.append(operation)
+        status, answer_payload = self._execute(operation, payload)
+        answer_body = bytes([sequence, operation, status]) + answer_payload
+        answer = encobs(answer_body + struct.pack("<I", zlib.crc32(answer_body))) + b"\0"
+        self.remembered.append((sequence, operation, answer))
+        return answer
+
+    def _execute(self, operation: int, payload: bytes) -> tuple[int, bytes]:
+        if operation == IDENTIFY:
+            self.record.clear()
+            return OK, struct.pack(
+                "<4sHHHI32s8s",
+                b"PSPA",
+                self.protocol,
+                WINDOW,
+                self.build.result_capacity,
+                self.accepted,
+                bytes.fromhex(self.contract_hash),
+                bytes(8),
+            )
+        if operation == READ:
+            return self._read(*struct.unpack("<IH", payload))
+        if operation == WRITE:
+            address, data = int.from_bytes(payload[:4], "little"), np.frombuffer(payload[4:], "<u4")
+            return self._write(address, data), b""
+        if operation == SAMPLES:
+            return self._samples(payload)
+        if operation == RESULTS:
+            size = len(self.results[0]) if self.results else 1
+            count = min(len(self.results), 1024 // size)
+            self.unread -= count
+            return OK, b"".join(self.results.popleft() for _ in range(count))
+        if operation == FLUSH:
+            self._keep(self.reference.flush())
+            self.drained = True
+            return OK, b""
+        if operation == CLEAR_COUNTERS:
+            self.frames = dict.fromkeys(self.frames, 0)
+            self.reference.counters = dict.fromkeys(self.reference.counters, 0)
+            return OK, b""
+        if operation == RESET:
+            self.reset()
+            return OK, b""
+        return UNKNOWN_OPERATION, b""
+
+    def _read(self, address: int, count: int) -> tuple[int, bytes]:
+        if address >> 24 == 0:
+            counters = {**self.frames, **self.reference.counters}
+            words = np.array([counters.get(c, 0) >> s & 0xFFFFFFFF for c in COUNTERS for s in (0, 32)], "<u4")
+            return OK, words[address : address + count].tobytes()
+        if not self.drained:
+            return NOT_DRAINED, b""
+        region, offset = address >> 24 << 24, address & 0xFFFFFF
+        self.words = _words(self.build, self.reference.model())
+        if region not in self.words or offset + count > len(self.words[region]):
+            return BAD_ADDRESS, b""
+        words = self.words[region][offset : offset + count].astype("<u4")
+        for i in range(count):
+            words[i] = self.stuck_words.get(address + i, words[i])
+        return OK, words.tobytes()
+
+    def _write(self, address: int, data: NDArray[np.uint32]) -> int:
+        if not self.drained:
+            return NOT_DRAINED
+        region, offset = address >> 24 << 24, address & 0xFFFFFF
+        if region not in self.words or offset + len(data) > len(self.words[region]):
+            return BAD_ADDRESS
+        self.words[region][offset : offset + len(data)] = data
+        last = 2 * len(self.build.junctions) << 24
+        if region == last and offset + len(data) == len(self.words[last]):
+            # Only then is it a model; the reference takes none that is half old and half new.
+            counters = self.reference.counters
+            self.reference = Reference(self.build, _model(self.build, self.words))
+            self.reference.counters = counters
+        return OK
+
+    def _samples(self, payload: bytes) -> tuple[int, bytes]:
+        network = self.build.network
+        width = network.formats.activation.width
+        size = 1 if width <= 8 else 2 if width <= 16 else 4
+        for byte in payload:
+            self.record.append(byte)
+            if len(self.record) < 4 + network.layers[0] * size:
+                continue
+            kind, rate, label = struct.unpack("<BBH", self.record[:4])
+            features = np.frombuffer(bytes(self.record[4:]), f"<i{size}").astype(np.int64)[None, :]
+            self.record.clear()
+            bad = kind not in (1, 2, 3) or label >= network.classes or (kind != 2 and rate != 0)
+            if bad or (kind == 2 and not network.rates.least <= rate <= network.rates.most):
+                return BAD_SAMPLE, b""
+            one = Samples(
+                np.array([kind], np.uint8), features, np.array([label], np.uint16), np.array([rate], np.uint8)
+            )
+            self.drained = False
+            self.accepted += 1
+            self.unread += kind == 1
+            self.most_unread = max(self.most_unread, self.unread)
+            self._keep(self.reference.run(one))
+        return OK, len(self.results).to_bytes(2, "little")
+
+    def _keep(self, scores: NDArray[np.int64]) -> None:
+        width = self.build.network.formats.output.width
+        size = 1 if width <= 8 else 2 if width <= 16 else 4
+        self.results.extend(row.astype(f"<i{size}").tobytes() for row in scores)
+
+
+def _words(build: Build, model: Model) -> dict[int, NDArray[np.uint32]]:
+    words = {}
+    for j, left, weights, biases in zip(build.junctions, model.left, model.weights, model.biases, strict=True):
+        words[edge_address(j.index)] = pack_edges(j, left, weights)
+        words[bias_address(j.index)] = pack_biases(j, biases)
+    return words
+
+
+def _model(build: Build, words: dict[int, NDArray[np.uint32]]) -> Model:
+    edges = [unpack_edges(j, words[edge_address(j.index)]) for j in build.junctions]
+    return Model(
+        network=build.network,
+        left=tuple(left for left, _ in edges),
+        weights=tuple(weights for _, weights in edges),
+        biases=tuple(unpack_biases(j, words[bias_address(j.index)]) for j in build.junctions),
+        offset=np.zeros(build.network.features),
+        gain=np.ones(build.network.features),
+    )
+
+
+def encobs(data: bytes) -> bytes:
+    """Consistent overhead byte stuffing, without the delimiter."""
+    encoded = bytearray()
+    for index, part in enumerate(parts := data.split(b"\0")):
+        while len(part) >= 254:
+            encoded += b"\xff" + part[:254]
+            part = part[254:]
+            if not part and index == len(parts) - 1:
+                return bytes(encoded)
+        encoded += bytes([len(part) + 1]) + part
+    return bytes(encoded)
+
+
+def uncobs(data: bytes) -> bytes | None:
+    """The inverse of `encobs`, None if there is none."""
+    decoded, position = bytearray(), 0
+    while position < len(data):
+        code = data[position]
+        part = data[position + 1 : position + code]
+        if code == 0 or len(part) != code - 1:
+            return None
+        decoded += part
+        position += code
+        if code != 0xFF and position < len(data):
+            decoded.append(0)
+    return bytes(decoded)
+
+
+@dataclass
+class Faults:
+    """What happens to a piece of bytes on its way, each with its own probability."""
+
+    rng: np.random.Generator
+    probability: float
+
+    def pass_on(self, data: bytes) -> bytes:
+        place = int(self.rng.integers(len(data)))
+        draws = iter(self.rng.random(5) < self.probability)
+        if next(draws):
+            data = data[:place] + data[place + 1 :]  # a byte is lost
+        if next(draws) and data:
+            place = min(place, len(data) - 1)
+            data = data[:place] + bytes([data[place] ^ 1 << int(self.rng.integers(8))]) + data[place + 1 :]
+        if next(draws):
+            data = data + data
+        if next(draws):
+            data = data[:place]
+        return b"" if next(draws) else data
+
+
+class BoardLink:
+    """A `Link` to a board in this process. The board works when it is read from."""
+
+    def __init__(
+        self,
+        board: ProtocolBoard,
+        *,
+        faults: Faults | None = None,
+        cut_after: int | None = None,
+        garbage: bytes = b"",
+    ) -> None:
+        self.board = board
+        self.faults = faults
+        self.cut_after = cut_after
+        """Bytes, in both directions together, after which the link closes."""
+        self.garbage = garbage
+        """Read instead of every answer."""
+        self.closed = False
+        self._to_board = bytearray()
+        self._to_host = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._check()
+        if self.faults is not None:
+            data = self.faults.pass_on(data)
+        self._to_board += data[: self._left(len(data))]
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        for answer in self.board.receive(bytes(self._to_board)):
+            self._to_host += answer if self.faults is None else self.faults.pass_on(answer)
+        self._to_board.clear()
+        self._check()
+        if self.garbage:
+            return self.garbage
+        count = self._left(min(limit, len(self._to_host)))
+        data = bytes(self._to_host[:count])
+        del self._to_host[:count]
+        if not data:
+            time.sleep(timeout)
+        return data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _left(self, count: int) -> int:
+        """As many of `count` bytes as may still pass."""
+        if self.cut_after is None:
+            return count
+        passing = min(count, self.cut_after)
+        self.cut_after -= passing
+        return passing
+
+    def _check(self) -> None:
+        if self.closed or self.cut_after == 0:
+            raise LinkClosed("the test cut this link")

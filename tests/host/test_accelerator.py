@@ -1,0 +1,390 @@
+"""The user's API on a board behind a link and on the emulator: the same numbers from both, in real units."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from presparse import session as session_module
+from presparse.accelerator import Accelerator
+from presparse.contract.build import Build
+from presparse.contract.network import Network
+from presparse.contract.samples import Samples
+from presparse.data import scaling
+from presparse.emulator import Emulator
+from presparse.errors import (
+    ArgumentError,
+    BuildError,
+    FeatureError,
+    LinkClosed,
+    ModelError,
+    PresparseError,
+    RateError,
+)
+from presparse.history import History, Progress
+from presparse.model import Model
+from presparse.reference import Reference
+from presparse.session import Session
+from tests.host import small
+from tests.host.protocol_board import BoardLink, ProtocolBoard
+
+
+def on_board(build: Build = small.BUILD) -> Accelerator:
+    board = ProtocolBoard(build)
+    return Accelerator(Session(lambda: BoardLink(board), build))
+
+
+def on_emulator(build: Build = small.BUILD) -> Accelerator:
+    return Accelerator(Emulator(build))
+
+
+def scaled_model(X: NDArray[np.float64], seed: int = 0) -> Model:
+    offset, gain = scaling(X)
+    return Model.initial(small.NETWORK, seed=seed, offset=offset, gain=gain)
+
+
+@pytest.fixture(params=[on_board, on_emulator], ids=["board", "emulator"])
+def board(request: pytest.FixtureRequest) -> Accelerator:
+    return request.param()
+
+
+def reference_fit(
+    model: Model, X: NDArray[np.float64], y: NDArray[np.int64], exponents: list[int], seed: int | None
+) -> Reference:
+    """The documented order: a permutation per epoch, a flush after each."""
+    reference = Reference(small.BUILD, model)
+    rng = np.random.default_rng(seed)
+    features = model.encode(X)
+    for exponent in exponents:
+        order = np.arange(len(y)) if seed is None else rng.permutation(len(y))
+        reference.run(Samples.train(features[order], y[order], exponent))
+        reference.flush()
+    return reference
+
+
+def test_predictions_are_the_references(board: Accelerator) -> None:
+    X, y = small.clusters(1, 500)
+    model = scaled_model(X)
+    board.load(model)
+    scores = Reference(small.BUILD, model).scores(model.encode(X))[:, :3]
+    np.testing.assert_array_equal(board.scores(X), scores / 256)
+    np.testing.assert_array_equal(board.predict(X), scores.argmax(axis=1))
+    assert board.predict(X).dtype == np.int64
+    assert board.score(X, y) == (scores.argmax(axis=1) == y).mean()
+    np.testing.assert_array_equal(board.predict(X[:1]), scores[:1].argmax(axis=1))
+
+
+def test_probabilities_of_sigmoid_outputs(board: Accelerator) -> None:
+    X, y = small.clusters(1, 300)
+    board.fit(X, y, epochs=3, rate=2**-4)
+    p = board.predict_proba(X)
+    scores = board.scores(X)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_allclose(p * scores.sum(axis=1, keepdims=True), scores)
+
+
+def test_probabilities_of_identity_outputs() -> None:
+    network = Network(**{**small.NETWORK.model_dump(), "activations": ("relu", "identity")})
+    with on_emulator(Build(network=network)) as board:
+        X, y = small.clusters(1, 300)
+        board.fit(X, y, rate=2**-4)
+        p, scores = board.predict_proba(X), board.scores(X)
+        np.testing.assert_allclose(p.sum(axis=1), 1)
+        np.testing.assert_allclose(np.log(p[:, 1] / p[:, 0]), scores[:, 1] - scores[:, 0])
+
+
+def test_probabilities_when_every_output_is_zero() -> None:
+    with on_emulator() as board:
+        weight = small.NETWORK.formats.weight
+        start = Model.initial(small.NETWORK)
+        board.load(
+            Model(
+                network=small.NETWORK,
+                left=start.left,
+                weights=(np.full_like(start.weights[0], weight.max), np.full_like(start.weights[1], weight.min)),
+                biases=start.biases,
+                offset=start.offset,
+                gain=start.gain,
+            )
+        )
+        assert not board.scores(np.ones((2, 7))).any()
+        np.testing.assert_array_equal(board.predict_proba(np.ones((2, 7))), np.full((2, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool) -> None:
+    """Whatever the validation and however progress cuts the samples."""
+    X, y = small.clusters(1, 400)
+    held_out = small.clusters(2, 150)
+    model = scaled_model(X, seed=5)
+    board.load(model)
+    reports: list[Progress] = []
+    history = board.fit(
+        X,
+        y,
+        epochs=3,
+        rate=[2**-3, 2**-4, 2**-4],
+        shuffle=shuffle,
+        seed=11,
+        validation=held_out,
+        progress=reports.append,
+    )
+    reference = reference_fit(model, X, y, [3, 4, 4], 11 if shuffle else None)
+    trained = board.read_model()
+    assert trained.differences(reference.model()) == []
+    np.testing.assert_array_equal(trained.offset, model.offset)
+
+    assert not history.interrupted
+    assert history.samples == 1200
+    assert [e.rate for e in history.epochs] == [2**-3, 2**-4, 2**-4]
+    assert sum(round(e.accuracy * 400) for e in history.epochs) == reference.counters["correct"]
+    classes = reference.scores(model.encode(held_out[0]))[:, :3].argmax(axis=1)
+    assert history.epochs[-1].validation == (classes == held_out[1]).mean()
+    assert (classes == held_out[1]).mean() > 0.9
+    ends = [r for r in reports if r.samples == 400]
+    assert [(r.epoch, r.epochs, r.of, r.validation) for r in ends] == [
+        (i, 3, 400, e.validation) for i, e in enumerate(history.epochs, start=1)
+    ]
+    assert all(r.samples_per_second > 0 and 0 <= r.accuracy <= 1 for r in reports)
+    assert len(reports) > 3
+    plain = on_emulator()
+    plain.load(model)
+    plain.fit(X, y, epochs=3, rate=[2**-3, 2**-4, 2**-4], shuffle=shuffle, seed=11)
+    assert plain.read_model().differences(trained) == []
+
+
+def test_fit_without_a_model_starts_one(board: Accelerator) -> None:
+    X, y = small.clusters(1, 300)
+    history = board.fit(X, y, epochs=4, rate=2**-3, seed=3)
+    reference = reference_fit(scaled_model(X, seed=3), X, y, [3] * 4, 3)
+    assert board.read_model().differences(reference.model()) == []
+    assert history.epochs[-1].validation is None
+    assert board.score(*small.clusters(2, 200)) > 0.9
+
+
+def test_partial_fit_keeps_the_order(board: Accelerator) -> None:
+    X, y = small.clusters(1, 100)
+    model = scaled_model(X)
+    board.load(model)
+    reference = Reference(small.BUILD, model)
+    for part in (slice(0, 60), slice(60, 61), slice(61, 100)):
+        accuracy = board.partial_fit(X[part], y[part], rate=2**-5)
+        before = reference.counters["correct"]
+        reference.run(Samples.train(model.encode(X[part]), y[part], 5))
+        reference.flush()
+        assert accuracy == (reference.counters["correct"] - before) / len(y[part])
+        np.testing.assert_array_equal(board.predict(X), reference.scores(model.encode(X))[:, :3].argmax(axis=1))
+    assert board.read_model().differences(reference.model()) == []
+
+
+def test_counters_count_and_clear(board: Accelerator) -> None:
+    X, y = small.clusters(1, 50)
+    board.load(scaled_model(X))
+    board.predict(X)
+    board.score(X, y)
+    board.partial_fit(X, y)
+    counters = board.counters()
+    assert [counters[c] for c in ("predicted", "evaluated", "trained")] == [50, 50, 50]
+    board.clear_counters()
+    assert not any(v for c, v in board.counters().items() if not c.startswith("frames_"))
+    assert board.identify().contract_hash == small.BUILD.hash
+    assert board.identify().accepted == 150
+
+
+def test_adopt_a_trained_board() -> None:
+    X, y = small.clusters(1, 200)
+    simulated = ProtocolBoard(small.BUILD)
+    with Accelerator(Session(lambda: BoardLink(simulated), small.BUILD)) as first:
+        first.load(scaled_model(X))
+        first.fit(X, y)
+        trained = first.read_model()
+    second = Accelerator(Session(lambda: BoardLink(simulated), small.BUILD))
+    with pytest.raises(ModelError, match=r"load\(model\), or adopt\(model\)"):
+        second.read_model()
+    second.adopt(scaled_model(X))
+    assert second.read_model().differences(trained) == []
+
+
+def test_context_manager_closes() -> None:
+    with on_board() as board:
+        pass
+    with pytest.raises(LinkClosed, match="was closed"):
+        board.counters()
+    board.close()
+
+
+X, Y = small.clusters(1, 20)
+WITH_NAN, WITH_INFINITY = X.copy(), X.copy()
+WITH_NAN[3, 2] = np.nan
+WITH_INFINITY[4, 1] = -np.inf
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda b: b.predict(WITH_NAN), FeatureError, "sample 3, feature 2 is nan"),
+        (lambda b: b.scores(WITH_INFINITY), FeatureError, "sample 4, feature 1 is -inf"),
+        (lambda b: b.predict(X[:, :6]), FeatureError, r"shape \(samples, 7\), and has \(20, 6\)"),
+        (lambda b: b.predict(X[0]), FeatureError, r"pass X\[None, :\]"),
+        (lambda b: b.predict(X[:0]), FeatureError, "at least one sample"),
+        (lambda b: b.predict(X.astype(str)), FeatureError, "real numbers"),
+        (lambda b: b.predict([[1, 2], [3]]), FeatureError, "unequal lengths"),
+        (lambda b: b.fit(X, Y[:-1]), FeatureError, "one label per sample"),
+        (lambda b: b.fit(X, Y + 1), FeatureError, "class numbers 0 to 2, and one label is 3"),
+        (lambda b: b.fit(X, Y - 1), FeatureError, "class numbers 0 to 2, and one label is -1"),
+        (lambda b: b.fit(X, Y + 0.5), FeatureError, "class numbers 0 to 2"),
+        (lambda b: b.fit(X, Y.astype(str)), FeatureError, "class numbers 0 to 2"),
+        (lambda b: b.score(X, Y * np.nan), FeatureError, "class numbers 0 to 2"),
+        (lambda b: b.fit(X, Y, validation=(X, Y[:3])), FeatureError, "one label per sample"),
+        (lambda b: b.fit(X, Y, validation=(WITH_NAN, Y)), FeatureError, "sample 3, feature 2 is nan"),
+        (lambda b: b.fit(X, Y, epochs=0), ArgumentError, "epochs must be a whole number, at least 1, and is 0"),
+        (lambda b: b.fit(X, Y, epochs=1.5), ArgumentError, "epochs must be a whole number"),
+        (lambda b: b.fit(X, Y, rate=0.01), RateError, r"the nearest is 2\*\*-7 = 0.0078125"),
+        (lambda b: b.fit(X, Y, rate=1.0), RateError, r"the nearest is 2\*\*-2 = 0.25"),
+        (lambda b: b.fit(X, Y, rate=2**-12), RateError, r"the nearest is 2\*\*-8"),
+        (lambda b: b.fit(X, Y, rate=-1), RateError, "and not with -1.0"),
+        (lambda b: b.fit(X, Y, rate=float("nan")), RateError, "and not with nan"),
+        (lambda b: b.fit(X, Y, rate="fast"), RateError, r"one per epoch \(1\), and has 4"),
+        (lambda b: b.fit(X, Y, rate=None), RateError, "this is None"),
+        (lambda b: b.fit(X, Y, epochs=2, rate=[0.25]), RateError, r"one per epoch \(2\), and has 1"),
+        (lambda b: b.fit(X, Y, epochs=2, rate=[0.25, 0.3]), RateError, "and not with 0.3"),
+        (lambda b: b.partial_fit(X, Y, rate=0.3), RateError, "and not with 0.3"),
+        (lambda b: b.partial_fit(X[:, 1:], Y), FeatureError, "shape"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_sent(
+    call: Callable[[Accelerator], object], error: type[PresparseError], message: str
+) -> None:
+    simulated = ProtocolBoard(small.BUILD)
+    board = Accelerator(Session(lambda: BoardLink(simulated), small.BUILD))
+    board.load(scaled_model(X))
+    simulated.executed.clear()
+    with pytest.raises(error, match=message):
+        call(board)
+    assert simulated.executed == []
+
+
+@pytest.mark.parametrize("call", [lambda b: b.predict(X), lambda b: b.partial_fit(X, Y), lambda b: b.score(X, Y)])
+def test_no_model(board: Accelerator, call: Callable[[Accelerator], object]) -> None:
+    with pytest.raises(ModelError, match="no model is loaded"):
+        call(board)
+
+
+def test_model_of_another_network(board: Accelerator) -> None:
+    other = Model.initial(Network(**{**small.NETWORK.model_dump(), "name": "other", "features": 6}))
+    for call in (board.load, board.adopt):
+        with pytest.raises(ModelError, match="of network other"):
+            call(other)
+
+
+def test_builds_that_only_infer() -> None:
+    build = Build(network=small.NETWORK, mode="infer")
+    with on_board(build) as board:
+        board.load(scaled_model(X))
+        with pytest.raises(BuildError, match="only infers"):
+            board.fit(X, Y)
+        assert board.predict(X).shape == (20,)
+
+
+def test_numpy_rates_and_labels_of_any_integer_type(board: Accelerator) -> None:
+    board.fit(X.astype(np.float32), Y.astype(np.uint8), epochs=2, rate=np.array([0.25, 0.125], dtype=np.float32))
+    board.partial_fit(X.tolist(), Y.tolist(), rate=np.float32(0.25))
+
+
+class InterruptedLink(BoardLink):
+    """Ctrl-C during a read, once."""
+
+    reads = -1
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        self.reads -= 1
+        if self.reads == 0:
+            raise KeyboardInterrupt
+        return super().read(limit, timeout)
+
+
+@pytest.mark.parametrize("reads", [1, 2, 3, 4, 5, 9, 20])
+def test_interrupted_fit_keeps_what_was_trained(reads: int) -> None:
+    X, y = small.clusters(1, 500)
+    model = scaled_model(X)
+    simulated = ProtocolBoard(small.BUILD)
+    link = InterruptedLink(simulated)
+    board = Accelerator(Session(lambda: link, small.BUILD))
+    board.load(model)
+
+    def interrupt(progress: Progress) -> None:
+        link.reads = reads if progress.epoch == 2 and link.reads < 0 else link.reads
+
+    history = board.fit(X, y, epochs=5, rate=2**-4, seed=2, progress=interrupt)
+    assert history.interrupted
+    assert 2 <= len(history.epochs) <= 5
+    assert history.samples == simulated.accepted == board.counters()["trained"]
+    trained_in_last = history.epochs[-1].samples
+
+    reference = Reference(small.BUILD, model)
+    rng = np.random.default_rng(2)
+    for epoch in history.epochs:
+        order = rng.permutation(500)[: epoch.samples]
+        reference.run(Samples.train(model.encode(X)[order], y[order], 4))
+        reference.flush()
+    assert trained_in_last == history.samples - 500 * (len(history.epochs) - 1)
+    assert board.read_model().differences(reference.model()) == []
+    np.testing.assert_array_equal(board.predict(X), reference.scores(model.encode(X))[:, :3].argmax(axis=1))
+
+
+def test_ctrl_c_while_the_emulator_trains() -> None:
+    """A real signal: it is let through between two samples, and the result is that of those trained."""
+    X, y = small.clusters(1, 4000)
+    model = scaled_model(X)
+    board = on_emulator()
+    board.load(model)
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+    history: History = board.fit(X, y, epochs=1000, rate=2**-4, shuffle=False)
+    timer.join()
+    assert history.interrupted
+    reference = Reference(small.BUILD, model)
+    for epoch in history.epochs:
+        reference.run(Samples.train(model.encode(X)[: epoch.samples], y[: epoch.samples], 4))
+        reference.flush()
+    assert history.samples > 0
+    assert board.read_model().differences(reference.model()) == []
+
+
+def test_failed_callback_leaves_the_board_usable(board: Accelerator) -> None:
+    X, y = small.clusters(1, 300)
+    board.load(scaled_model(X))
+
+    def fail(progress: Progress) -> None:
+        raise RuntimeError("the callback's own error")
+
+    with pytest.raises(RuntimeError, match="the callback's own error"):
+        board.fit(X, y, progress=fail)
+    assert board.predict(X).shape == (300,)
+    assert 0 < board.counters()["trained"] <= 300
+
+
+def test_predictions_survive_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "RECONNECT_DELAY", 0.001)
+    X, _ = small.clusters(1, 500)
+    simulated = ProtocolBoard(small.BUILD)
+    links: list[BoardLink] = []
+
+    def open_link() -> BoardLink:
+        links.append(BoardLink(simulated))
+        return links[-1]
+
+    board = Accelerator(Session(open_link, small.BUILD))
+    model = scaled_model(X)
+    board.load(model)
+    links[0].cut_after = 7000
+    expected = Reference(small.BUILD, model).scores(model.encode(X))[:, :3].argmax(axis=1)
+    np.testing.assert_array_equal(board.predict(X), expected)
+    assert len(links) == 2

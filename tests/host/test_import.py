@@ -1,0 +1,58 @@
+"""`import presparse` is light, and its names are there when they are used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import presparse as ps
+
+
+def loaded_after(program: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after a program."""
+    program += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+def test_import_loads_next_to_nothing() -> None:
+    assert not {"torch", "sklearn", "serial", "numpy", "pydantic", "amaranth", "typer"} & loaded_after(
+        "import presparse"
+    )
+
+
+def test_driving_a_board_needs_no_extra() -> None:
+    """Everything but the emulator and training."""
+    program = (
+        "import presparse as ps\n"
+        "ps.open, ps.Network, ps.Build, ps.Model, ps.Accelerator, ps.__version__\n"
+        "import presparse.links.serial, presparse.links.tcp, presparse.links.recorded"
+    )
+    assert not {"torch", "sklearn", "amaranth", "matplotlib"} & loaded_after(program)
+
+
+def test_names() -> None:
+    assert ps.Network.__name__ == "Network"
+    assert callable(ps.open)
+    assert callable(ps.train.fit)
+    assert ps.__version__
+    assert set(ps.__all__) <= set(dir(ps))
+    for name in ps.__all__:
+        assert getattr(ps, name) is not None
+    with pytest.raises(AttributeError, match="module 'presparse' has no attribute 'trian'"):
+        ps.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_training_without_torch_names_the_extra() -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import presparse as ps\n"
+        "try:\n"
+        "    ps.train\n"
+        "except ps.PresparseError as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "presparse.train needs PyTorch: pip install 'presparse[train]'\n"

@@ -1,0 +1,321 @@
+"""Models: valid for their network, saved and loaded without loss, features encoded, errors named."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from presparse.contract.errors import PatternError
+from presparse.contract.network import Network
+from presparse.contract.pattern import CLASH_FREE_KINDS, check
+from presparse.errors import FeatureError, ModelError
+from presparse.model import Model, checked_labels
+from tests.networks import bank_balanced, random_model, random_network
+
+SMALL = Network(
+    name="small",
+    features=5,
+    classes=3,
+    layers=(6, 4, 4),
+    out_degree=(2, 2),
+    lanes=(3, 2),
+    activations=("relu", "sigmoid"),
+)
+
+
+def same(first: Model, second: Model) -> bool:
+    return first.differences(second) == [] and first.network == second.network
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng, random_network(rng))
+    model = replace(model, offset=rng.normal(size=model.offset.shape), gain=rng.normal(size=model.gain.shape))
+    model.save(tmp_path / "model.safetensors")
+    loaded = Model.load(tmp_path / "model.safetensors")
+    assert same(loaded, model)
+    for key in ("left", "weights", "biases"):
+        for own, other in zip(getattr(model, key), getattr(loaded, key), strict=True):
+            assert own.dtype == other.dtype == np.int64
+            assert np.array_equal(own, other)
+    assert np.array_equal(loaded.offset, model.offset)
+    assert np.array_equal(loaded.gain, model.gain)
+
+
+def test_arrays_are_read_only_copies() -> None:
+    weights = [w.copy() for w in Model.initial(SMALL).weights]
+    model = replace(Model.initial(SMALL), weights=tuple(weights))
+    weights[0][0, 0] += 1
+    assert model.differences(Model.initial(SMALL)) == []
+    with pytest.raises(ValueError, match="read-only"):
+        model.weights[0][0, 0] = 1
+
+
+@pytest.mark.parametrize("kind", CLASH_FREE_KINDS)
+def test_initial(kind: str) -> None:
+    model = Model.initial(SMALL, pattern=kind, seed=1, offset=2.0, gain=0.5)  # pyright: ignore[reportArgumentType]
+    for j, left, weights, biases in zip(SMALL.junctions, model.left, model.weights, model.biases, strict=True):
+        check(j, left)
+        assert not biases.any()
+        assert weights.any()
+    assert model.offset.tolist() == [2.0] * 5
+    assert model.gain.tolist() == [0.5] * 5
+    assert not model.weights[0][model.left[0] >= SMALL.features].any()  # edges from padding features
+    assert not model.weights[1][SMALL.classes :].any()  # edges to padding outputs
+
+
+def test_initial_is_deterministic() -> None:
+    assert same(Model.initial(SMALL, seed=4), Model.initial(SMALL, seed=4))
+    assert not same(Model.initial(SMALL, seed=4), Model.initial(SMALL, seed=5))
+
+
+def test_learned_patterns_are_models() -> None:
+    rng = np.random.default_rng(0)
+    model = replace(Model.initial(SMALL), left=tuple(bank_balanced(rng, j) for j in SMALL.junctions))
+    assert model.left[0].shape == (4, 3)
+
+
+# --- what a model must be ---------------------------------------------------------------------------
+
+
+def changed(arrays: tuple[NDArray[np.int64], ...], index: int, place: tuple[int, ...], value: int) -> tuple:
+    copies = [a.copy() for a in arrays]
+    copies[index][place] = value
+    return tuple(copies)
+
+
+MODEL = Model.initial(SMALL, pattern="free", seed=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": MODEL.weights[:1]}, "weights needs one array per junction: 2, and has 1"),
+        ({"biases": (MODEL.biases[0], MODEL.biases[1][:3])}, "junction 2: biases have shape (4,), and these (3,)"),
+        ({"weights": (MODEL.weights[0].T, MODEL.weights[1])},
+         "junction 1: weights have shape (4, 3), and these (3, 4)"),
+        ({"weights": (MODEL.weights[0] * 1.0, MODEL.weights[1])},
+         "junction 1: weights must be integers, and have dtype float64"),
+        ({"weights": changed(MODEL.weights, 1, (3, 1), 32768)},
+         "junction 2: weights are integers -32768 to 32767 (16 bits (13 fraction)), and one is 32768"),
+        ({"biases": changed(MODEL.biases, 0, (0,), -32769)},
+         "junction 1: biases are integers -32768 to 32767 (16 bits (13 fraction)), and one is -32769"),
+        ({"gain": np.array([1, 1, np.nan, 1, 1])}, "gain must be finite, and has nan"),
+        ({"offset": np.array([1, 1, 1, 1, -np.inf])}, "offset must be finite, and has -inf"),
+        ({"gain": np.ones(6)}, "gain must have shape (5,), and has (6,)"),
+    ],
+)  # fmt: skip
+def test_numbers_that_do_not_fit(change: dict, message: str) -> None:
+    with pytest.raises(ModelError) as error:
+        replace(MODEL, **change)
+    assert str(error.value) == message
+
+
+def test_pattern_that_clashes() -> None:
+    left = changed(MODEL.left, 0, (0, 0), int(MODEL.left[0][0, 1]))
+    with pytest.raises(PatternError, match=r"^junction 1: right neuron 0 is connected twice to left neuron "):
+        replace(MODEL, left=left)
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    MODEL.save(path)
+    return path
+
+
+def test_truncated_at_every_length(saved: Path) -> None:
+    content = saved.read_bytes()
+    for length in range(0, len(content), 7):
+        saved.write_bytes(content[:length])
+        with pytest.raises(ModelError, match=f"^{re.escape(str(saved))}: .*; (save the model again|give the path)"):
+            Model.load(saved)
+
+
+def test_altered_bytes_are_noticed(saved: Path) -> None:
+    content = saved.read_bytes()
+    for place in range(0, len(content), 3):
+        saved.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(ModelError, match=f"^{re.escape(str(saved))}: "):
+            Model.load(saved)
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.safetensors: cannot be read .*; give the path of a model file$"):
+        Model.load(tmp_path / "none.safetensors")
+
+
+def test_foreign(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.safetensors"
+    save_file({"layer.weight": np.zeros((2, 2))}, path)
+    with pytest.raises(ModelError) as error:
+        Model.load(path)
+    assert str(error.value) == f"{path}: not a Presparse model; `presparse train` and Model.save write them"
+
+
+def rewritten(path: Path, **metadata: str) -> None:
+    """The same arrays under other metadata."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        own = file.metadata()
+    tensors = load_file(path)
+    save_file(tensors, path, metadata={**own, **metadata})
+
+
+def test_other_version(saved: Path) -> None:
+    rewritten(saved, presparse_model="2")
+    with pytest.raises(ModelError) as error:
+        Model.load(saved)
+    assert str(error.value) == (
+        f"{saved}: written by a newer Presparse (file version 2, and this one reads 1); update Presparse"
+    )
+
+
+def test_invalid_network(saved: Path) -> None:
+    rewritten(saved, network=SMALL.model_dump_json().replace('"lanes":[3,2]', '"lanes":[5,2]'))
+    with pytest.raises(ModelError) as error:
+        Model.load(saved)
+    assert str(error.value) == (
+        f"{saved}: its network is not valid (junction 1: lanes must divide the left layer, and 5 does not divide 6; "
+        "the nearest valid number is 6); save the model again"
+    )
+
+
+def test_saving_fails_and_loses_nothing(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = saved.read_bytes()
+    for step in ("fsync", "replace", "fdopen"):
+        with monkeypatch.context() as broken:
+            broken.setattr(os, step, fail)
+            with pytest.raises(ModelError) as error:
+                Model.initial(SMALL, seed=9).save(saved)
+        assert str(error.value) == (
+            f"{saved}: cannot be written (No space left on device); choose a folder you may write to, with room"
+        )
+        assert saved.read_bytes() == before
+        assert [p.name for p in saved.parent.iterdir()] == [saved.name]  # no temporary file stays
+
+
+def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "model.safetensors"
+    with pytest.raises(ModelError) as error:
+        MODEL.save(path)
+    assert str(error.value) == (
+        f"{path}: cannot be written (No such file or directory); choose a folder you may write to, with room"
+    )
+
+
+# --- features ---------------------------------------------------------------------------------------
+
+
+def test_encode_scales_rounds_saturates_and_pads() -> None:
+    model = replace(MODEL, offset=np.array([0, 1, 0, 0, 0.0]), gain=np.array([1, 0.5, 1, 1, -1.0]))
+    encoded = model.encode([[0.5, 3, 100, -100, 1.0], [1 / 512, 1, -1 / 512, 0, 0]])
+    assert encoded.tolist() == [[128, 256, 511, -512, -256, 0], [1, 0, 0, 0, 0, 0]]
+    assert encoded.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float16, np.float32])
+def test_encode_takes_any_real_dtype(dtype: type) -> None:
+    assert MODEL.encode(np.ones((2, 5), dtype=dtype))[:, :5].tolist() == [[256] * 5] * 2
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.zeros((3, 4)), "X must have shape (samples, 5), and has (3, 4)"),
+        (np.zeros(5), "X must have shape (samples, 5), and has (5,); for one sample, pass X[None, :]"),
+        (np.zeros((0, 5)), "X must hold at least one sample, and has shape (0, 5)"),
+        ([[1, 2, 3, 4, np.nan]],
+         "X must be finite, and sample 0, feature 4 is nan (1 such in all); remove or impute it"),
+        ([[1, 2, 3, 4, 5], [1, np.inf, 3, -np.inf, 5]],
+         "X must be finite, and sample 1, feature 1 is inf (2 such in all); remove or impute it"),
+        (np.array([["a"] * 5]), "X must hold real numbers, and has dtype <U1; convert it with X.astype(float)"),
+        (np.zeros((1, 5), dtype=object), "X must hold real numbers, and has dtype object; "
+         "convert it with X.astype(float)"),
+        (np.zeros((1, 5), dtype=complex), "X must hold real numbers, and has dtype complex128; "
+         "convert it with X.astype(float)"),
+        ([[1, 2], [1]], "X must be one array of shape (samples, 5); its rows have unequal lengths"),
+    ],
+)  # fmt: skip
+def test_features_that_cannot_be_encoded(X: object, message: str) -> None:
+    with pytest.raises(FeatureError) as error:
+        MODEL.encode(X)  # pyright: ignore[reportArgumentType]
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("y", [[0, 2, 1], np.array([0, 2, 1], dtype=np.uint8), [0.0, 2.0, 1.0]])
+def test_labels(y: object) -> None:
+    assert checked_labels(y, 3, 3).tolist() == [0, 2, 1]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0, 1], "y must have one label per sample, shape (3,), and has (2,)"),
+        ([[0], [1], [2]], "y must have one label per sample, shape (3,), and has (3, 1)"),
+        ([0, 1, 3], "y must hold class numbers 0 to 2, and one label is 3"),
+        ([0, -1, 2], "y must hold class numbers 0 to 2, and one label is -1"),
+        ([0, 1, 0.5], "y must hold class numbers 0 to 2, and one label is 0.5"),
+        ([0, 1, np.nan], "y must hold class numbers 0 to 2, and one label is nan"),
+        (["0", "1", "2"], "y must hold class numbers 0 to 2, and has dtype <U1"),
+    ],
+)
+def test_labels_that_are_none(y: object, message: str) -> None:
+    with pytest.raises(FeatureError) as error:
+        checked_labels(y, 3, 3)  # pyright: ignore[reportArgumentType]
+    assert str(error.value) == message
+
+
+# --- differences ------------------------------------------------------------------------------------
+
+
+@given(junction=st.integers(0, 1), right=st.integers(0, 3), edge=st.integers(0, 1), step=st.integers(-5, 5))
+def test_one_difference_is_named(junction: int, right: int, edge: int, step: int) -> None:
+    own = int(MODEL.weights[junction][right, edge])
+    other = replace(MODEL, weights=changed(MODEL.weights, junction, (right, edge), own + step))
+    expected = [f"junction {junction + 1}, right neuron {right}, edge {edge}: weight {own}, other {own + step}"]
+    assert MODEL.differences(other) == (expected if step else [])
+
+
+def test_many_differences_are_cut() -> None:
+    other = replace(
+        MODEL,
+        biases=(MODEL.biases[0] + 1, MODEL.biases[1]),
+        weights=(MODEL.weights[0], MODEL.weights[1] ^ 1),
+        gain=MODEL.gain * 2,
+    )
+    found = MODEL.differences(other)
+    assert found[:4] == [f"junction 1, right neuron {r}: bias 0, other 1" for r in range(4)]
+    assert found[9] == "... 8 of 8 such numbers differ"
+    assert found[-1] == "feature 4: gain 1.0, other 2.0"
+    assert len(found) == 4 + 6 + 5
+
+
+def test_models_of_other_networks_differ() -> None:
+    other = Network.model_validate({**SMALL.model_dump(), "name": "other", "classes": 4})
+    assert MODEL.differences(Model.initial(other)) == [
+        f"network small ({SMALL.hash[:12]}), other other ({other.hash[:12]})"
+    ]
+
+
+def test_lanes_are_no_part_of_a_model() -> None:
+    """A pattern that is clash-free for 3 and 2 lanes is so for 1; the network is the same."""
+    fewer = Network.model_validate({**SMALL.model_dump(), "lanes": (1, 1)})
+    assert replace(MODEL, network=fewer).differences(MODEL) == []

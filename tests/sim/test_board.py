@@ -1,0 +1,78 @@
+"""The simulated board's byte stream."""
+
+from __future__ import annotations
+
+import pytest
+
+from presparse.contract.build import Build
+from presparse.contract.wire import Identity, Operation
+from presparse.frames import AnswerReader, encode_request
+from presparse_sim.board import SimulatedBoard, open_link
+from presparse_sim.errors import SimulationError
+from tests.sim.stand_ins import echo_design, small_build
+
+DATA = bytes(range(256)) * 4
+PLUS_ONE = bytes((b + 1) % 256 for b in DATA)
+
+
+def _read_all(board: SimulatedBoard, limit: int = 4096) -> bytes:
+    got = b""
+    while part := board.read(limit, 0.001):
+        got += part
+    return got
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.8])
+def test_bytes_go_through_in_order(stall: float) -> None:
+    board = SimulatedBoard(echo_design(), stall=stall, seed=3)
+    board.write(DATA[:1])
+    board.write(DATA[1:])
+    assert _read_all(board) == PLUS_ONE
+
+
+def test_read_returns_at_most_its_limit() -> None:
+    board = SimulatedBoard(echo_design())
+    board.write(DATA)
+    assert board.read(10, 1) == PLUS_ONE[:10]
+    assert _read_all(board, 7) == PLUS_ONE[10:]
+
+
+def test_a_timeout_is_counted_in_cycles() -> None:
+    board = SimulatedBoard(echo_design(), clock_hz=5000)
+    assert board.read(1, 2.0) == b""
+    assert board.cycles == 10_000
+
+
+def test_the_same_calls_take_the_same_cycles() -> None:
+    cycles = []
+    for seed in (1, 1, 2):
+        board = SimulatedBoard(echo_design(), stall=0.5, seed=seed)
+        board.write(DATA)
+        _read_all(board)
+        cycles.append(board.cycles)
+    assert cycles[0] == cycles[1] != cycles[2]
+
+
+def test_a_closed_board_says_so() -> None:
+    board = SimulatedBoard(echo_design())
+    board.close()
+    board.close()
+    with pytest.raises(SimulationError, match="closed"):
+        board.read(1, 0)
+
+
+def test_a_stall_that_never_ends_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"between 0 and 0\.99, and stall is 1"):
+        SimulatedBoard(echo_design(), stall=1)
+
+
+def test_the_accelerator_identifies_itself() -> None:
+    build: Build = small_build()
+    board = open_link(build)
+    board.write(b"\0" + encode_request(7, Operation.IDENTIFY, b""))
+    reader = AnswerReader()
+    reader.feed(board.read(1024, 0.1))
+    answer = reader.next()
+    assert answer is not None
+    assert answer.sequence == 7
+    assert Identity.unpack(answer.payload).contract_hash == build.hash

@@ -17,4 +17,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "network_seed" in metafunc.fixturenames:
-        metafunc.parametrize("network_seed", range(metafunc.config.getoption("networks")))
+        networks: int = metafunc.config.option.networks
+        metafunc.parametrize("network_seed", range(networks))

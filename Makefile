@@ -1,0 +1,69 @@
+# Presparse: everything a fresh machine needs. It must have Python 3.11 or newer, g++, make and perl;
+# the rest comes from pip into .venv, once. A stamp file says what is installed, so a second run
+# installs nothing until pyproject.toml changes.
+
+# The newest of these that is 3.11 or newer; `make PYTHON=/path/to/python` chooses another.
+PYTHON  ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# Processes that run tests.
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+# More options for pytest, for example `make test ARGS="-k pattern"`.
+ARGS    ?=
+
+BIN     := .venv/bin
+DEMO    := .venv/installed-demo
+DEV     := .venv/installed-dev
+
+.PHONY: help demo test nightly bench lint format clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo     train a sparse network, run it on a simulated board, check every bit, write report.html"
+	@echo "make test     all tests (a seeded subset of the random networks)"
+	@echo "make lint     ruff, pyright, import-linter"
+	@echo "make bench    speed of simulated board, reference and PyTorch, side by side"
+	@echo "make nightly  many more random networks: make nightly NETWORKS=500"
+	@echo "make format   let ruff format the code"
+	@echo "make clean    remove .venv and everything that tools made"
+
+demo: $(DEMO)
+	$(BIN)/presparse demo
+
+test: $(DEV)
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(DEV)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(DEV)
+	$(BIN)/presparse bench
+
+nightly: $(DEV)
+	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS)
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An editable install: the four source folders on the path, and the extras that the target needs.
+$(DEMO): pyproject.toml | .venv/made
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml | .venv/made
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(DEMO)
+
+# Last of all the stamp: an environment whose making was cut off is completed by the next run.
+.venv/made:
+	@test -n "$(PYTHON)" || { echo "Presparse needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up .venv (once, a few minutes: PyTorch is large) ..."
+	@$(PYTHON) -m venv .venv || { echo "Python cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@touch $@

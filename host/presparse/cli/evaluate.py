@@ -1,0 +1,38 @@
+"""`presparse evaluate`: how many samples a model gets right on a device."""
+
+from __future__ import annotations
+
+import time
+
+from presparse import data
+from presparse.cli.board import opened
+from presparse.cli.options import DEFAULT_DEVICE, AsJson, DataSource, Device, ModelFile
+from presparse.cli.output import put
+from presparse.model import Model
+
+NAME = "evaluate"
+
+
+def run(model_file: ModelFile, samples: DataSource, device: Device = DEFAULT_DEVICE, as_json: AsJson = False) -> None:
+    """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
+    model = Model.load(model_file)
+    X, y = data.load(samples)
+    with opened(device, model.network) as board:
+        board.load(model)
+        board.clear_counters()
+        began = time.perf_counter()
+        accuracy = board.score(X, y)
+        seconds = time.perf_counter() - began
+        counters = board.counters()
+    figures = {
+        "model": str(model_file),
+        "device": device,
+        "samples": len(y),
+        "accuracy": accuracy,
+        "correct": counters["correct"],
+        "samples_per_second": round(len(y) / seconds, 1),
+        "counters": counters,
+    }
+    put(
+        figures, as_json=as_json, text=f"{accuracy:.2%} of {len(y):,} samples right ({len(y) / seconds:,.0f} samples/s)"
+    )

@@ -1,0 +1,44 @@
+"""`presparse predict`: the classes that a model gives to samples, on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from presparse import data, textfile
+from presparse.cli.board import opened
+from presparse.cli.options import DEFAULT_DEVICE, AsJson, DataSource, Device, ModelFile
+from presparse.cli.output import put, say
+from presparse.model import Model
+
+NAME = "predict"
+
+
+def run(
+    model_file: ModelFile,
+    samples: DataSource,
+    device: Device = DEFAULT_DEVICE,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the classes to this file, one per line.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load a model into a device and predict the class of every sample, in order, one per line."""
+    if output is not None:
+        textfile.check_writable(output)
+    model = Model.load(model_file)
+    X, _ = data.load(samples)
+    with opened(device, model.network) as board:
+        board.load(model)
+        classes = board.predict(X).tolist()
+    lines = "\n".join(str(c) for c in classes)
+    if output is not None:
+        textfile.write(output, lines + "\n")
+        say(f"{output}: the classes of {len(classes):,} samples")
+    figures: dict[str, object] = {"model": str(model_file), "device": device, "samples": len(classes)}
+    figures |= {"output": str(output)} if output is not None else {"classes": classes}
+    if as_json or output is None:
+        put(figures, as_json=as_json, text=lines)

@@ -1,0 +1,47 @@
+"""The confusion matrix: what was answered for every class."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from presparse.report.style import BLUE, INK, RED, SOFT, figure, plain
+
+
+def counts(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """(classes, classes): how often class [row] was answered with class [column]."""
+    return np.bincount(labels * classes + answers, minlength=classes * classes).reshape(classes, classes)
+
+
+def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> Figure:
+    """Right answers in blue on the diagonal, mistakes in red beside it."""
+    table = counts(labels, answers, classes)
+    right = np.where(np.eye(classes, dtype=bool), table, 0)
+    wrong = table - right
+    drawn = figure(5.6, 5.4)
+    ax = plain(drawn.subplots(), grid=False)
+    for values, colour in ((right, BLUE), (wrong, RED)):
+        shade = LinearSegmentedColormap.from_list("", ["white", colour])
+        ax.imshow(np.ma.masked_equal(values, 0), cmap=shade, vmin=0, vmax=max(1, values.max()) * 1.15)
+    for row, column in zip(*np.nonzero(table), strict=True):
+        strong = table[row, column] > (right if row == column else wrong).max() * 0.6
+        ax.text(
+            column, row, str(table[row, column]), ha="center", va="center",
+            color="white" if strong else INK, fontsize=9 if classes <= 16 else 6,
+        )  # fmt: skip
+    ax.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    ax.grid(which="minor", color="#eef0f3", linewidth=1)
+    ax.tick_params(which="minor", length=0)
+    ax.set_xticks(range(classes))
+    ax.set_yticks(range(classes))
+    ax.tick_params(colors=SOFT)
+    ax.set_xlabel("the board's answer")
+    ax.set_ylabel("what it is")
+    mistakes = int(wrong.sum())
+    ax.set_title(
+        f"{len(labels) - mistakes} of {len(labels)} right, {mistakes} wrong", loc="left", color=INK, fontsize=11
+    )
+    return drawn

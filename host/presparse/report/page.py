@@ -1,0 +1,56 @@
+"""One HTML page, complete in itself: figures, words and pictures in a single file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from presparse import textfile
+from presparse.report.style import png
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A number worth reading first."""
+
+    value: str
+    label: str
+    good: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading, what to see, and a picture."""
+
+    title: str
+    text: str
+    picture: Figure
+    half: bool = False
+    """Half of the page's width; two such sections stand side by side."""
+
+    @property
+    def data(self) -> str:
+        """The picture as base64 PNG."""
+        return base64.b64encode(png(self.picture)).decode()
+
+
+def write(
+    path: Path, *, title: str, summary: str, facts: Sequence[Fact], sections: Sequence[Section], details: dict[str, str]
+) -> None:
+    """Write the page; a page of that name is replaced. Raises OutputError if it cannot be written."""
+    environment = Environment(
+        loader=PackageLoader("presparse.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html").render(
+        title=title, summary=summary, facts=facts, sections=sections, details=details
+    )
+    textfile.write(path, page)

@@ -1,0 +1,159 @@
+"""Consistent Overhead Byte Stuffing (Cheshire and Baker, 1999): frames without a zero byte inside.
+
+A frame is cut after each zero and after each run of 254 other bytes. Each piece is sent as a code byte,
+one more than the number of other bytes in it, and then these bytes; a zero ends the frame.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal, ValueLike
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from presparse_hw.link.fetch import Fetcher
+from presparse_hw.link.interfaces import ByteLayout
+
+LONGEST_RUN = 254
+RING_DEPTH = 512
+"""Twice the longest piece, so that one is sent while the next is built: one EBR or iCE40 block."""
+
+
+class CobsDecoder(wiring.Component):
+    """Decodes one byte per cycle; the outputs are registered (latency 1).
+
+    Members
+    -------
+    i : In(stream)     encoded bytes, always taken; `valid` alone counts
+    abandon : In(1)    forget the frame that has begun; not together with a byte
+    inside : Out(1)    a frame has begun and not ended
+    data, valid : Out  a decoded byte
+    end : Out(1)       a frame ended, after its last byte. Empty frames (extra zeros) are not reported
+    broken : Out(1)    with `end`: the zero came inside a piece
+    """
+
+    i: stream.Interface
+    abandon: Signal
+    inside: Signal
+    data: Signal
+    valid: Signal
+    end: Signal
+    broken: Signal
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "abandon": In(1),
+                "inside": Out(1),
+                "data": Out(8),
+                "valid": Out(1),
+                "end": Out(1),
+                "broken": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        remaining = Signal(8)  # bytes until the next code
+        zero = Signal()  # the piece stands for a zero at its end, unless the frame ends there
+        byte = self.i.payload
+
+        m.d.sync += [self.valid.eq(0), self.end.eq(0)]
+        with m.If(self.i.valid):
+            with m.If(byte == 0):
+                m.d.sync += [
+                    self.end.eq(self.inside),
+                    self.broken.eq(remaining != 0),
+                    self.inside.eq(0),
+                    remaining.eq(0),
+                    zero.eq(0),
+                ]
+            with m.Elif(remaining == 0):
+                m.d.sync += [
+                    self.valid.eq(zero),
+                    self.data.eq(0),
+                    self.inside.eq(1),
+                    remaining.eq(byte - 1),
+                    zero.eq(byte != LONGEST_RUN + 1),
+                ]
+            with m.Else():
+                m.d.sync += [self.valid.eq(1), self.data.eq(byte), remaining.eq(remaining - 1)]
+        with m.If(self.abandon):
+            m.d.sync += [self.inside.eq(0), remaining.eq(0), zero.eq(0)]
+        return m
+
+
+class CobsEncoder(wiring.Component):
+    """Encodes frames; takes a byte per cycle but for one cycle per full piece and two per frame.
+
+    A piece is sent when it is complete, up to 255 bytes after its first. Pieces are built in a ring of
+    block RAM: the code's place is kept free and filled last.
+
+    Members
+    -------
+    i : In(stream)   bytes of frames, `last` set on each frame's last; a frame has at least one byte
+    o : Out(stream)  encoded bytes, each frame ended by a zero
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self) -> None:
+        super().__init__({"i": In(stream.Signature(ByteLayout())), "o": Out(stream.Signature(8))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.ring = ring = Memory(shape=8, depth=RING_DEPTH, init=[])
+        write = ring.write_port()
+        code_at = Signal(range(RING_DEPTH))
+        tail = Signal(range(RING_DEPTH), init=1)  # next byte of the open piece
+        run = Signal(8)  # bytes in the open piece
+        head = Signal(range(RING_DEPTH))  # next byte to send; all before `code_at` may be sent
+
+        full = Signal()
+        # Four bytes may still follow: two before the register shows it, the last piece's code, the delimiter.
+        m.d.sync += full.eq((head - tail)[: len(head)] <= 4)
+
+        def put(address: Signal, byte: ValueLike) -> None:
+            m.d.comb += [write.addr.eq(address), write.data.eq(byte), write.en.eq(1)]
+
+        def close() -> None:
+            put(code_at, run + 1)
+            m.d.sync += [code_at.eq(tail), tail.eq(tail + 1), run.eq(0)]
+
+        with m.FSM():
+            with m.State("Piece"):
+                with m.If(run == LONGEST_RUN):
+                    close()
+                with m.Else():
+                    m.d.comb += self.i.ready.eq(~full)
+                    with m.If(self.i.valid & ~full):
+                        with m.If(self.i.payload.data == 0):
+                            close()
+                        with m.Else():
+                            put(tail, self.i.payload.data)
+                            m.d.sync += [tail.eq(tail + 1), run.eq(run + 1)]
+                        with m.If(self.i.payload.last):
+                            m.next = "Last-Code"
+            with m.State("Last-Code"):
+                close()
+                m.next = "Delimiter"
+            with m.State("Delimiter"):
+                # The place kept for the next code takes the zero that ends the frame.
+                put(code_at, 0)
+                m.d.sync += [code_at.eq(tail), tail.eq(tail + 1)]
+                m.next = "Piece"
+
+        m.submodules.fetcher = fetcher = Fetcher(len(head))
+        m.d.comb += [
+            fetcher.addresses.valid.eq(head != code_at),
+            fetcher.addresses.payload.address.eq(head),
+            self.o.valid.eq(fetcher.bytes.valid),
+            self.o.payload.eq(fetcher.bytes.payload.data),
+            fetcher.bytes.ready.eq(self.o.ready),
+        ]
+        with m.If(fetcher.addresses.valid & fetcher.addresses.ready):
+            m.d.sync += head.eq(head + 1)
+        wiring.connect(m, fetcher.port, ring.read_port())
+        return m

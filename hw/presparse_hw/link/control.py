@@ -1,0 +1,49 @@
+"""CLEAR_COUNTERS and RESET."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.wire import Operation, Status
+from presparse_hw.link.interfaces import UnitSignature
+
+
+class Control(wiring.Component):
+    """Runs CLEAR_COUNTERS, and RESET until the core is drained.
+
+    Members
+    -------
+    run : In
+    drained : In(1)          the core's
+    clear_counters, restart : Out(1)   one cycle. A restart clears the counters too
+    """
+
+    run: wiring.PureInterface
+    drained: Signal
+    clear_counters: Signal
+    restart: Signal
+
+    def __init__(self) -> None:
+        super().__init__({"run": In(UnitSignature()), "drained": In(1), "clear_counters": Out(1), "restart": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.run.status.eq(Status.OK)
+        with m.FSM():
+            with m.State("Idle"), m.If(self.run.start):
+                m.d.comb += [
+                    self.clear_counters.eq(1),
+                    self.restart.eq(self.run.operation == Operation.RESET),
+                ]
+                with m.If(self.restart):
+                    m.next = "Wait-Drained"
+                with m.Else():
+                    m.next = "Done"
+            with m.State("Wait-Drained"), m.If(self.drained):
+                m.next = "Done"
+            with m.State("Done"):
+                m.d.comb += self.run.done.eq(1)
+                m.next = "Idle"
+        return m

@@ -1,0 +1,119 @@
+"""The board's end of the link, whole."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.build import Build
+from presparse_hw.link.counters import LinkCounters
+from presparse_hw.link.deframer import Deframer
+from presparse_hw.link.enframer import Enframer
+from presparse_hw.link.executor import Executor
+from presparse_hw.link.slots import SlotMemory
+from presparse_hw.link.window import Window
+from presparse_hw.signature import CoreSignature
+
+NO_BUILD_ID = "0" * 16
+WATCHDOG_CYCLES = 1 << 22
+"""Tens of milliseconds on a board: more than a driver pauses inside a frame, less than a host waits."""
+
+
+def time_limit_of(build: Build) -> int:
+    """Cycles that cover the longest a working core takes between two transfers, a flush, four times over."""
+    schedule = build.schedule
+    blocks = schedule.depth + max(junction.activation_slots for junction in schedule.junctions)
+    return 4 * (blocks * schedule.period + schedule.settle + build.network.layers[0]) + 1024
+
+
+class Endpoint(wiring.Component):
+    """Bytes to requests, requests to the core, answers to bytes. The next frame arrives while a
+    request is executed and an answer sent; a SAMPLES frame takes no longer than its bytes.
+
+        i_bytes -> Deframer -> Window -> Executor <-> core
+                      |          |          |
+                 request memory  |     answer memory
+                                 v          |
+        o_bytes <------------ Enframer <----'
+
+    Parameters
+    ----------
+    build_id : 16 hexadecimal digits that tell bitstreams of one build apart
+    watchdog_cycles : a frame is abandoned when no byte of it comes for as many cycles
+    time_limit : a request is given up (STALLED) when the core does not move for as many cycles;
+        by default what `time_limit_of` says
+
+    Members
+    -------
+    i_bytes : In(stream)   from the host, taken at once, always
+    o_bytes : Out(stream)  to the host
+    core : In              the core's ports
+    """
+
+    i_bytes: stream.Interface
+    o_bytes: stream.Interface
+    core: wiring.PureInterface
+
+    def __init__(
+        self,
+        build: Build,
+        *,
+        build_id: str = NO_BUILD_ID,
+        watchdog_cycles: int = WATCHDOG_CYCLES,
+        time_limit: int | None = None,
+    ) -> None:
+        self._deframer = Deframer(watchdog_cycles=watchdog_cycles)
+        limit = time_limit_of(build) if time_limit is None else time_limit
+        self._executor = Executor(build, build_id=build_id, time_limit=limit)
+        super().__init__(
+            {
+                "i_bytes": In(stream.Signature(8)),
+                "o_bytes": Out(stream.Signature(8)),
+                "core": In(CoreSignature(build)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.deframer = deframer = self._deframer
+        m.submodules.request_memory = request_memory = SlotMemory()
+        m.submodules.window = window = Window()
+        m.submodules.executor = executor = self._executor
+        m.submodules.answer_memory = answer_memory = SlotMemory()
+        m.submodules.enframer = enframer = Enframer()
+        m.submodules.counters = counters = LinkCounters()
+
+        wiring.connect(m, wiring.flipped(self.i_bytes), deframer.i)
+        wiring.connect(m, deframer.write, request_memory.write)
+        wiring.connect(m, window.requests, executor.requests)
+        wiring.connect(m, request_memory.bytes, executor.payload)
+        wiring.connect(m, executor.core, wiring.flipped(self.core))
+        wiring.connect(m, executor.write, answer_memory.write)
+        wiring.connect(m, window.answers, enframer.answers)
+        wiring.connect(m, answer_memory.bytes, enframer.payload)
+        wiring.connect(m, enframer.o, wiring.flipped(self.o_bytes))
+        request, answer = window.requests.payload, window.answers.payload
+        m.d.comb += [
+            deframer.slot.eq(window.slot),
+            deframer.full.eq(window.full),
+            window.frame.eq(deframer.frame),
+            window.arrived.eq(deframer.arrived),
+            request_memory.start.eq(executor.start),
+            request_memory.slot.eq(request.slot),
+            request_memory.length.eq(request.length),
+            window.status.eq(executor.status),
+            window.length.eq(executor.length),
+            answer_memory.start.eq(enframer.start),
+            answer_memory.slot.eq(answer.slot),
+            answer_memory.length.eq(answer.length),
+            counters.events.frames_accepted.eq(window.accepted),
+            counters.events.frames_repeated.eq(window.repeated),
+            counters.events.frames_corrupt.eq(deframer.corrupt),
+            counters.events.frames_malformed.eq(deframer.malformed),
+            counters.events.frames_abandoned.eq(deframer.abandoned),
+            counters.events.frames_unexpected.eq(window.unexpected),
+            counters.clear.eq(executor.clear_counters),
+            executor.link_counters.eq(counters.counts),
+        ]
+        return m

@@ -1,0 +1,74 @@
+"""What travels between the components of the link."""
+
+from __future__ import annotations
+
+from amaranth.hdl import unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Status
+
+SLOT_BITS = exact_log2(WINDOW)
+"""Bits of a slot number: a place for one request and, later, for its answer."""
+OFFSET_BITS = exact_log2(MAX_PAYLOAD)
+"""Bits of a byte's place in a payload."""
+LENGTH = unsigned(OFFSET_BITS + 1)
+"""Shape of a payload's length in bytes, 0 .. MAX_PAYLOAD."""
+
+
+class ByteLayout(data.StructLayout):
+    """One byte of a payload or a frame, and whether it is the last one."""
+
+    def __init__(self) -> None:
+        super().__init__({"data": 8, "last": 1})
+
+
+class RequestLayout(data.StructLayout):
+    """A request's header; its payload lies in `slot` of the request memory."""
+
+    def __init__(self) -> None:
+        super().__init__({"slot": SLOT_BITS, "sequence": 8, "operation": 8, "length": LENGTH})
+
+
+class AnswerLayout(data.StructLayout):
+    """An answer's header; its payload lies in `slot` of the answer memory."""
+
+    def __init__(self) -> None:
+        super().__init__({"slot": SLOT_BITS, "sequence": 8, "operation": 8, "status": Status, "length": LENGTH})
+
+
+class FrameLayout(data.StructLayout):
+    """The header of a frame that arrived whole. `stored`: its payload is in the request memory."""
+
+    def __init__(self) -> None:
+        super().__init__({"sequence": 8, "operation": 8, "length": LENGTH, "stored": 1})
+
+
+class UnitSignature(wiring.Signature):
+    """How the executor runs a request on the unit for its operation, seen from the unit.
+
+    A unit out of reset is idle; when the time limit runs out, the executor resets it.
+
+    Members
+    -------
+    start : In(1)      a request begins
+    operation, length : In   of the request, from `start` until `done`
+    payload : In(stream)     the request's bytes, from the cycle after `start`; a unit may leave some
+    answer : Out(stream)     bytes of the answer, always taken; of no effect unless `status` is OK
+    done : Out(1)      the request is done; in a cycle after `start`; a byte of the answer may come with it
+    status : Out       with `done`
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "start": In(1),
+                "operation": In(8),
+                "length": In(LENGTH),
+                "payload": In(stream.Signature(ByteLayout())),
+                "answer": Out(stream.Signature(8, always_ready=True)),
+                "done": Out(1),
+                "status": Out(Status),
+            }
+        )

@@ -1,0 +1,230 @@
+"""SAMPLES and FLUSH: from bytes to the core's sample stream."""
+
+from __future__ import annotations
+
+import enum
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.build import Build
+from presparse.contract.wire import Operation, SampleKind, Status, value_bytes
+from presparse_hw.link.interfaces import ByteLayout, UnitSignature
+from presparse_hw.signature import SampleLayout
+
+
+class Field(enum.IntEnum):
+    """What the parser's next byte is."""
+
+    KIND = 0
+    RATE = 1
+    LABEL_LOW = 2
+    LABEL_HIGH = 3
+    FEATURES = 4
+    NONE = 5
+    """The record is bad: bytes wait until it is dropped."""
+
+
+class SampleParser(wiring.Component):
+    """Turns the stream of sample records into transfers, a byte per cycle if the core takes them at once.
+
+    A record may be cut anywhere: the parser waits for its next byte. A header is checked before the
+    first transfer of its record. A value's bits above the format's width are ignored.
+
+    Members
+    -------
+    i : In(stream)         bytes of records; taken while no transfer waits for the core
+    samples : Out(stream)  the core's; may wait past the byte that completed a transfer
+    flush : In(1)          send a flush; only between records, while no transfer waits
+    between : Out(1)       no record has begun
+    bad : Out(1)           the record has a bad header, and nothing waits; until `drop`
+    drop : In(1)           forget the record, of which nothing was sent
+    accepted : Out(1)      one cycle per record whose last transfer was taken
+    """
+
+    i: stream.Interface
+    samples: stream.Interface
+    flush: Signal
+    between: Signal
+    bad: Signal
+    drop: Signal
+    accepted: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        super().__init__(
+            {
+                "i": In(stream.Signature(ByteLayout())),
+                "samples": Out(stream.Signature(SampleLayout(build))),
+                "flush": In(1),
+                "between": Out(1),
+                "bad": Out(1),
+                "drop": In(1),
+                "accepted": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        field = Signal(Field)
+        kind, rate, label_low = (Signal(8, reset_less=True) for _ in range(3))
+        final = Signal()  # the waiting transfer is its record's last
+        sample, byte = self.samples.payload, self.i.payload.data
+        sent = self.samples.valid & self.samples.ready
+        take = self.i.valid & self.i.ready
+        label = Cat(label_low, byte)
+        m.d.comb += [
+            self.i.ready.eq((~self.samples.valid | self.samples.ready) & (field != Field.NONE)),
+            self.between.eq(field == Field.KIND),
+            self.bad.eq(field == Field.NONE),
+            self.accepted.eq(sent & final),
+        ]
+        with m.If(sent):
+            m.d.sync += self.samples.valid.eq(0)
+        with m.If(self.flush):
+            m.d.sync += [self.samples.valid.eq(1), sample.kind.eq(SampleKind.FLUSH), final.eq(0)]
+        with m.If(take), m.Switch(field):
+            with m.Case(Field.KIND):
+                m.d.sync += [kind.eq(byte), field.eq(Field.RATE)]
+            with m.Case(Field.RATE):
+                m.d.sync += [rate.eq(byte), field.eq(Field.LABEL_LOW)]
+            with m.Case(Field.LABEL_LOW):
+                m.d.sync += [label_low.eq(byte), field.eq(Field.LABEL_HIGH)]
+            with m.Case(Field.LABEL_HIGH):
+                good = self._header_is_good(kind, rate, label)
+                m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(label)]
+                m.d.sync += field.eq(Mux(good, Field.FEATURES, Field.NONE))
+            with m.Case(Field.FEATURES):
+                self._take_feature_byte(m, field, final)
+        with m.If(self.drop):
+            m.d.sync += field.eq(Field.KIND)
+        return m
+
+    def _header_is_good(self, kind: Signal, rate: Signal, label: Cat) -> Mux:
+        network = self._build.network
+        training = kind == SampleKind.TRAIN
+        kind_is_good = (kind == SampleKind.PREDICT) | (kind == SampleKind.EVALUATE)
+        if self._build.training:
+            kind_is_good |= training
+        rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
+        label_is_good = Mux(kind == SampleKind.PREDICT, label == 0, label < network.classes)
+        return kind_is_good & rate_is_good & label_is_good
+
+    def _take_feature_byte(self, m: Module, field: Signal, final: Signal) -> None:
+        """Assemble values, least significant byte first, and transfers by shifting values in."""
+        build, sample, byte = self._build, self.samples.payload, self.i.payload.data
+        fmt = build.network.formats.activation
+        size, port = value_bytes(fmt), build.feature_port
+        transfers = build.network.layers[0] // port
+        value_byte = Signal(range(size))
+        feature = Signal(range(port))  # of this transfer
+        transfer = Signal(range(transfers))
+        low = Signal(8 * (size - 1), reset_less=True)
+        value = Cat(low, byte)
+        features = sample.features.as_value()
+
+        m.d.sync += [low.eq(value[8:]), value_byte.eq(value_byte + 1)]
+        with m.If(value_byte == size - 1):
+            m.d.sync += [
+                value_byte.eq(0),
+                features.eq(Cat(features, value[: fmt.width])[fmt.width :]),
+                feature.eq(feature + 1),
+            ]
+            with m.If(feature == port - 1):
+                m.d.sync += [
+                    feature.eq(0),
+                    transfer.eq(transfer + 1),
+                    self.samples.valid.eq(1),
+                    final.eq(transfer == transfers - 1),
+                ]
+                with m.If(transfer == transfers - 1):
+                    m.d.sync += [transfer.eq(0), field.eq(Field.KIND)]
+
+
+class Feeder(wiring.Component):
+    """Runs SAMPLES and FLUSH.
+
+    Half a record waits here and in the core for its rest in the next SAMPLES. Resetting the feeder,
+    together with the core's `discard`, drops it. FLUSH in the middle of a record is BAD_SAMPLE.
+
+    Members
+    -------
+    run : In
+    samples : Out(stream)  the core's
+    results_waiting, drained : In   the core's
+    accepted : Out(1)      one cycle per record that the core took whole
+    """
+
+    run: wiring.PureInterface
+    samples: stream.Interface
+    results_waiting: Signal
+    drained: Signal
+    accepted: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        super().__init__(
+            {
+                "run": In(UnitSignature()),
+                "samples": Out(stream.Signature(SampleLayout(build))),
+                "results_waiting": In(16),
+                "drained": In(1),
+                "accepted": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.parser = parser = SampleParser(self._build)
+        wiring.connect(m, parser.samples, wiring.flipped(self.samples))
+        run = self.run
+        waiting = Signal(16, reset_less=True)
+        m.d.comb += [
+            self.accepted.eq(parser.accepted),
+            parser.i.payload.eq(run.payload.payload),
+            run.answer.payload.eq(waiting[:8]),
+        ]
+
+        def finish(status: Status) -> None:
+            m.d.comb += [run.done.eq(1), run.status.eq(status)]
+            m.next = "Idle"
+
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(run.start & (run.operation == Operation.FLUSH)):
+                    m.next = "Flush"
+                with m.Elif(run.start):
+                    m.next = "Feed"
+            with m.State("Feed"):
+                m.d.comb += [parser.i.valid.eq(run.payload.valid), run.payload.ready.eq(parser.i.ready)]
+                with m.If(parser.bad):
+                    m.d.comb += parser.drop.eq(1)
+                    finish(Status.BAD_SAMPLE)
+                with m.Elif(parser.i.valid & parser.i.ready & run.payload.payload.last):
+                    m.next = "Wait-Core"
+            with m.State("Wait-Core"):
+                m.d.sync += waiting.eq(self.results_waiting)
+                with m.If(parser.bad):
+                    m.d.comb += parser.drop.eq(1)
+                    finish(Status.BAD_SAMPLE)
+                with m.Elif(~self.samples.valid | self.samples.ready):
+                    m.next = "Low-Byte"
+            with m.State("Low-Byte"):
+                m.d.comb += run.answer.valid.eq(1)
+                m.d.sync += waiting.eq(waiting[8:])
+                m.next = "High-Byte"
+            with m.State("High-Byte"):
+                m.d.comb += run.answer.valid.eq(1)
+                finish(Status.OK)
+            with m.State("Flush"):
+                with m.If(parser.between):
+                    m.d.comb += parser.flush.eq(1)
+                    m.next = "Wait-Flush"
+                with m.Else():
+                    finish(Status.BAD_SAMPLE)
+            with m.State("Wait-Flush"), m.If(self.samples.ready):
+                m.next = "Let-Drain"
+            with m.State("Let-Drain"), m.If(self.drained):
+                finish(Status.OK)
+        return m

@@ -1,0 +1,160 @@
+"""A UART: 8 data bits, no parity, one stop bit."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+FRAME_BITS = 10
+"""Start bit, data, stop bit."""
+
+
+def _check_divisor(divisor: int) -> int:
+    if divisor < 4:
+        raise ValueError(f"divisor must be at least 4 cycles per bit, and is {divisor}; use a lower baud rate")
+    return divisor
+
+
+class UartReceiver(wiring.Component):
+    """Samples bits in their middle; a start bit that does not last or a wrong stop bit gives no byte.
+
+    Parameters
+    ----------
+    divisor : clock cycles per bit, at least 4
+
+    Members
+    -------
+    rx : In(1)        the pin; asynchronous
+    o : Out(stream)   received bytes; one that is not taken before the next arrives is lost
+    """
+
+    rx: Signal
+    o: stream.Interface
+
+    def __init__(self, divisor: int) -> None:
+        self._divisor = _check_divisor(divisor)
+        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rx = Signal(init=1)
+        m.submodules.synchroniser = FFSynchronizer(self.rx, rx, init=1)
+        timer = Signal(range(self._divisor))
+        count = Signal(range(8))
+        data = Signal(8)
+        tick = Signal()
+        m.d.comb += tick.eq(timer == 0)
+        m.d.sync += timer.eq(Mux(tick, self._divisor - 1, timer - 1))
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+
+        with m.FSM():
+            with m.State("Idle"):
+                # The edge is half a cycle old on average, and the next cycle is the first that counts.
+                m.d.sync += timer.eq((self._divisor - 3) // 2)
+                with m.If(~rx):
+                    m.next = "Start-Bit"
+            with m.State("Start-Bit"), m.If(tick):
+                m.next = "Data-Bits"
+                with m.If(rx):
+                    m.next = "Idle"
+            with m.State("Data-Bits"), m.If(tick):
+                m.d.sync += [data.eq(Cat(data[1:], rx)), count.eq(count + 1)]
+                with m.If(count == 7):
+                    m.next = "Stop-Bit"
+            with m.State("Stop-Bit"), m.If(tick):
+                m.d.sync += self.o.payload.eq(data)
+                with m.If(rx):
+                    m.d.sync += self.o.valid.eq(1)
+                    m.next = "Idle"
+                with m.Else():
+                    m.next = "Wait-High"
+            with m.State("Wait-High"), m.If(rx):
+                m.next = "Idle"
+        return m
+
+
+class UartTransmitter(wiring.Component):
+    """Sends bytes back to back; idles high.
+
+    Parameters
+    ----------
+    divisor : clock cycles per bit, at least 4
+
+    Members
+    -------
+    i : In(stream)   bytes to send; one is taken every 10 bits
+    tx : Out(1)      the pin
+    """
+
+    i: stream.Interface
+    tx: Signal
+
+    def __init__(self, divisor: int) -> None:
+        self._divisor = _check_divisor(divisor)
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        timer = Signal(range(self._divisor))
+        bits = Signal(FRAME_BITS, init=-1)
+        left = Signal(range(FRAME_BITS + 1))
+        m.d.comb += self.i.ready.eq((left == 0) | ((left == 1) & (timer == 0)))
+        m.d.sync += self.tx.eq(bits[0])
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
+                left.eq(FRAME_BITS),
+                timer.eq(self._divisor - 1),
+            ]
+        with m.Elif(left != 0):
+            m.d.sync += timer.eq(timer - 1)
+            with m.If(timer == 0):
+                m.d.sync += [
+                    timer.eq(self._divisor - 1),
+                    bits.eq(Cat(bits[1:], Const(1, 1))),
+                    left.eq(left - 1),
+                ]
+        return m
+
+
+class UartLink(wiring.Component):
+    """Both directions, as byte streams.
+
+    Parameters
+    ----------
+    divisor : clock cycles per bit, at least 4
+
+    Members
+    -------
+    rx, tx : In(1), Out(1)       pins
+    received, sent : Out(stream), In(stream)   bytes from and to the host
+    """
+
+    rx: Signal
+    tx: Signal
+    received: stream.Interface
+    sent: stream.Interface
+
+    def __init__(self, divisor: int) -> None:
+        self._receiver = UartReceiver(divisor)
+        self._transmitter = UartTransmitter(divisor)
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "received": Out(stream.Signature(8)),
+                "sent": In(stream.Signature(8)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.receiver = self._receiver
+        m.submodules.transmitter = self._transmitter
+        m.d.comb += [self._receiver.rx.eq(self.rx), self.tx.eq(self._transmitter.tx)]
+        wiring.connect(m, self._receiver.o, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), self._transmitter.i)
+        return m

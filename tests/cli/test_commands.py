@@ -1,0 +1,128 @@
+"""Every command does its work, tells people on stderr, and gives one JSON object on stdout."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import presparse as ps
+from presparse.cli import doctor
+from presparse.cli.output import Bar
+from presparse.contract.network import Network
+from presparse.model import Model
+from tests.cli.command import Shell
+
+
+def test_help_lists_every_command(shell: Shell) -> None:
+    ran = shell("--help")
+    assert ran.status == 0
+    for command in ("demo", "new", "train", "predict", "evaluate", "bench", "doctor"):
+        assert command in ran.out
+        assert "--json" in shell(command, "--help").out
+    assert shell("--version").out.strip() == ps.__version__
+
+
+def test_new_writes_a_network_that_loads_with_its_reasons(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    ran = shell("new", file, "--features", 784, "--classes", 10, "--hidden", "112", "--lanes", 64, "--json")
+    assert ran.status == 0
+    network = Network.load(file)
+    assert (network.name, network.features, network.classes) == ("mine", 784, 10)
+    assert ran.figures["network"] == network.model_dump(mode="json")
+    commented = " ".join(line.lstrip("# ") for line in file.read_text().splitlines() if line.startswith("#"))
+    for reason in ran.figures["reasons"]:
+        assert reason in commented
+        assert reason in ran.err
+
+    again = shell("new", file, "--features", 4, "--classes", 2)
+    assert again.status == 2
+    assert "exists already" in again.err
+    assert Network.load(file) == network
+    assert shell("new", file, "--features", 4, "--classes", 2, "--force").status == 0
+    assert Network.load(file).features == 4
+
+
+def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -> None:
+    model = files / "trained.safetensors"
+    trained = shell("train", files / "small.toml", files / "small.npz", "-o", model, "--epochs", 15, "--json")
+    assert trained.status == 0
+    assert trained.figures["epochs"] == 15
+    assert trained.figures["samples"] == 15 * 270
+    assert trained.figures["held_out_accuracy"] > 0.9
+
+    evaluated = shell("evaluate", model, files / "small.npz", "--device", "emulator", "--json")
+    assert evaluated.status == 0
+    assert evaluated.figures["samples"] == evaluated.figures["counters"]["evaluated"] == 300
+    assert evaluated.figures["accuracy"] == evaluated.figures["correct"] / 300 > 0.9
+
+    predicted = shell("predict", model, files / "small.csv", "--device", "emulator", "--json")
+    with np.load(files / "small.npz") as arrays:
+        right = int((np.array(predicted.figures["classes"]) == arrays["y"]).sum())
+    assert right == evaluated.figures["correct"]
+
+    lines = shell("predict", model, files / "small.npz", "-d", "emulator", "-o", files / "classes.txt")
+    assert (lines.status, lines.out) == (0, "")
+    assert [int(line) for line in (files / "classes.txt").read_text().split()] == predicted.figures["classes"]
+
+
+def test_train_on_a_board_and_go_on(shell: Shell, files: Path) -> None:
+    model, further = files / "board.safetensors", files / "further.safetensors"
+    begin = ("train", files / "small.toml", files / "small.npz", "--device", "emulator", "--rate", 2**-4, "--json")
+    first = shell(*begin, "-o", model, "--epochs", 4)
+    assert (first.status, first.figures["samples"], first.figures["interrupted"]) == (0, 4 * 270, False)
+    second = shell(*begin, "-o", further, "--epochs", 1, "--start", model)
+    assert second.figures["samples"] == 270
+    assert Model.load(model).differences(Model.load(further))
+    assert second.figures["held_out_accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("device", ["torch", "emulator"])
+def test_ctrl_c_saves_what_was_trained(shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    """Ctrl-C in the second epoch."""
+    show, model = Bar.show, files / "kept.safetensors"
+
+    def interrupting(bar: Bar, done: int, of: int, note: str) -> None:
+        show(bar, done, of, note)
+        if done >= (2 if device == "torch" else 270 + 20):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Bar, "show", interrupting)
+    command = ("train", files / "small.toml", files / "small.npz", "-d", device, "-o", model, "--epochs", 50, "--json")
+    ran = shell(*command)
+    assert ran.status == 0
+    assert ran.figures["interrupted"] is True
+    assert 1 <= ran.figures["epochs"] <= 2
+    assert "what was learned is saved" in ran.err
+    untrained = Model.initial(Network.load(files / "small.toml"))
+    assert any((a != b).any() for a, b in zip(Model.load(model).weights, untrained.weights, strict=True))
+
+
+def test_doctor_names_what_is_missing_and_the_mend(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "cache"))
+    well = shell("doctor", "--json")
+    assert well.status == (0 if well.figures["ok"] else 1)
+    assert str(tmp_path / "cache") in well.err
+
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: None)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "file" / "cache"))
+    ill = shell("doctor", "--json")
+    assert ill.status == 1
+    assert "sudo apt-get install g++" in ill.figures["mend"]
+    assert any("PRESPARSE_CACHE" in mend for mend in ill.figures["mend"])
+    assert "sudo apt-get install g++" in shell("doctor").out
+
+
+def test_bench_measures_every_contestant_side_by_side(shell: Shell) -> None:
+    ran = shell("bench", "digits", "--rounds", 1, "--seconds", 0.05, "--json")
+    assert ran.status == 0
+    names = [speed["name"] for speed in ran.figures["speeds"]]
+    assert "simulated core" in names
+    assert len(names) == 3
+    assert all(speed["samples_per_second"] > 0 for speed in ran.figures["speeds"])
+    assert next(s for s in ran.figures["speeds"] if s["name"] == "simulated core")["cycles_per_second"] > 0

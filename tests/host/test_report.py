@@ -1,0 +1,117 @@
+"""The pictures show what is there: edges, schedule, answers; the page is complete in itself."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from presparse import textfile
+from presparse.contract.build import Build
+from presparse.contract.network import Network
+from presparse.report.confusion import confusion, counts
+from presparse.report.curves import Curve, curves
+from presparse.report.page import Fact, Section, write
+from presparse.report.pattern import lanes_of_edges, pattern
+from presparse.report.pipeline import Work, pipeline, spans
+from presparse.report.samples import samples
+from presparse.report.style import BLUE, figure, png
+from presparse.report.weights import weights
+from tests.host.small import BUILD, NETWORK, model
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
+    for j, left in zip(NETWORK.junctions, model().left, strict=True):
+        shown = lanes_of_edges(j, left)
+        assert shown.shape == (j.right, j.left)
+        assert shown.count() == j.edges
+        for right, neuron in zip(*np.nonzero(~np.ma.getmaskarray(shown)), strict=True):
+            assert neuron in left[right]
+            assert shown[right, neuron] == neuron % j.lanes
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist-dey", "mnist"])
+def test_spans_follow_the_schedule(name: str) -> None:
+    build = Build(network=Network.load(name))
+    schedule = build.schedule
+    found = list(spans(build, schedule.depth + 4))
+    for s in found:
+        j, when = build.junctions[s.junction - 1], schedule.junctions[s.junction - 1]
+        delay = when.forward if s.work is Work.FF else when.update
+        assert s.begin == (s.sample + delay) * schedule.period + when.start + schedule.prologue
+        assert s.end - s.begin == j.cycles
+    # Every sample is fed forward everywhere, then updated everywhere; BP everywhere but in junction 1.
+    works = {(s.junction, s.work) for s in found if s.sample == 0}
+    junctions = range(1, len(build.junctions) + 1)
+    assert works == {(j, w) for j in junctions for w in Work if not (j == 1 and w is Work.BP)}
+    # A multiplier does one thing at a time.
+    for key in works:
+        own = sorted((s.begin, s.end) for s in found if (s.junction, s.work) == key)
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(own))
+
+
+def test_a_build_that_only_infers_has_no_training_in_its_pipeline() -> None:
+    build = Build(network=NETWORK, mode="infer")
+    assert {s.work for s in spans(build, 6)} == {Work.FF}
+    assert png(pipeline(build)).startswith(PNG)
+
+
+def test_confusion_counts() -> None:
+    labels, answers = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 2])
+    assert counts(labels, answers, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+
+
+def test_every_picture_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=30)
+    one = Curve(name="one", colour=BLUE, accuracies=[0.5])
+    two = Curve(name="two", colour=BLUE, accuracies=[0.4, 0.6, 0.9], first=2)
+    for drawn in (
+        pattern(model()),
+        pipeline(BUILD),
+        confusion(labels, labels, 3),
+        confusion(labels, (labels + 1) % 3, 3),
+        weights(model(0), model(1)),
+        samples(rng.random((5, 16)), labels[:5], labels[:5]),
+        curves([one]),
+        curves([one, two]),
+    ):
+        assert png(drawn).startswith(PNG)
+
+
+def test_the_page_is_one_file_and_escapes_what_it_shows(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    write(
+        path,
+        title="A <b>title</b>",
+        summary="s",
+        facts=[Fact(value="1 < 2", label="l", good=False)],
+        sections=[Section(title="One", text="t", picture=figure(1, 1))],
+        details={"k": "v & w"},
+    )
+    page = path.read_text()
+    assert "A &lt;b&gt;title&lt;/b&gt;" in page
+    assert "1 &lt; 2" in page
+    assert "v &amp; w" in page
+    assert 'class="fact bad"' in page
+    assert page.count("data:image/png;base64,iVBOR") == 1
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_text_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    textfile.write(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        textfile.write(path, "\ud800")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(textfile.OutputError, match="is a folder"):
+        textfile.write(tmp_path, "new")
+    with pytest.raises(textfile.OutputError, match="there is no folder"):
+        textfile.write(tmp_path / "no" / "a.txt", "new")

@@ -1,0 +1,181 @@
+"""An endpoint with a fake core, and a host that speaks to it in bytes."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from amaranth.sim import Simulator, SimulatorContext
+from cobs import cobs
+
+from presparse.contract.build import Build
+from presparse.contract.memory import Counter, counter_address
+from presparse.contract.network import Formats, Network
+from presparse.contract.wire import RECORD_HEADER, Operation, SampleKind, Status, value_bytes
+from presparse_hw.link.endpoint import Endpoint
+from tests.hw.link.fake_core import FakeCore
+
+WATCHDOG_CYCLES = 200
+TIME_LIMIT = 300
+
+
+def small_build(
+    *,
+    formats: Formats | None = None,
+    outputs: int = 4,
+    result_capacity: int = 8,
+    feature_port: int = 1,
+    mode: Literal["train", "infer"] = "train",
+) -> Build:
+    """8 features, 4 outputs (3 classes), two scores per transfer of results."""
+    network = Network(
+        features=8, classes=3, layers=(8, 8, outputs), out_degree=(4, outputs // 4), lanes=(4, 4),
+        activations=("relu", "sigmoid"), formats=formats or Formats(),
+    )  # fmt: skip
+    return Build(network=network, result_capacity=result_capacity, feature_port=feature_port, mode=mode)
+
+
+def encode(body: bytes) -> bytes:
+    """A frame with this inside, CRC appended, delimited."""
+    return cobs.encode(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
+
+
+def frame(sequence: int, operation: int, payload: bytes = b"") -> bytes:
+    return encode(bytes([sequence % 256, operation]) + payload)
+
+
+def record(build: Build, kind: SampleKind, features: list[int], *, label: int = 0, rate: int = 0) -> bytes:
+    size = value_bytes(build.network.formats.activation)
+    values = b"".join(value.to_bytes(size, "little", signed=True) for value in features)
+    return RECORD_HEADER.pack(kind, rate, label) + values
+
+
+@dataclass(frozen=True)
+class Answer:
+    sequence: int
+    operation: int
+    status: Status
+    payload: bytes
+
+    @classmethod
+    def parse(cls, encoded: bytes) -> Answer:
+        body = cobs.decode(encoded)
+        assert zlib.crc32(body[:-4]) == int.from_bytes(body[-4:], "little"), "an answer's CRC is wrong"
+        return cls(body[0], body[1], Status(body[2]), body[3:-4])
+
+
+class Bench:
+    """Runs a test against an endpoint. `gaps` is the probability of a pause, per byte and stream."""
+
+    def __init__(
+        self, build: Build | None = None, *, seed: int = 0, gaps: float = 0.0, core_stall: float = 0.0
+    ) -> None:
+        self.build = build or small_build()
+        self.rng = random.Random(seed)
+        self.gaps = gaps
+        self.endpoint = Endpoint(
+            self.build, build_id="0123456789abcdef", watchdog_cycles=WATCHDOG_CYCLES, time_limit=TIME_LIMIT
+        )
+        self.core = FakeCore(self.build, self.endpoint.core, random.Random(seed + 1), stall=core_stall)
+        self.sequence = 0
+        self.cycle = 0
+        self.bytes_taken = 0
+        self.first_byte_at: int | None = None
+        self.answered_at: list[int] = []
+        self.hold_output = False
+        self._to_board: deque[int] = deque()
+        self._received = bytearray()
+        self._answers: deque[Answer] = deque()
+        self._ctx: SimulatorContext
+
+    def run(self, test: Callable[[Bench], Awaitable[None]]) -> None:
+        simulator = Simulator(self.endpoint)
+        simulator.add_clock(1e-8)
+        simulator.add_testbench(self._send, background=True)
+        simulator.add_testbench(self._receive, background=True)
+        simulator.add_testbench(self.core.run, background=True)
+
+        async def main(ctx: SimulatorContext) -> None:
+            self._ctx = ctx
+            await test(self)
+
+        simulator.add_testbench(main)
+        simulator.run()
+
+    # What a test does
+
+    def send(self, data: bytes) -> None:
+        self._to_board += data
+
+    def request(self, operation: int, payload: bytes = b"") -> int:
+        """Send a request with the next sequence number; returns the number."""
+        sequence = self.sequence
+        self.send(frame(sequence, operation, payload))
+        self.sequence = (sequence + 1) % 256
+        return sequence
+
+    async def ask(self, operation: int, payload: bytes = b"", *, status: Status = Status.OK) -> bytes:
+        """Send a request, wait for its answer, check number, operation and status; returns the payload."""
+        sequence = self.request(operation, payload)
+        answer = await self.answer()
+        assert (answer.sequence, answer.operation) == (sequence, operation)
+        assert answer.status == status
+        assert answer.status == Status.OK or not answer.payload
+        return answer.payload
+
+    async def answer(self, *, cycles: int = 20_000) -> Answer:
+        """The next answer; fails if it does not come within `cycles`."""
+        for _ in range(cycles):
+            if self._answers:
+                return self._answers.popleft()
+            await self._ctx.tick()
+        raise AssertionError(f"no answer within {cycles} cycles")
+
+    async def silence(self, cycles: int = 400) -> None:
+        """Let everything be sent, then wait; fails if an answer comes."""
+        while self._to_board:
+            await self._ctx.tick()
+        await self._ctx.tick().repeat(cycles)
+        assert not self._answers
+        assert not self._received
+
+    async def wait(self, cycles: int) -> None:
+        await self._ctx.tick().repeat(cycles)
+
+    async def counter(self, name: Counter) -> int:
+        words = await self.ask(Operation.READ, struct.pack("<IH", counter_address(name), 2))
+        return int.from_bytes(words, "little")
+
+    # Streams
+
+    async def _send(self, ctx: SimulatorContext) -> None:
+        stream = self.endpoint.i_bytes
+        while True:
+            sending = bool(self._to_board) and self.rng.random() >= self.gaps
+            if sending:
+                ctx.set(stream.payload, self._to_board[0])
+            ctx.set(stream.valid, sending)
+            _, _, ready = await ctx.tick().sample(stream.ready)
+            self.cycle += 1
+            if sending:
+                assert ready, "the endpoint takes bytes at any time"
+                self.first_byte_at = self.cycle if self.first_byte_at is None else self.first_byte_at
+                self._to_board.popleft()
+
+    async def _receive(self, ctx: SimulatorContext) -> None:
+        stream = self.endpoint.o_bytes
+        while True:
+            ctx.set(stream.ready, not self.hold_output and self.rng.random() >= self.gaps)
+            _, _, valid, ready, byte = await ctx.tick().sample(stream.valid, stream.ready, stream.payload)
+            if valid and ready:
+                if byte:
+                    self._received.append(byte)
+                elif self._received:
+                    self._answers.append(Answer.parse(bytes(self._received)))
+                    self.answered_at.append(self.cycle)
+                    self._received.clear()

@@ -20,6 +20,8 @@ from presparse.model import Model
 
 ENTRY_POINTS = "presparse.benchmarks"
 
+EAGER = "PyTorch eager, batch 1"
+
 Contestant = Callable[[Samples], None]
 """Trains on samples, one after the other, in order."""
 
@@ -35,6 +37,8 @@ class Speed:
     slowest: float
     fastest: float
     """Samples per second of the worst and of the best round."""
+    times_eager: float
+    """Median over the rounds of samples per second, over those of PyTorch eager in the same round."""
 
 
 def measure(
@@ -57,7 +61,7 @@ def measure(
             progress(f"compiling {point.name}")
             contestants[point.name] = point.load()(build, model)
         contestants["reference (PyTorch, bit-exact)"] = reference(build, model), None
-        contestants["PyTorch eager, batch 1"] = eager(model), None
+        contestants[EAGER] = eager(model), None
 
         counts = {}
         for name, (train, _) in contestants.items():
@@ -83,6 +87,7 @@ def measure(
             cycles_per_second=statistics.median(cycle_rates[name]) if cycle_rates[name] else None,
             slowest=min(rates[name]),
             fastest=max(rates[name]),
+            times_eager=statistics.median(own / other for own, other in zip(rates[name], rates[EAGER], strict=True)),
         )
         for name in contestants
     ]

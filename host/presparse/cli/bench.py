@@ -26,9 +26,9 @@ def run(
     shape = Network.load(network)
     with bar(f"measuring {shape.name}") as shown:
         speeds = benchmark.measure(shape, rounds=rounds, seconds=seconds, progress=shown.note)
-    lines = [f"{'training ' + shape.name:<34}{'samples/s':>12}{'cycles/s':>14}"]
+    lines = [f"{'training ' + shape.name:<34}{'samples/s':>12}{'times eager':>14}{'cycles/s':>14}"]
     for speed in speeds:
         cycles = "" if speed.cycles_per_second is None else f"{speed.cycles_per_second:,.0f}"
-        lines.append(f"{speed.name:<34}{speed.samples_per_second:>12,.0f}{cycles:>14}")
+        lines.append(f"{speed.name:<34}{speed.samples_per_second:>12,.0f}{speed.times_eager:>14.2f}{cycles:>14}")
     figures = {"network": shape.name, "rounds": rounds, "speeds": [asdict(speed) for speed in speeds]}
     put(figures, as_json=as_json, text="\n".join(lines))

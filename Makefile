@@ -14,7 +14,7 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test nightly bench lint format clean
+.PHONY: help demo test nightly bench accuracy lint format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test     all tests (a seeded subset of the random networks)"
 	@echo "make lint     ruff, pyright, import-linter"
 	@echo "make bench    speed of simulated board, reference and PyTorch, side by side"
+	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantised; mean of SPLITS=10 splits"
 	@echo "make nightly  many more random networks: make nightly NETWORKS=500"
 	@echo "make format   let ruff format the code"
 	@echo "make clean    remove .venv and everything that tools made"
@@ -44,6 +45,9 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/presparse bench
+
+accuracy: $(DEV)
+	$(BIN)/python -m presparse.demo.accuracy --splits $(or $(SPLITS),10)
 
 nightly: $(DEV)
 	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS)

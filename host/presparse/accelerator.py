@@ -49,10 +49,12 @@ class Accelerator:
 
     @property
     def build(self) -> Build:
+        """What the board was built as."""
         return self._device.build
 
     @property
     def network(self) -> Network:
+        """The network that the board computes."""
         return self._device.build.network
 
     def __enter__(self) -> Accelerator:
@@ -119,8 +121,17 @@ class Accelerator:
         return np.divide(scores, sums, out=np.full_like(scores, 1 / self.network.classes), where=sums > 0)
 
     def scores(self, X: ArrayLike) -> NDArray[np.float64]:
-        """What the output neurons give, in real units (k, classes)."""
+        """What the output neurons of the classes give, in real units (k, classes)."""
         return self.network.formats.output.decode(self._scores(X))
+
+    def outputs(self, X: ArrayLike) -> NDArray[np.int64]:
+        """What every output neuron gives, padding outputs too: (k, N_L) integers of the output format, exact."""
+        features = self._encode(checked_features(X, self.network.features))
+        self._drain()
+        parts = []
+        for first in range(0, len(features), _LARGEST_CHUNK):
+            parts.append(self._predict(Samples.predict(features[first : first + _LARGEST_CHUNK])))
+        return np.concatenate(parts)
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy on X (k, features), y (k,); the board itself counts, so no score crosses the link."""
@@ -223,12 +234,7 @@ class Accelerator:
 
     def _scores(self, X: ArrayLike) -> NDArray[np.int64]:
         """(k, classes) integers of the output format."""
-        features = self._encode(checked_features(X, self.network.features))
-        self._drain()
-        parts = []
-        for first in range(0, len(features), _LARGEST_CHUNK):
-            parts.append(self._predict(Samples.predict(features[first : first + _LARGEST_CHUNK])))
-        return np.concatenate(parts)[:, : self.network.classes]
+        return self.outputs(X)[:, : self.network.classes]
 
     def _predict(self, samples: Samples) -> NDArray[np.int64]:
         """(k, N_L) scores. Predicting changes no weight, so what a cut lost is predicted again."""

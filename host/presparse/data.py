@@ -10,6 +10,8 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -47,15 +49,16 @@ def load(source: str | Path) -> Data:
     if source == "mnist-test":
         return load_mnist("test")
     path = Path(source)
-    readers = {".npz": _read_npz, ".csv": _read_csv}
-    if path.suffix not in readers:
-        raise DataError(f"{source}: give digits, mnist, mnist-test, or a file that ends in .npz or .csv")
-    try:
-        X, y = readers[path.suffix](path)
-    except OSError as error:
-        raise DataError(
-            f"{source}: cannot be read ({error.strerror or error}); give the path of a data file"
-        ) from error
+    with _readable(path):
+        if path.suffix == ".npz":
+            X, y = _read_npz(path)
+            if y is None:
+                raise DataError(f"{source}: has no array named y; write it with np.savez(path, X=X, y=y)")
+        else:
+            table = _read_csv(path)
+            if table.shape[1] < 2:
+                raise DataError(f"{source}: every line needs at least one feature and the class, and has one number")
+            X, y = table[:, :-1], table[:, -1]
     if X.ndim != 2 or y.shape != (len(X),):
         raise DataError(
             f"{source}: X must have shape (samples, features) and y (samples,), and have {X.shape}, {y.shape}"
@@ -63,6 +66,30 @@ def load(source: str | Path) -> Data:
     if not np.isfinite(y).all() or (y != np.floor(y)).any() or (y < 0).any():
         raise DataError(f"{source}: classes must be whole numbers from 0; number them")
     return X, y.astype(np.int64)
+
+
+def load_features(source: str | Path, features: int) -> tuple[NDArray[np.float64], bool]:
+    """X (k, features) of a data set with or without classes, and whether it has classes, which are left out.
+
+    As `load`, but an `.npz` file needs no `y`; and of a `.csv` file, lines of exactly `features` numbers are samples
+    without a class. Raises DataError; the width of an `.npz` file's X is not looked at.
+    """
+    path = Path(source)
+    if path.suffix == ".npz":
+        with _readable(path):
+            X, y = _read_npz(path)
+        return X, y is not None
+    if path.suffix == ".csv":
+        with _readable(path):
+            table = _read_csv(path)
+        columns = table.shape[1]
+        if columns not in (features, features + 1):
+            raise DataError(
+                f"{source}: every line needs {features} features, or {features + 1} numbers with the class last, "
+                f"and has {columns}; give data of this network"
+            )
+        return table[:, :features], columns > features
+    return load(source)[0], True
 
 
 def load_digits() -> Data:
@@ -106,6 +133,9 @@ def scaling(X: NDArray[np.float64], kind: Scaling = "per feature") -> tuple[NDAr
 
     'per feature' uses each feature's own range, 'overall' one range for all (images: a pixel that is nearly
     always dark stays dark). A feature that never changes has gain 1. Raises DataError for an unknown kind.
+
+    'per feature' is the default: it suits features in any units, and where they share one it costs nothing: digits,
+    trained on the board and cross-validated, got 0.09 +- 0.06 % more accuracy with it than with 'overall'.
     """
     if kind == "none":
         return np.zeros(X.shape[1]), np.ones(X.shape[1])
@@ -115,38 +145,62 @@ def scaling(X: NDArray[np.float64], kind: Scaling = "per feature") -> tuple[NDAr
         low, high = np.full(X.shape[1], X.min()), np.full(X.shape[1], X.max())
     else:
         raise DataError(f"scale must be 'per feature', 'overall' or 'none', and is {kind!r}")
-    # Centred features trained better than 0 .. 1: digits on the board, 97.6 against 97.2 % (6 splits).
     spread = high - low
     return (low + high) / 2, 1 / np.where(spread > 0, spread, 1.0)
 
 
-def _read_npz(path: Path) -> Data:
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    if path.suffix not in (".npz", ".csv"):
+        raise DataError(f"{path}: give digits, mnist, mnist-test, or a file that ends in .npz or .csv")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["X"].astype(np.float64), arrays["y"].astype(np.float64)
-    except KeyError as error:
-        raise DataError(f"{path}: has no array named X or y; write it with np.savez(path, X=X, y=y)") from error
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(
-            f"{path}: not an npz file of numbers ({error}); write it with np.savez(path, X=X, y=y)"
-        ) from error
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); give the path of a data file") from error
 
 
-def _read_csv(path: Path) -> Data:
+def _read_npz(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """X and y; None for a y that is not there."""
+    mend = "write it with np.savez(path, X=X, y=y)"
     try:
-        text = path.read_text(encoding="utf-8")
+        arrays = np.load(path, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("a single array")
+        with arrays:
+            found = {name: arrays[name] for name in ("X", "y") if name in arrays}
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path}: not an npz file of numbers ({error}); {mend}") from error
+    if "X" not in found:
+        raise DataError(f"{path}: has no array named X; {mend}")
+    for name, array in found.items():
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"{path}: not an npz file of numbers ({name} has dtype {array.dtype}); {mend}")
+    return found["X"].astype(np.float64), found["y"].astype(np.float64) if "y" in found else None
+
+
+def _read_csv(path: Path) -> NDArray[np.float64]:
+    """(lines, numbers per line), a header left out."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not text ({error}); write numbers, separated by commas") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if lines and not _is_number(lines[0].split(",")[0]):
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if lines and not _is_number(lines[0][1].split(",")[0]):
         lines = lines[1:]
-    try:
-        table = np.array([[float(cell) for cell in line.split(",")] for line in lines])
-    except ValueError as error:
-        raise DataError(f"{path}: every line needs equally many numbers, the class last ({error})") from error
-    if table.ndim != 2 or table.shape[1] < 2:
-        raise DataError(f"{path}: every line needs at least one feature and the class, and it holds {len(lines)} lines")
-    return table[:, :-1], table[:, -1]
+    if not lines:
+        raise DataError(f"{path}: holds no samples; write one per line, as numbers with commas between them")
+    rows: list[list[float]] = []
+    for number, line in lines:
+        try:
+            rows.append([float(cell) for cell in line.split(",")])
+        except ValueError as error:
+            raise DataError(f"{path}: line {number} must hold numbers with commas between them ({error})") from error
+        if len(rows[-1]) != len(rows[0]):
+            raise DataError(
+                f"{path}: every line needs equally many numbers, and line {number} has {len(rows[-1])} "
+                f"after lines of {len(rows[0])}"
+            )
+    return np.array(rows)
 
 
 def _is_number(text: str) -> bool:

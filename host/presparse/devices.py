@@ -33,10 +33,14 @@ def open(
 ) -> Accelerator:
     """Open a device for a network (or the exact build that a board has), given as such or by name or path.
 
-    `timeout` (seconds per answer) and `retries` are the link's; `options` are the device's own, such as
-    `baud` of `serial:`. A context manager closes it.
+        with open("sim", "digits") as board:
+            board.fit(X, y, epochs=5)
 
-    Raises UnknownDevice, MissingExtra, NetworkError, LinkError, DeviceMismatch.
+    `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
+    no cycles), "serial:PORT" or "tcp:HOST:PORT". `timeout` (seconds per answer) and `retries` are the link's;
+    `options` are the device's own, such as `baud` of `serial:`. Leaving the `with` block closes the device.
+
+    Raises UnknownDevice, MissingExtra, NetworkError, BuildError, LinkError, DeviceMismatch.
     """
     if network is None:
         raise NetworkError("open needs a network: a Network, a Build, a TOML file or the name of one that ships")

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
+from presparse.contract.description import problems
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import PatternKind, check, generate
@@ -145,6 +146,8 @@ class Model:
 
         Raises ModelError if it is missing, truncated, altered, not a model, or of another version.
         """
+        if Path(path).is_dir():
+            raise ModelError(f"{path}: is a folder; give the path of a model file")
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
@@ -164,8 +167,7 @@ class Model:
         try:
             network = Network.model_validate_json(metadata.get("network", ""))
         except ValidationError as error:
-            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ModelError(f"{path}: its network is not valid ({problem}); save the model again") from error
+            raise ModelError(f"{path}: its network is not valid ({problems(error)}); save the model again") from error
         if metadata.get("network_hash") != network.hash or metadata.get("content_hash") != _content_hash(
             network, tensors
         ):

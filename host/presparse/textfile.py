@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from presparse.errors import PresparseError
@@ -19,8 +20,13 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"{path}: is a folder; give the name of a file")
     if not folder.is_dir():
         raise OutputError(f"{path}: there is no folder {folder}; make it, or choose another")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: the folder {folder} cannot be written to; choose another")
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone do not tell (read-only disks, root)
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the folder {folder} cannot be written to ({error.strerror or error}); choose another"
+        ) from error
 
 
 def write(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,12 @@ from presparse.contract.schedule import tree_levels
 
 class AdderTree(wiring.Component):
     """The sum of `count` values, `tree_levels(count)` cycles later, one set of values per cycle.
+
+    Parameters
+    ----------
+    shape : Shape
+    count : int
+    reset : bool  whether a reset forgets the sums under way (events to be counted); data needs none
 
     Members
     -------
@@ -23,7 +29,8 @@ class AdderTree(wiring.Component):
     terms: Sequence[Signal]
     total: Signal
 
-    def __init__(self, shape: Shape, count: int) -> None:
+    def __init__(self, shape: ShapeLike, count: int, *, reset: bool = False) -> None:
+        self._reset = reset
         self._shape = Shape.cast(shape)
         self._count = count
         total = Shape(self._shape.width + tree_levels(count), self._shape.signed)
@@ -36,7 +43,7 @@ class AdderTree(wiring.Component):
             shape = Shape(self._shape.width + depth, self._shape.signed)
             sums = []
             for i in range(0, len(level), 2):
-                total = Signal(shape, name=f"sum_{depth}_{i // 2}", reset_less=True)
+                total = Signal(shape, name=f"sum_{depth}_{i // 2}", reset_less=not self._reset)
                 m.d.sync += total.eq(sum(level[i + 1 : i + 2], level[i]))
                 sums.append(total)
             level = sums

@@ -198,7 +198,7 @@ class DeltaFetch(DeltaSource):
         return m
 
     def _selected(self, m: Module, walk: Sequencer) -> list[Signal]:
-        """The step's delta sums, from the banks that hold them (cycle 2)."""
+        """The step's delta sums, from the banks that hold them (from cycle 2 on, as long as the step takes)."""
         group, following = self._junction.group, self._following
         columns = following.lanes // group
         column, row = Signal(range(columns)), Signal(range(following.rows))
@@ -214,7 +214,8 @@ class DeltaFetch(DeltaSource):
 
         read_column = delay(m, column, READ, name="column")
         selected = [Signal.like(self.fetch_sums[0], name=f"selected{i}", reset_less=True) for i in range(group)]
-        with m.Switch(read_column):
+        # Taken once and held for the step: before its last cycle, BP may write a later sample's sums here.
+        with m.If(delay(m, walk.first, READ, name="fetched")), m.Switch(read_column):
             for c in range(columns):
                 with m.Case(c):
                     m.d.sync += [s.eq(self.fetch_sums[c * group + i]) for i, s in enumerate(selected)]

@@ -221,7 +221,7 @@ class Junction(wiring.Component):
                 lane.scaled_delta.eq(self.scaled_deltas[neuron]),
             ]
         m.d.comb += [b.eq(d) for b, d in zip(biases.scaled_deltas, self.scaled_deltas, strict=True)]
-        m.submodules.saturations = saturations = AdderTree(1, j.lanes + j.group)
+        m.submodules.saturations = saturations = AdderTree(1, j.lanes + j.group, reset=True)
         flags = [lane.weight_saturated for lane in lanes] + list(biases.saturated)
         m.d.comb += [term.eq(flag) for term, flag in zip(saturations.terms, flags, strict=True)]
         m.d.comb += self.weight_saturations.eq(saturations.total)

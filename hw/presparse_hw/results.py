@@ -57,7 +57,8 @@ class ResultQueue(wiring.Component):
         m = Module()
         capacity, steps = self._build.result_capacity, self._junction.steps
         width = ResultLayout(self._build).size
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=width, depth=capacity * steps)
+        # At least 3: a buffered FIFO of 2 refuses the second of two writes in a row.
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=width, depth=max(3, capacity * steps))
         step = Signal(range(steps))
         last = step == steps - 1
         write = self.valid & (self.item.kind == SampleKind.PREDICT)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from presparse.accelerator import Accelerator
 from presparse.contract.network import Network
+from presparse.errors import LinkClosed
 from presparse.model import Model
 from tests.cli.command import Shell
 from tests.host.small import clusters
@@ -57,14 +64,20 @@ def other_model() -> None:
         (with_network("out_degree", "out_degree = [5, 2]"), TRAIN, "the nearest valid out_degree is"),
         (with_network("classes", "clases = 3"), TRAIN, "clases"),
         (with_network("layers", "layers = [8,"), TRAIN, "not valid TOML"),
-        (with_data(X=np.zeros((20, 6))), TRAIN, "(samples, 7)"),
-        (with_data(X=one_value(np.nan)), TRAIN, "sample"),
-        (with_data(X=one_value(np.inf)), TRAIN, "must be finite"),
-        (with_data(y=np.full(20, 3)), TRAIN, "class numbers 0 to 2"),
+        (with_data(X=np.zeros((20, 6))), TRAIN, "small.npz: X must have shape (samples, 7), and has (20, 6)"),
+        (with_data(X=one_value(np.nan)), TRAIN, "small.npz: X must be finite, and sample 3, feature 2 is nan"),
+        (with_data(X=one_value(np.inf)), TRAIN, "small.npz: X must be finite, and sample 3, feature 2 is inf"),
+        (with_data(y=np.full(20, 3)), TRAIN, "small.npz: y must hold class numbers 0 to 2, and one label is 3"),
         (with_data(y=np.full(20, -1)), TRAIN, "whole numbers from 0"),
         (with_data(y=np.full(20, 0.5)), TRAIN, "whole numbers"),
         (with_data(X=np.zeros((0, 7)), y=np.zeros(0)), TRAIN, "at least one sample"),
-        (with_data(X=np.array([["a"] * 7] * 20)), TRAIN, "small.npz"),
+        (with_data(X=np.array([["a"] * 7] * 20)), TRAIN, "small.npz: not an npz file of numbers (X has dtype <U1)"),
+        (with_data(X=np.full((20, 7), 1j)), TRAIN, "(X has dtype complex128)"),
+        (None, (*TRAIN, "--rate", "nan"), "the nearest is 2**-2"),
+        *(
+            (None, (*TRAIN, "-d", "torch", "--rate", rate), "the learning rate must be a positive number")
+            for rate in ("nan", "inf", "-1", "0")
+        ),
         (None, ("train", "small.toml", "gone.npz", *TRAIN[3:]), "gone.npz: cannot be read"),
         (None, ("train", "small.toml", "small.toml", *TRAIN[3:]), "ends in .npz or .csv"),
         (None, (*TRAIN, "--rate", "0.1"), "the nearest is 2**-3"),
@@ -72,6 +85,15 @@ def other_model() -> None:
         (None, (*TRAIN, "--device", "serial:/dev/not-there"), "/dev/not-there"),
         (None, (*TRAIN, "-o", "no/folder/m.safetensors"), "no folder"),
         (None, (*TRAIN, "-o", "."), "is a folder"),
+        (None, (*TRAIN, "-o", "/proc/m.safetensors"), "the folder /proc cannot be written to"),
+        (None, ("predict", *EVALUATE[1:], "-o", "/proc/classes.txt"), "the folder /proc cannot be written to"),
+        (None, ("demo", "--device", "emulator", "--report", "/proc/r.html"), "the folder /proc cannot be written to"),
+        (lambda: Path("d.safetensors").mkdir(), ("evaluate", "d.safetensors", *EVALUATE[2:]), "d.safetensors: is a"),
+        (
+            lambda: Path("wide.csv").write_text("1,2,3,4,5,6,7,8,9\n"),
+            ("predict", "small.safetensors", "wide.csv", *EVALUATE[3:]),
+            "wide.csv: every line needs 7 features, or 8 numbers with the class last, and has 9",
+        ),
         (other_model, (*TRAIN, "--start", "other.safetensors"), "digits"),
         (None, (*TRAIN, "--start", "small.safetensors", "-d", "torch"), "--start is a model that a board"),
         (None, ("evaluate", "gone.safetensors", *EVALUATE[2:]), "gone.safetensors: cannot be read"),
@@ -117,3 +139,55 @@ def test_an_earlier_model_survives_a_failed_training(
     kept = Path("out.safetensors").read_bytes()
     assert shell(*TRAIN, "--rate", "3").status == 2
     assert Path("out.safetensors").read_bytes() == kept
+
+
+def test_a_board_that_is_lost_keeps_what_it_learned_until_then(
+    shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third epoch never ends: the model after the second is saved."""
+    monkeypatch.chdir(files)
+    whole = ("train", "small.toml", "small.npz", "-d", "emulator", "-o", "whole.safetensors", "--epochs", "2")
+    assert shell(*whole).status == 0
+    run, sent = Accelerator._train, 0
+
+    def losing(board: Accelerator, *arguments: Any) -> None:
+        nonlocal sent
+        sent += 1
+        if sent == 3:
+            raise LinkClosed("tcp:board:1: the connection is gone")
+        run(board, *arguments)
+
+    monkeypatch.setattr(Accelerator, "_train", losing)
+    ran = shell(*TRAIN[:5], "--epochs", "9", "-o", "out.safetensors", "--json")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.splitlines() == [
+        "out.safetensors: what emulator had learned in 2 epochs",
+        "error: tcp:board:1: the connection is gone",
+    ]
+    assert Model.load("out.safetensors").differences(Model.load("whole.safetensors")) == []
+
+
+def test_a_folder_that_is_gone_when_training_ends(shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    Path("models").mkdir()
+    read = Accelerator.read_model
+
+    def and_remove_the_folder(board: Accelerator) -> Model:
+        shutil.rmtree("models", ignore_errors=True)
+        return read(board)
+
+    monkeypatch.setattr(Accelerator, "read_model", and_remove_the_folder)
+    ran = shell(*TRAIN, "-o", "models/m.safetensors", "--json")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
+    kept = Path(ran.err.split("The model that was trained is in ")[1].strip())
+    assert Model.load(kept).network.name == "small"
+
+
+def test_a_full_stdout(files: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "presparse", *EVALUATE], cwd=files, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ran.returncode == 2
+    assert ran.stderr == "error: the result cannot be written to stdout (No space left on device)\n"

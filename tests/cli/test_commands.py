@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import presparse as ps
-from presparse.cli import doctor
+from presparse.accelerator import Accelerator
+from presparse.cli import doctor, output
 from presparse.cli.output import Bar
 from presparse.contract.network import Network
 from presparse.model import Model
@@ -62,6 +66,17 @@ def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -
     with np.load(files / "small.npz") as arrays:
         right = int((np.array(predicted.figures["classes"]) == arrays["y"]).sum())
     assert right == evaluated.figures["correct"]
+
+    assert f"{files / 'small.csv'}: 300 samples (their classes are left out)" in predicted.err
+    assert predicted.figures["labelled"] is True
+    with np.load(files / "small.npz") as arrays:
+        np.savez(files / "plain.npz", X=arrays["X"])
+        np.savetxt(files / "plain.csv", arrays["X"], delimiter=",")
+    for name in ("plain.npz", "plain.csv"):
+        plain = shell("predict", model, files / name, "--device", "emulator", "--json")
+        assert plain.figures["classes"] == predicted.figures["classes"]
+        assert plain.figures["labelled"] is False
+        assert f"{files / name}: 300 samples without classes" in plain.err
 
     lines = shell("predict", model, files / "small.npz", "-d", "emulator", "-o", files / "classes.txt")
     assert (lines.status, lines.out) == (0, "")
@@ -126,3 +141,44 @@ def test_bench_measures_every_contestant_side_by_side(shell: Shell) -> None:
     assert len(names) == 3
     assert all(speed["samples_per_second"] > 0 for speed in ran.figures["speeds"])
     assert next(s for s in ran.figures["speeds"] if s["name"] == "simulated core")["cycles_per_second"] > 0
+
+
+def test_ctrl_c_while_a_program_is_still_imported(tmp_path: Path) -> None:
+    """numpy, which the command line imports, is replaced by a module that is interrupted."""
+    (tmp_path / "numpy.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    ran = subprocess.run(
+        [sys.executable, "-m", "presparse", "doctor"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+
+
+def test_ctrl_c_that_ends_a_command_is_one_line(shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Accelerator, "predict", lambda board, X: signal.raise_signal(signal.SIGINT))
+    ran = shell("predict", files / "small.safetensors", files / "small.csv", "-d", "emulator")
+    assert (ran.status, ran.out) == (130, "")
+    assert ran.err.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in ran.err
+
+
+def test_bench_without_pytorch_names_the_extra(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    ran = shell("bench", "--json")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == (
+        "error: bench needs the Python package torch, which is not installed: pip install 'presparse[train,sim]'\n"
+    )
+
+
+def test_progress_is_told_where_no_bar_can_be_drawn(shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_LINE_SECONDS", 0.0)
+    model = files / "m.safetensors"
+    ran = shell("train", files / "small.toml", files / "small.npz", "-o", model, "--epochs", 2)
+    told = ran.err.splitlines()
+    assert [line.split(", ")[0] for line in told] == [f"training in PyTorch: {epoch} of 2" for epoch in (1, 2)]
+    assert all("% right" in line for line in told)
+    assert "trained for 2 epochs" in ran.out

@@ -44,12 +44,12 @@ def test_on_the_simulated_board(shell: Shell, tmp_path: Path) -> None:
     figures = ran.figures
     assert figures.keys() >= KEYS
     assert figures["predictions_equal"] == figures["predictions_checked"] == 450
-    assert figures["weights_equal"] == figures["weights_checked"] == 2048 + 128 + 16
+    assert figures["weights_equal"] == figures["weights_checked"] == 8192 + 512 + 16
     assert figures["differences"] == []
     assert figures["train_samples_on_board"] == 2 * 1347
-    assert figures["junction_cycle"] == 64
+    assert figures["junction_cycle"] == 128
     # Filling and draining the pipeline costs a few cycles more than C per sample.
-    assert 64 <= figures["cycles_per_sample"] < 66
+    assert 128 <= figures["cycles_per_sample"] < 130
     assert figures["board_trained_accuracy"] > 0.85
     page = report.read_text()
     assert page.count('src="data:image/png;base64,') == 6
@@ -75,15 +75,18 @@ def test_one_different_weight_fails_the_demo(shell: Shell, tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("short")
-def test_one_different_score_fails_the_demo(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = Accelerator.scores
+@pytest.mark.parametrize("output", [4, 12], ids=["class", "padding"])
+def test_one_different_score_fails_the_demo(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: int
+) -> None:
+    outputs = Accelerator.outputs
 
     def with_one_other(board: Accelerator, X: Any) -> np.ndarray:
-        found = scores(board, X)
-        found[17, 4] += 2**-8
+        found = outputs(board, X)
+        found[17, output] ^= 1
         return found
 
-    monkeypatch.setattr(Accelerator, "scores", with_one_other)
+    monkeypatch.setattr(Accelerator, "outputs", with_one_other)
     ran = shell("demo", "--device", "emulator", "--epochs", 1, "--report", tmp_path / "report.html", "--json")
     assert ran.status == 1
     assert ran.figures["predictions_equal"] == 449

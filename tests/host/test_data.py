@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from presparse.data import DATA_VARIABLE, load, load_digits, load_mnist, scaling
+from presparse.data import DATA_VARIABLE, load, load_digits, load_features, load_mnist, scaling
 from presparse.errors import DataError
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint32).reshape(3, 28, 28).astype(np.uint8)
@@ -126,11 +126,11 @@ def test_csv(tmp_path: Path, header: str) -> None:
     ("name", "content", "message"),
     [
         ("a.txt", "", "give digits, mnist, mnist-test, or a file that ends in .npz or .csv"),
-        ("a.csv", "1,2\n3\n", "every line needs equally many numbers, the class last ("),
-        ("a.csv", "1,x\n", "every line needs equally many numbers, the class last ("),
-        ("a.csv", "", "every line needs at least one feature and the class, and it holds 0 lines"),
-        ("a.csv", "a,b\n", "every line needs at least one feature and the class, and it holds 0 lines"),
-        ("a.csv", "1\n2\n", "every line needs at least one feature and the class, and it holds 2 lines"),
+        ("a.csv", "1,2\n3\n", "every line needs equally many numbers, and line 2 has 1 after lines of 2"),
+        ("a.csv", "b,c\n\n1,x\n", "line 3 must hold numbers with commas between them ("),
+        ("a.csv", "", "holds no samples; write one per line, as numbers with commas between them"),
+        ("a.csv", "a,b\n", "holds no samples; write one per line, as numbers with commas between them"),
+        ("a.csv", "1\n2\n", "every line needs at least one feature and the class, and has one number"),
         ("a.csv", "1,0.5\n", "classes must be whole numbers from 0; number them"),
         ("a.csv", "1,-1\n", "classes must be whole numbers from 0; number them"),
         ("a.csv", "1,nan\n", "classes must be whole numbers from 0; number them"),
@@ -156,7 +156,10 @@ def test_binary_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"X": np.zeros((2, 3))}, "has no array named X or y; write it with np.savez(path, X=X, y=y)"),
+        ({"X": np.zeros((2, 3))}, "has no array named y; write it with np.savez(path, X=X, y=y)"),
+        ({"y": np.zeros(2)}, "has no array named X; write it with np.savez(path, X=X, y=y)"),
+        ({"X": np.array([["1"]]), "y": np.zeros(1)}, "not an npz file of numbers (X has dtype <U1); "),
+        ({"X": np.ones((1, 1)), "y": np.array([1j])}, "not an npz file of numbers (y has dtype complex128); "),
         ({"X": np.zeros((2, 3)), "y": np.zeros(3)},
          "X must have shape (samples, features) and y (samples,), and have (2, 3), (3,)"),
         ({"X": np.array([["a"]]), "y": np.zeros(1)}, "not an npz file of numbers ("),
@@ -169,6 +172,41 @@ def test_npz_that_holds_other_things(tmp_path: Path, arrays: dict, message: str)
     with pytest.raises(DataError) as error:
         load(path)
     assert str(error.value).startswith(f"{path}: {message}")
+
+
+def test_an_array_that_is_called_npz(tmp_path: Path) -> None:
+    with (tmp_path / "a.npz").open("wb") as file:
+        np.save(file, np.zeros((2, 3)))
+    with pytest.raises(
+        DataError, match=r"a\.npz: not an npz file of numbers \(a single array\); write it with np\.savez"
+    ):
+        load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_features_with_and_without_classes(tmp_path: Path, labelled: bool) -> None:
+    X, y = np.array([[1.5, -2], [3, 40]]), np.array([0, 2])
+    np.savetxt(tmp_path / "a.csv", np.column_stack([X, y]) if labelled else X, delimiter=",", header="p,q", comments="")
+    np.savez(tmp_path / "a.npz", X=X, y=y) if labelled else np.savez(tmp_path / "a.npz", X=X)
+    for name in ("a.csv", "a.npz"):
+        found, has_classes = load_features(tmp_path / name, 2)
+        assert (found.tolist(), has_classes) == (X.tolist(), labelled)
+
+
+def test_features_of_another_network(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2,3,4\n")
+    with pytest.raises(DataError) as error:
+        load_features(tmp_path / "a.csv", 2)
+    assert str(error.value) == (
+        f"{tmp_path / 'a.csv'}: every line needs 2 features, or 3 numbers with the class last, and has 4; "
+        "give data of this network"
+    )
+
+
+def test_features_of_named_data() -> None:
+    X, has_classes = load_features("digits", 64)
+    assert has_classes
+    assert np.array_equal(X, load_digits()[0])
 
 
 def test_missing_file(tmp_path: Path) -> None:

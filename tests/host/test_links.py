@@ -92,7 +92,7 @@ def test_tcp_client_comes_back_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
 def test_tcp_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(LinkClosed, match=rf"tcp:127.0.0.1:{port}: cannot connect .* `presparse serve`"):
+    with pytest.raises(LinkClosed, match=rf"tcp:127.0.0.1:{port}: cannot connect .* that a board is served there"):
         TcpLink("127.0.0.1", port)
 
 

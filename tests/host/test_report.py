@@ -35,7 +35,7 @@ def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
             assert shown[right, neuron] == neuron % j.lanes
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist-dey", "mnist"])
+@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist-dey", "mnist"])
 def test_spans_follow_the_schedule(name: str) -> None:
     build = Build(network=Network.load(name))
     schedule = build.schedule

@@ -6,6 +6,7 @@ Random networks come from `tests.networks`; `--networks N` says how many are com
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -232,3 +233,65 @@ def test_extreme_values_wrap_nowhere(operand_bits: int) -> None:
             core.clear_counters()
             run_both(core, reference, [samples, Samples.predict(features)], rng)
             assert_same_state(core, reference)
+
+
+@pytest.mark.parametrize(
+    ("layers", "out_degree", "lanes", "mode", "result_capacity"),
+    [
+        ((64, 1, 8), (1, 8), (1, 1), "train", 2),  # one step of 64 cycles: BP overwrites its sums half-way
+        ((96, 4, 8), (2, 4), (6, 2), "train", 2),  # the same in steps of 8 cycles
+        ((2, 2), (1,), (1,), "infer", 1),  # two transfers in a row fill the result queue
+        ((6, 3), (1,), (2,), "infer", 1),
+        ((1, 1), (1,), (1,), "train", 1),
+        ((1, 1, 1, 1, 1), (1, 1, 1, 1), (1, 1, 1, 1), "train", 9),  # the shortest period, many blocks deep
+        ((8, 8, 8), (1, 1), (8, 8), "infer", 8),  # one cycle per junction
+    ],
+)
+def test_extreme_shapes_equal_the_reference(
+    layers: tuple[int, ...],
+    out_degree: tuple[int, ...],
+    lanes: tuple[int, ...],
+    mode: Literal["train", "infer"],
+    result_capacity: int,
+) -> None:
+    network = Network(
+        features=layers[0],
+        classes=layers[-1],
+        layers=layers,
+        out_degree=out_degree,
+        lanes=lanes,
+        activations=("identity",) * len(lanes),
+        rates=RateRange(least=4, most=4),
+    )
+    build = Build(network=network, mode=mode, feature_port=layers[0], result_capacity=result_capacity)
+    rng = np.random.default_rng(sum(layers))
+    with SimulatedCore(build) as core:
+        for _ in range(3):
+            model = random_model(rng, network)
+            reference = Reference(build, model)
+            core.load(model)
+            core.clear_counters()
+            run_both(core, reference, in_parts(rng, random_samples(rng, build, 100)), rng)
+            assert_same_state(core, reference)
+
+
+def test_restart_forgets_what_was_about_to_be_counted(core: SimulatedCore) -> None:
+    """In the middle of any block: nothing of before is counted, and what follows is as after power-on."""
+    rng = np.random.default_rng(14)
+    core.restart()
+    for cycles in range(0, DEEP_BUILD.schedule.period, 3):
+        model = random_model(rng, DEEP)
+        weight = DEEP.formats.weight
+        extreme = tuple(np.where(w < 0, weight.min, weight.max) for w in model.weights)
+        model = Model(**{**vars(model), "weights": extreme})
+        core.load(model)
+        core.run(random_samples(rng, DEEP_BUILD, 30, [SampleKind.TRAIN]))
+        core.wait(cycles)
+        assert core.counters()["saturated_weight"] > 0
+        core.restart()
+        core.wait(50)
+        assert set(core.counters().values()) == {0}
+    core.load(model)
+    reference = Reference(DEEP_BUILD, model)
+    run_both(core, reference, [random_samples(rng, DEEP_BUILD, 80)], rng)
+    assert_same_state(core, reference)

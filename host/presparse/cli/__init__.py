@@ -7,13 +7,14 @@ go to stderr. Exit status: 0 fine, 1 a check failed, 2 bad input or a device tha
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from presparse.cli import bench, demo, doctor, evaluate, new, predict, train
-from presparse.cli.output import fail
+from presparse.cli.output import fail, say
 from presparse.errors import PresparseError
 
 app = typer.Typer(
@@ -26,6 +27,10 @@ app = typer.Typer(
 )
 for command in (demo, new, train, predict, evaluate, bench, doctor):
     app.command(command.NAME)(command.run)
+
+
+_INTERRUPTED = 130
+"""Typer's exit status after Ctrl-C."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -50,8 +55,11 @@ def main() -> None:
     except PresparseError as error:
         fail(error)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            warnings.simplefilter("ignore")  # half-made things complain while they are thrown away
+            say("interrupted")
+        raise
     except BrokenPipeError:  # stdout was closed, as `head` does
         sys.stderr.close()
         sys.exit(1)

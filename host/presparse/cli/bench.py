@@ -10,12 +10,15 @@ import typer
 from presparse.cli.options import AsJson
 from presparse.cli.output import bar, put
 from presparse.contract.network import Network
+from presparse.errors import MissingExtra
 
 NAME = "bench"
 
 
 def run(
-    network: Annotated[str, typer.Argument(help="A TOML file, or digits, mnist, mnist-dey.")] = "mnist-dey",
+    network: Annotated[
+        str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.")
+    ] = "mnist-dey",
     rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1)] = 5,
     seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.05)] = 1.0,
     as_json: AsJson = False,
@@ -25,7 +28,13 @@ def run(
 
     shape = Network.load(network)
     with bar(f"measuring {shape.name}") as shown:
-        speeds = benchmark.measure(shape, rounds=rounds, seconds=seconds, progress=shown.note)
+        try:
+            speeds = benchmark.measure(shape, rounds=rounds, seconds=seconds, progress=shown.note)
+        except ModuleNotFoundError as error:
+            raise MissingExtra(
+                f"bench needs the Python package {error.name}, which is not installed: "
+                "pip install 'presparse[train,sim]'"
+            ) from error
     lines = [f"{'training ' + shape.name:<34}{'samples/s':>12}{'times eager':>14}{'cycles/s':>14}"]
     for speed in speeds:
         cycles = "" if speed.cycles_per_second is None else f"{speed.cycles_per_second:,.0f}"

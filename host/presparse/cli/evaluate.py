@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from presparse import data
 from presparse.cli.board import opened
 from presparse.cli.options import DEFAULT_DEVICE, AsJson, DataSource, Device, ModelFile
 from presparse.cli.output import put
+from presparse.cli.samples import labelled
 from presparse.model import Model
 
 NAME = "evaluate"
@@ -16,7 +16,7 @@ NAME = "evaluate"
 def run(model_file: ModelFile, samples: DataSource, device: Device = DEFAULT_DEVICE, as_json: AsJson = False) -> None:
     """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
     model = Model.load(model_file)
-    X, y = data.load(samples)
+    X, y = labelled(samples, model.network)
     with opened(device, model.network) as board:
         board.load(model)
         board.clear_counters()

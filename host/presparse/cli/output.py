@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -10,7 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from presparse.textfile import OutputError
+
 people = Console(stderr=True, highlight=False)
+
+_LINE_SECONDS = 10.0
+"""Between two lines about progress where no bar can be drawn."""
 
 
 def fail(error: Exception) -> None:
@@ -24,13 +30,23 @@ def say(text: str) -> None:
 
 
 def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
-    """The result on stdout: one JSON object, or text."""
-    print(json.dumps(figures) if as_json else text)
+    """The result on stdout: one JSON object, or text. Raises OutputError if stdout cannot take it (a full disk)."""
+    try:
+        print(json.dumps(figures) if as_json else text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the result cannot be written to stdout ({error.strerror or error})") from error
+
+
+def counted(number: int, what: str) -> str:
+    """1 epoch, 2 epochs."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Bar]:
-    """A progress bar on stderr; in a file or a pipe nothing is drawn."""
+    """A progress bar on stderr; in a file or a pipe a line now and then."""
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -52,6 +68,7 @@ class Bar:
     def __init__(self, progress: Progress, what: str) -> None:
         self._progress = progress
         self._what = what
+        self._told = time.monotonic()
         self._task = progress.add_task(what, total=None, note="", visible=bool(what))
 
     def restart(self, what: str) -> None:
@@ -61,6 +78,9 @@ class Bar:
 
     def show(self, done: int, of: int, note: str) -> None:
         self._progress.update(self._task, completed=done, total=of, note=note)
+        if self._progress.disable and time.monotonic() - self._told >= _LINE_SECONDS:
+            self._told = time.monotonic()
+            say(f"{self._what}: {done:,} of {of:,}, {note}")
 
     def note(self, note: str) -> None:
         self._progress.update(self._task, note=note)

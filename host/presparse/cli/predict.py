@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from presparse import data, textfile
+from presparse import textfile
 from presparse.cli.board import opened
 from presparse.cli.options import DEFAULT_DEVICE, AsJson, DataSource, Device, ModelFile
 from presparse.cli.output import put, say
+from presparse.cli.samples import unlabelled
 from presparse.model import Model
 
 NAME = "predict"
@@ -26,19 +27,29 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load a model into a device and predict the class of every sample, in order, one per line."""
+    """Load a model into a device and predict the class of every sample, in order, one per line.
+
+    The data may hold classes or not: a .csv line of exactly as many numbers as the network has features has none,
+    and an .npz file needs no y.
+    """
     if output is not None:
         textfile.check_writable(output)
     model = Model.load(model_file)
-    X, _ = data.load(samples)
+    X, has_classes = unlabelled(samples, model.network)
     with opened(device, model.network) as board:
         board.load(model)
         classes = board.predict(X).tolist()
+    say(f"{samples}: {len(X):,} samples " + ("(their classes are left out)" if has_classes else "without classes"))
     lines = "\n".join(str(c) for c in classes)
     if output is not None:
         textfile.write(output, lines + "\n")
         say(f"{output}: the classes of {len(classes):,} samples")
-    figures: dict[str, object] = {"model": str(model_file), "device": device, "samples": len(classes)}
+    figures: dict[str, object] = {
+        "model": str(model_file),
+        "device": device,
+        "samples": len(classes),
+        "labelled": has_classes,
+    }
     figures |= {"output": str(output)} if output is not None else {"classes": classes}
     if as_json or output is None:
         put(figures, as_json=as_json, text=lines)

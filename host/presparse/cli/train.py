@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, TypedDict
@@ -9,13 +10,14 @@ from typing import Annotated, TypedDict
 import numpy as np
 import typer
 
-from presparse import data, textfile
+from presparse import textfile
 from presparse.cli.board import opened
 from presparse.cli.options import AsJson, DataSource
-from presparse.cli.output import bar, put, say
+from presparse.cli.output import bar, counted, put, say
+from presparse.cli.samples import labelled
 from presparse.contract.network import Network
 from presparse.data import Data
-from presparse.errors import ArgumentError
+from presparse.errors import ArgumentError, DeviceFault, LinkError, ModelError
 from presparse.history import Progress
 from presparse.model import Model
 
@@ -36,7 +38,9 @@ class Figures(TypedDict):
 
 
 def run(
-    network: Annotated[str, typer.Argument(help="A TOML file, or digits, mnist, mnist-dey.", show_default=False)],
+    network: Annotated[
+        str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.", show_default=False)
+    ],
     samples: DataSource,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
         "model.safetensors"
@@ -66,7 +70,7 @@ def run(
     """Train a network and save the model. Ctrl-C ends the training early and saves what was learned."""
     textfile.check_writable(output)
     shape = Network.load(network)
-    X, y = data.load(samples)
+    X, y = labelled(samples, shape)
     order = np.random.default_rng(seed).permutation(len(y))
     held, learned = np.split(order, [round(held_out * len(y))])
     learn, measure = (X[learned], y[learned]), (X[held], y[held])
@@ -77,15 +81,15 @@ def run(
     else:
         first = None if start is None else Model.load(start)
         model, figures = on_board(
-            device, shape, first, learn, measure, epochs, BOARD_RATE if rate is None else rate, seed
+            device, shape, first, learn, measure, epochs, BOARD_RATE if rate is None else rate, seed, output
         )
-    model.save(output)
+    save(model, output)
     accuracy = figures["held_out_accuracy"]
     told = "" if accuracy is None else f", {accuracy:.1%} of {len(held)} held-out samples right"
     put(
         {"model": str(output), "network": shape.name, "device": device, **figures},
         as_json=as_json,
-        text=f"{output}: {shape.name}, trained for {figures['epochs']} epochs{told}",
+        text=f"{output}: {shape.name}, trained for {counted(figures['epochs'], 'epoch')}{told}",
     )
 
 
@@ -111,22 +115,50 @@ def in_pytorch(
 
 
 def on_board(
-    device: str, shape: Network, first: Model | None, learn: Data, measure: Data, epochs: int, rate: float, seed: int
+    device: str,
+    shape: Network,
+    first: Model | None,
+    learn: Data,
+    measure: Data,
+    epochs: int,
+    rate: float,
+    seed: int,
+    output: Path,
 ) -> tuple[Model, Figures]:
-    """One sample at a time, on the device."""
+    """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
+    last: tuple[int, Model] | None = None
     with opened(device, shape) as board, bar(f"learning on {device}") as shown:
 
         def told(p: Progress) -> None:
+            nonlocal last
             note = f"{p.samples_per_second:,.0f} samples/s, {p.accuracy:.1%} right"
             shown.show((p.epoch - 1) * p.of + p.samples, p.epochs * p.of, note)
+            if p.samples == p.of:
+                last = p.epoch, board.read_model()
 
         if first is not None:
             board.load(first)
-        history = board.fit(*learn, epochs=epochs, rate=rate, seed=seed, progress=told)
-        model = board.read_model()
-        accuracy = board.score(*measure) if len(measure[1]) else None
+        try:
+            history = board.fit(*learn, epochs=epochs, rate=rate, seed=seed, progress=told)
+            model = board.read_model()
+            accuracy = board.score(*measure) if len(measure[1]) else None
+        except (LinkError, DeviceFault):
+            if last is not None:
+                save(last[1], output)
+                say(f"{output}: what {device} had learned in {counted(last[0], 'epoch')}")
+            raise
     done = len(history.epochs) - history.interrupted
     return model, _figures(done, epochs, history.samples, sum(e.seconds for e in history.epochs), accuracy)
+
+
+def save(model: Model, output: Path) -> None:
+    """Save what was learned; if the place has become useless meanwhile, in a new temporary folder."""
+    try:
+        model.save(output)
+    except ModelError as error:
+        kept = Path(tempfile.mkdtemp(prefix="presparse-")) / output.name
+        model.save(kept)
+        raise ModelError(f"{error}. The model that was trained is in {kept}") from error
 
 
 def _figures(done: int, epochs: int, samples: int, seconds: float, accuracy: float | None) -> Figures:

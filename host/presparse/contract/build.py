@@ -6,10 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from presparse.contract.description import Description
+from presparse.contract.errors import BuildError, PresparseError
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.schedule import Schedule, schedule
 from presparse.contract.wire import MAX_PAYLOAD, value_bytes
@@ -18,25 +20,32 @@ CONTRACT_VERSION = 1
 """Changes whenever gateware of the old version would compute or store anything differently."""
 
 
-class Build(BaseModel):
-    """Everything that shapes the gateware. Two builds with one `hash` are the same machine."""
+class Build(Description):
+    """Everything that shapes the gateware. Two builds with one `hash` are the same machine.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `lanes` are the network's unless given: divisors of those, per junction. `mode` "infer" leaves training out.
+    `gap` idle cycles per block are wanted (the schedule takes more if it must), `feature_port` features go into
+    the core at once, and `result_capacity` predictions fit the board.
+
+    Raises BuildError, naming the key, its value and how to mend it.
+    """
+
+    refusal: ClassVar[type[PresparseError]] = BuildError
 
     network: Network
-    lanes: tuple[int, ...] = Field(default=(), description="lanes per junction; empty: the network's")
+    lanes: tuple[int, ...] = Field(
+        default=(), validate_default=True, description="lanes per junction; empty: the network's"
+    )
     mode: Literal["train", "infer"] = "train"
     gap: int = Field(default=0, ge=0, le=65536, description="idle cycles wanted per block; the smallest valid is used")
     feature_port: int = Field(default=1, ge=1, description="features per transfer of the core's sample stream")
     result_capacity: int = Field(default=64, ge=1, le=4096, description="predicted samples the board can hold")
 
-    @model_validator(mode="before")
+    @field_validator("lanes")
     @classmethod
-    def _default_lanes(cls, data: dict[str, object]) -> dict[str, object]:
-        if data.get("lanes") or "network" not in data:
-            return data
-        network = Network.model_validate(data["network"])
-        return {**data, "network": network, "lanes": network.lanes}
+    def _default_lanes(cls, lanes: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        network: Network | None = info.data.get("network")  # None if it was refused itself
+        return network.lanes if network is not None and not lanes else lanes
 
     @model_validator(mode="after")
     def _valid(self) -> Build:
@@ -74,6 +83,7 @@ class Build(BaseModel):
 
     @property
     def training(self) -> bool:
+        """The board can learn."""
         return self.mode == "train"
 
     @cached_property

@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from presparse.contract.description import Description
 
 Integers: TypeAlias = Any
 """An int, an integer numpy array or an integer torch tensor: all three shift, add and clip alike."""
 
 
-class Format(BaseModel):
+class Format(Description):
     """A signed fixed-point format: `width` bits in all, `frac` of them behind the binary point."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: int = Field(ge=2, le=18, description="bits, sign included; 18 is what one multiplier takes")
     frac: int = Field(ge=0, le=17, description="fraction bits")

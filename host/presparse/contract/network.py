@@ -17,8 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
 from presparse.contract.fixed import Format, signed_width
 
@@ -35,10 +36,8 @@ MAX_SUM_WIDTH = 62
 Activation = Literal["relu", "sigmoid", "identity"]
 
 
-class Formats(BaseModel):
+class Formats(Description):
     """The number formats of a network. Defaults trained well on MNIST (docs/decisions)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     activation: Format = Field(default=Format(width=10, frac=8), description="features and hidden activations")
     weight: Format = Field(default=Format(width=16, frac=13), description="weights and biases as stored")
@@ -77,14 +76,12 @@ class Formats(BaseModel):
         return self.output if is_output else self.activation
 
 
-class RateRange(BaseModel):
+class RateRange(Description):
     """Learning rates 2^-k that a network may be trained with: k from `least` to `most`.
 
     UP scales delta by 2^(most-k) before it multiplies, so `most - least` bits are added to the
     multiplier's delta operand, which must fit 18 bits.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     least: int = Field(default=2, ge=0, le=15, description="smallest k: the largest rate is 2^-least")
     most: int = Field(default=8, ge=0, le=15, description="largest k: the smallest rate is 2^-most")
@@ -167,14 +164,18 @@ def densities(left: int, right: int) -> list[tuple[int, int]]:
     return [(right // g * k, left // g * k) for k in range(1, g + 1)]
 
 
-class Network(BaseModel):
+class Network(Description):
     """A pre-defined sparse network: layer sizes, degrees, activations, formats.
 
-    `features` and `classes` are the user's; `layers[0]` and `layers[-1]` may be larger (padding with
-    zero features and unused outputs), because sizes must be divisible by lanes.
-    """
+        Network(features=64, classes=10, layers=(64, 128, 16), out_degree=(16, 8), lanes=(16, 16),
+                activations=("relu", "sigmoid"))
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `features` and `classes` are the user's; `layers[0]` and `layers[-1]` may be larger (padding with
+    zero features and unused outputs), because sizes must be divisible by lanes. `out_degree`, `lanes` and
+    `activations` have one entry per junction, that is, between two layers. `presparse new` chooses them all.
+
+    Raises NetworkError, naming the key, its value and how to mend it.
+    """
 
     name: str = Field(default="network", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
     features: int = Field(ge=1, description="numbers per sample, as the user has them")
@@ -298,13 +299,7 @@ class Network(BaseModel):
         try:
             return cls.model_validate({"name": name or "network", **table})
         except ValidationError as error:
-            problems = "; ".join(
-                (".".join(str(part) for part in e["loc"]) + ": " if e["loc"] else "")
-                + e["msg"].removeprefix("Value error, ")
-                + (f" (got {e['input']!r})" if e["type"] not in ("value_error", "missing") else "")
-                for e in error.errors()
-            )
-            raise NetworkError(f"{where}: {problems}") from error
+            raise NetworkError(f"{where}: {problems(error)}") from error
 
     def sum_width(self, junction: Junction) -> int:
         """Bits of the exact FF sum of a right neuron, bias included (format: `sum_frac`)."""

@@ -15,8 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
 from presparse.contract.errors import NetworkError
 from presparse.contract.network import MAX_ROWS, Activation, Formats, Network, RateRange, densities, lanes_fit
 
@@ -103,21 +101,17 @@ def design(
     if chosen is None:
         raise NetworkError(_why_not(options, lanes, cycles))
 
-    try:
-        network = Network(
-            name=name,
-            features=features,
-            classes=classes,
-            layers=(chosen[0].left, *(c.right for c in chosen)),
-            out_degree=tuple(c.out_degree for c in chosen),
-            lanes=tuple(c.lanes for c in chosen),
-            activations=tuple(activations) if activations else ("relu",) * (count - 1) + ("sigmoid",),
-            formats=formats or Formats(),
-            rates=rates or RateRange(),
-        )
-    except ValidationError as error:  # what was handed on unchanged: activations, name, formats with rates
-        problems = ((".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors())
-        raise NetworkError("; ".join(f"{where}: {what}" if where else what for where, what in problems)) from error
+    network = Network(
+        name=name,
+        features=features,
+        classes=classes,
+        layers=(chosen[0].left, *(c.right for c in chosen)),
+        out_degree=tuple(c.out_degree for c in chosen),
+        lanes=tuple(c.lanes for c in chosen),
+        activations=tuple(activations) if activations else ("relu",) * (count - 1) + ("sigmoid",),
+        formats=formats or Formats(),
+        rates=rates or RateRange(),
+    )
     return Sizing(network, [*_size_reasons(asked, network, wanted), *_cycle_reasons(network, lanes, cycles)])
 
 
@@ -293,7 +287,7 @@ def _size_reasons(asked: Sequence[int], network: Network, wanted: Sequence[float
             continue
         neighbour = network.layers[i - 1] if i else network.layers[1]
         before, after = math.gcd(least, neighbour), math.gcd(size, neighbour)
-        yield f"Layer {i}: {size} neurons for {least} {what} ({size - least} are padding): " + (
+        yield f"Layer {i}: {size} neurons for {least} {what} (padding: {size - least}): " + (
             f"beside a layer of {neighbour}, {least} neurons can have {_counted(before, 'density', 'densities')}, "
             f"and {size} can have {after}."
             if after > before

@@ -129,8 +129,8 @@ def _details(outcome: Outcome) -> dict[str, str]:
         "Held-out accuracy": f"{outcome.in_pytorch.float_curve[-1]:.2%} floating point, "
         f"{outcome.predictions.accuracy:.2%} quantised (on the board), "
         f"{learning.accuracy(outcome.split):.2%} learned on the board",
-        "Learning rates": ", ".join(
-            f"{len(list(epochs))} epochs with {rate:g}"
+        "Learning rates, and in how many epochs": ", ".join(
+            f"{rate:g} in {len(list(epochs))}"
             for rate, epochs in groupby(learning.history.epochs, key=lambda epoch: epoch.rate)
         ),
         "Junction cycle": f"{max(j.cycles for j in outcome.build.junctions)} cycles; "

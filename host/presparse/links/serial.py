@@ -85,4 +85,6 @@ def _explain(port: str, baud: int, error: Exception) -> str:
     if isinstance(error, ValueError):
         return f"{port}: cannot be set to {baud} baud ({error}); give baud= a rate that the port and the board have"
     found = ", ".join(p.device for p in list_ports.comports()) or "none"
-    return f"{port}: cannot be opened ({error}); serial ports of this computer: {found}"
+    return (
+        f"{port}: cannot be opened ({os.strerror(number) if number else error}); serial ports of this computer: {found}"
+    )

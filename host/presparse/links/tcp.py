@@ -27,7 +27,7 @@ class TcpLink:
             self._socket = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
         except OSError as error:
             raise LinkClosed(
-                f"{self.name}: cannot connect ({error}); check the address, and that `presparse serve` runs there"
+                f"{self.name}: cannot connect ({error}); check the address, and that a board is served there"
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from presparse.contract.network import Network
 from presparse.contract.pattern import PatternKind
 from presparse.data import Scaling, scaling
+from presparse.errors import ArgumentError
 from presparse.model import Model, checked_features, checked_labels
 from presparse.train.network import SparseNetwork
 from presparse.train.quantised import QuantisedNetwork
@@ -59,8 +61,13 @@ def fit(
     The best epoch on `validation` (X, y) is kept, the last one without it. Ctrl-C keeps the best so far.
     For the network behind the model (its accuracy in floating point, say) use `fit_network`.
 
-    Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes.
+    X is (k, features) in its own units, y (k,) class numbers from 0; `scale` says how features are brought to
+    the board's range (`presparse.data.scaling`). `batch` samples share one step of Adam, whose first rate is `rate`.
+
+    Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
+    ArgumentError for epochs, batch or rate that are not positive.
     """
+    _check(epochs, batch, rate)
     initial = QuantisedNetwork if quantised else SparseNetwork
     offset, gain = scaling(checked_features(X, network.features), scale)
     fresh = initial.initial(network, pattern=pattern, seed=seed, offset=offset, gain=gain)
@@ -83,8 +90,9 @@ def fit_network(
 ) -> None:
     """Train a network in place, from wherever it starts: Adam, its rate falling to 0 along a cosine.
 
-    A `QuantisedNetwork` is trained quantisation-aware. Arguments as for `fit`.
+    A `QuantisedNetwork` is trained quantisation-aware. Arguments and errors as for `fit`.
     """
+    _check(epochs, batch, rate)
     shape = network.network
     inputs = network.inputs(X)
     labels = torch.from_numpy(checked_labels(y, len(inputs), shape.classes))
@@ -125,6 +133,14 @@ def fit_network(
             pass  # what was trained so far is the result
         finally:
             network.load_state_dict(kept)
+
+
+def _check(epochs: int, batch: int, rate: float) -> None:
+    for name, value in (("epochs", epochs), ("batch", batch)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ArgumentError(f"{name} must be a whole number, at least 1, and is {value!r}")
+    if not 0 < rate < math.inf:
+        raise ArgumentError(f"the learning rate must be a positive number, such as 0.01, and is {rate!r}")
 
 
 def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor) -> Tensor:

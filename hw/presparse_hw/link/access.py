@@ -44,124 +44,143 @@ class MemoryAccess(wiring.Component):
                 "link_counters": In(data.StructLayout(dict.fromkeys(LINK_COUNTERS, COUNTER_BITS))),
             }
         )
+        self._counters = CounterReader()
+        self._writing = Signal()
+        self._region = Signal(32 - REGION_SHIFT)
+        self._word = Signal(REGION_SHIFT)
+        self._last_word = Signal(REGION_SHIFT + 1)  # one bit more tells that the request leaves its region
+        self._left = Signal(range(MAX_READ_WORDS + 1))  # words after this one
+        self._value = Signal(32)  # shifts in what arrives, and out what is answered
+        self._byte = Signal(2)
+        self._of_counters = Signal()
+        self._outside = Signal()
+        self._probing = Signal()  # the next command reads the last word, to see whether it exists
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.counters = counters = CounterReader()
-        run, command, answer = self.run, self.commands.payload, self.answers.payload
-        region = Signal(32 - REGION_SHIFT)
-        word = Signal(REGION_SHIFT)
-        final = Signal(REGION_SHIFT + 1)  # last word; one bit more tells that the request leaves its region
-        left = Signal(range(MAX_READ_WORDS + 1))  # words after this one
-        value = Signal(32)  # shifts in what arrives, and out what is answered
-        byte = Signal(2)
-        of_counters, outside = Signal(), Signal()
-        probing = Signal()
-        writing = run.operation == Operation.WRITE
-
+        m.submodules.counters = counters = self._counters
+        command = self.commands.payload
         m.d.comb += [
+            self._writing.eq(self.run.operation == Operation.WRITE),
             counters.core.eq(self.core_counters),
             counters.link.eq(self.link_counters),
-            counters.word.eq(word),
-            command.address.eq(Cat(Mux(probing, final[:REGION_SHIFT], word), region)),
-            command.data.eq(value),
-            command.write.eq(writing & ~probing),
-            run.answer.payload.eq(value[:8]),
+            counters.word.eq(self._word),
+            command.address.eq(Cat(Mux(self._probing, self._last_word[:REGION_SHIFT], self._word), self._region)),
+            command.data.eq(self._value),
+            command.write.eq(self._writing & ~self._probing),
+            self.run.answer.payload.eq(self._value[:8]),
         ]
-
-        def finish(status: Status) -> None:
-            m.d.comb += [run.done.eq(1), run.status.eq(status)]
-            m.next = "Idle"
-
-        def take_byte() -> None:
-            m.d.comb += run.payload.ready.eq(1)
-            with m.If(run.payload.valid):
-                m.d.sync += [value.eq(Cat(value[8:], run.payload.payload.data)), byte.eq(byte + 1)]
-
-        def next_word() -> None:
-            m.d.sync += [word.eq(word + 1), left.eq(left - 1)]
-            with m.If(left == 0):
-                m.next = "Done"
-            with m.Elif(writing):
-                m.next = "Take-Word"
-            with m.Else():
-                m.next = "Access"
-
         with m.FSM():
-            with m.State("Idle"):
-                m.d.comb += self.answers.ready.eq(1)  # one that a stopped request did not wait for
-                m.d.sync += [byte.eq(0), probing.eq(1), left.eq(run.length[2:] - 2)]
-                with m.If(run.start):
-                    m.next = "Take-Address"
-            with m.State("Take-Address"):
-                take_byte()
-                with m.If(run.payload.valid & (byte == 3)):
-                    with m.If(writing):
-                        m.next = "Find-Last"
-                    with m.Else():
-                        m.next = "Take-Count"
-                m.d.sync += Cat(word, region).eq(Cat(value[8:], run.payload.payload.data))
-            with m.State("Take-Count"):
-                take_byte()
-                with m.If(run.payload.valid & (byte == 1)):
-                    m.d.sync += byte.eq(0)
-                    m.next = "Check-Count"
-            with m.State("Check-Count"):
-                m.d.sync += left.eq(value[16:] - 1)
-                with m.If((value[16:] == 0) | (value[16:] > MAX_READ_WORDS)):
-                    finish(Status.BAD_LENGTH)
-                with m.Else():
-                    m.next = "Find-Last"
-            with m.State("Find-Last"):
-                m.d.sync += final.eq(word + left)
-                m.next = "Check-Range"
-            with m.State("Check-Range"):
-                m.d.sync += [
-                    of_counters.eq(region == 0),
-                    outside.eq(final[REGION_SHIFT] | ((region == 0) & (writing | (final >= WORDS)))),
-                ]
-                m.next = "Begin"
-            with m.State("Begin"):
-                m.d.sync += probing.eq(~of_counters)
-                m.next = "Access"
-                with m.If(outside):
-                    finish(Status.BAD_ADDRESS)
-            with m.State("Take-Word"):
-                take_byte()
-                with m.If(run.payload.valid & (byte == 3)):
-                    m.next = "Access"
-            with m.State("Access"):
-                with m.If(of_counters):
-                    m.d.comb += counters.read.eq(1)
-                    m.next = "Take-Counter"
-                with m.Else():
-                    m.d.comb += self.commands.valid.eq(1)
-                    with m.If(self.commands.ready):
-                        m.next = "Wait-Answer"
-            with m.State("Take-Counter"):
-                m.d.sync += value.eq(counters.data)
-                m.next = "Give-Word"
-            with m.State("Wait-Answer"):
-                m.d.comb += self.answers.ready.eq(1)
-                with m.If(self.answers.valid):
-                    m.d.sync += [value.eq(answer.data), probing.eq(0)]
-                    with m.If(answer.bad_address):
-                        finish(Status.BAD_ADDRESS)
-                    with m.Elif(answer.not_drained):
-                        finish(Status.NOT_DRAINED)
-                    with m.Elif(writing & probing):
-                        m.next = "Take-Word"
-                    with m.Elif(writing):
-                        next_word()
-                    with m.Elif(probing):
-                        m.next = "Access"
-                    with m.Else():
-                        m.next = "Give-Word"
-            with m.State("Give-Word"):
-                m.d.comb += run.answer.valid.eq(1)
-                m.d.sync += [value.eq(value >> 8), byte.eq(byte + 1)]
-                with m.If(byte == 3):
-                    next_word()
-            with m.State("Done"):
-                finish(Status.OK)
+            self._take_request(m)
+            self._check_range(m)
+            self._access_words(m)
         return m
+
+    def _take_request(self, m: Module) -> None:
+        """Address and, of READ, count; the words of WRITE follow one by one."""
+        byte, left, value = self._byte, self._left, self._value
+        with m.State("Idle"):
+            m.d.comb += self.answers.ready.eq(1)  # one that a stopped request did not wait for
+            m.d.sync += [byte.eq(0), self._probing.eq(1), left.eq(self.run.length[2:] - 2)]
+            with m.If(self.run.start):
+                m.next = "Take-Address"
+        with m.State("Take-Address"):
+            self._take_byte(m)
+            with m.If(self.run.payload.valid & (byte == 3)):
+                with m.If(self._writing):
+                    m.next = "Find-Last"
+                with m.Else():
+                    m.next = "Take-Count"
+            m.d.sync += Cat(self._word, self._region).eq(Cat(value[8:], self.run.payload.payload.data))
+        with m.State("Take-Count"):
+            self._take_byte(m)
+            with m.If(self.run.payload.valid & (byte == 1)):
+                m.d.sync += byte.eq(0)
+                m.next = "Check-Count"
+        with m.State("Check-Count"):
+            m.d.sync += left.eq(value[16:] - 1)
+            with m.If((value[16:] == 0) | (value[16:] > MAX_READ_WORDS)):
+                self._finish(m, Status.BAD_LENGTH)
+            with m.Else():
+                m.next = "Find-Last"
+
+    def _check_range(self, m: Module) -> None:
+        """A cycle each for the sum, the comparison and the verdict: together they would be too slow."""
+        with m.State("Find-Last"):
+            m.d.sync += self._last_word.eq(self._word + self._left)
+            m.next = "Check-Range"
+        with m.State("Check-Range"):
+            of_counters = self._region == 0
+            m.d.sync += [
+                self._of_counters.eq(of_counters),
+                self._outside.eq(
+                    self._last_word[REGION_SHIFT] | (of_counters & (self._writing | (self._last_word >= WORDS)))
+                ),
+            ]
+            m.next = "Begin"
+        with m.State("Begin"):
+            m.d.sync += self._probing.eq(~self._of_counters)
+            m.next = "Access"
+            with m.If(self._outside):
+                self._finish(m, Status.BAD_ADDRESS)
+
+    def _access_words(self, m: Module) -> None:
+        """First the probe, then word after word: of a counter, or by a command to the core."""
+        value, answer = self._value, self.answers.payload
+        with m.State("Take-Word"):
+            self._take_byte(m)
+            with m.If(self.run.payload.valid & (self._byte == 3)):
+                m.next = "Access"
+        with m.State("Access"):
+            with m.If(self._of_counters):
+                m.d.comb += self._counters.read.eq(1)
+                m.next = "Take-Counter"
+            with m.Else():
+                m.d.comb += self.commands.valid.eq(1)
+                with m.If(self.commands.ready):
+                    m.next = "Wait-Answer"
+        with m.State("Take-Counter"):
+            m.d.sync += value.eq(self._counters.data)
+            m.next = "Give-Word"
+        with m.State("Wait-Answer"):
+            m.d.comb += self.answers.ready.eq(1)
+            with m.If(self.answers.valid):
+                m.d.sync += [value.eq(answer.data), self._probing.eq(0)]
+                with m.If(answer.bad_address):
+                    self._finish(m, Status.BAD_ADDRESS)
+                with m.Elif(answer.not_drained):
+                    self._finish(m, Status.NOT_DRAINED)
+                with m.Elif(self._writing & self._probing):
+                    m.next = "Take-Word"
+                with m.Elif(self._writing):
+                    self._next_word(m)
+                with m.Elif(self._probing):
+                    m.next = "Access"
+                with m.Else():
+                    m.next = "Give-Word"
+        with m.State("Give-Word"):
+            m.d.comb += self.run.answer.valid.eq(1)
+            m.d.sync += [value.eq(value >> 8), self._byte.eq(self._byte + 1)]
+            with m.If(self._byte == 3):
+                self._next_word(m)
+        with m.State("Done"):
+            self._finish(m, Status.OK)
+
+    def _take_byte(self, m: Module) -> None:
+        payload = self.run.payload
+        m.d.comb += payload.ready.eq(1)
+        with m.If(payload.valid):
+            m.d.sync += [self._value.eq(Cat(self._value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
+
+    def _next_word(self, m: Module) -> None:
+        m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
+        with m.If(self._left == 0):
+            m.next = "Done"
+        with m.Elif(self._writing):
+            m.next = "Take-Word"
+        with m.Else():
+            m.next = "Access"
+
+    def _finish(self, m: Module, status: Status) -> None:
+        m.d.comb += [self.run.done.eq(1), self.run.status.eq(status)]
+        m.next = "Idle"

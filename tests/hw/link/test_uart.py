@@ -117,6 +117,8 @@ def test_the_line_as_it_is_sent() -> None:
     assert all(line[start + 10 * divisor :])
 
 
+# Amaranth warns of a component that never came to be.
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_refuses_a_divisor_that_is_too_small() -> None:
     message = r"^divisor must be at least 4 cycles per bit, and is 3; use a lower baud rate$"
     with pytest.raises(ValueError, match=message):

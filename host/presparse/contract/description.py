@@ -1,0 +1,45 @@
+"""What networks, builds and formats have in common: they are frozen, know all their keys, and refuse in one line."""
+
+from __future__ import annotations
+
+from reprlib import repr as shortened
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from presparse.contract.errors import NetworkError, PresparseError
+
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key here; remove it or correct its spelling",
+}
+"""For pydantic's kinds of error whose own words do not say what to do."""
+
+
+class Description(BaseModel):
+    """Base of descriptions. Made in Python, one that breaks a rule raises `refusal` with a one-line message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    refusal: ClassVar[type[PresparseError]] = NetworkError
+
+    def __init__(self, **fields: object) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise self.refusal(problems(error)) from None
+
+    # Only for a direct call: parts of a description are validated as pydantic does, which knows where they stand.
+    __init__.__pydantic_base_init__ = True  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def problems(error: ValidationError) -> str:
+    """All that pydantic found, in one line: where, what, and the value."""
+    found = []
+    for e in error.errors():
+        where = ".".join(str(part) for part in e["loc"])
+        message = _MESSAGES.get(e["type"], e["msg"].removeprefix("Value error, "))
+        value = "" if e["type"] in ("value_error", *_MESSAGES) else f" (got {shortened(e['input'])})"
+        between = " " if e["type"] in _MESSAGES else ": " if where else ""
+        found.append(f"{where}{between}{message}{value}")
+    return "; ".join(found)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from presparse import textfile
 from presparse.contract.build import Build
 from presparse.contract.network import Network
+from presparse.model import Model
 from presparse.report.confusion import confusion, counts
 from presparse.report.curves import Curve, curves
 from presparse.report.page import Fact, Section, write
@@ -33,6 +36,21 @@ def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
         for right, neuron in zip(*np.nonzero(~np.ma.getmaskarray(shown)), strict=True):
             assert neuron in left[right]
             assert shown[right, neuron] == neuron % j.lanes
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist-dey", "mnist"])
+def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
+    """As much of each matrix has colour as has edges, also where there are more neurons than pixels."""
+    fresh = Model.initial(Network.load(name), seed=0)
+    drawn = pattern(fresh)
+    picture = imread(io.BytesIO(png(drawn)))[..., :3]
+    height, width, _ = picture.shape
+    for j, ax in zip(fresh.network.junctions, drawn.axes, strict=True):
+        box = ax.get_position()
+        rows = slice(round(height * (1 - box.y1)) + 4, round(height * (1 - box.y0)) - 4)
+        inside = picture[rows, round(width * box.x0) + 4 : round(width * box.x1) - 4]
+        coloured = (inside.min(axis=2) < 0.98).mean()
+        assert coloured > 0.8 * j.density
 
 
 @pytest.mark.parametrize("name", ["digits", "digits-small", "mnist-dey", "mnist"])

@@ -16,11 +16,6 @@ def record_bytes(network: Network) -> int:
     return _record(network).itemsize
 
 
-def result_bytes(network: Network) -> int:
-    """Bytes of one result."""
-    return network.layers[-1] * value_bytes(network.formats.output)
-
-
 def pack(network: Network, samples: Samples) -> bytes:
     """The records of `samples`, one after the other."""
     records = np.empty(len(samples), dtype=_record(network))

@@ -259,7 +259,7 @@ class _Junction:
     ) -> None:
         self.shape = shape
         self.formats = network.formats
-        self.right = network.formats.right(shape.activation, is_output=shape.is_output)
+        self.right = network.formats.right(shape)
         self.sum_frac = network.sum_frac
         self.sum_shift = network.sum_frac - network.product_frac
         self.bias_shift = network.sum_frac - network.formats.weight.frac

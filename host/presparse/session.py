@@ -19,7 +19,7 @@ from presparse.device import Parameters
 from presparse.errors import DeviceFault, DeviceMismatch, LinkClosed, ModelError, ResultsLost
 from presparse.links.link import Link
 from presparse.model import Model
-from presparse.records import pack, record_bytes, result_bytes, unpack_scores
+from presparse.records import pack, record_bytes, unpack_scores
 from presparse.transport import Transport
 
 RECONNECT_DELAY = 0.2
@@ -57,8 +57,6 @@ class Session:
         self._open_link = open_link
         self._reconnects = reconnects
         self._record_bytes = record_bytes(build.network)
-        self._result_bytes = result_bytes(build.network)
-        self._results_per_answer = MAX_PAYLOAD // self._result_bytes
 
         self._closed = False
         self._certain = False
@@ -300,11 +298,11 @@ class Session:
 
     def _take_answer(self, results: bytes) -> None:
         self._asked -= 1
-        count, rest = divmod(len(results), self._result_bytes)
+        count, rest = divmod(len(results), self.build.result_bytes)
         if rest or count > self._unread:
             raise DeviceFault(
                 f"the board answers RESULTS with {len(results)} bytes, and {self._unread} results of "
-                f"{self._result_bytes} bytes are due; reset the board, and load the model again"
+                f"{self.build.result_bytes} bytes are due; reset the board, and load the model again"
             )
         self._unread -= count
         self._results += results
@@ -330,7 +328,7 @@ class Session:
         """Read all results that are due; the pipeline is drained."""
         while self._unread:
             unread = self._unread
-            for _ in range(-(-unread // self._results_per_answer)):
+            for _ in range(-(-unread // self.build.results_per_answer)):
                 self._ask_results()
             self._transport.finish()
             if self._unread == unread:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Mux, Value, signed
+from amaranth.hdl import Const, Mux, Value
 
-from presparse.contract.fixed import Format, signed_width
+from presparse.contract.fixed import Format
 
 
 def rescale(value: Value, from_frac: int, to_frac: int) -> Value:
@@ -32,8 +32,3 @@ def saturate(value: Value, target: Format) -> Value:
     above, below = exceeds(value, target)
     clamped = Mux(above, target.max, Mux(below, target.min, value[: target.width].as_signed()))
     return clamped[: target.width].as_signed()
-
-
-def signed_sum_shape(count: int, low: int, high: int) -> signed:
-    """Shape of the exact sum of `count` values between `low` and `high`."""
-    return signed(signed_width(count * low, count * high))

@@ -42,7 +42,7 @@ class RightNeuron(wiring.Component):
             j.activation,
             sum_width=network.sum_width(j),
             sum_frac=network.sum_frac,
-            right=f.right(j.activation, is_output=j.is_output),
+            right=f.right(j),
             derivative=build.training and not j.is_output,
         )
         super().__init__(

@@ -73,11 +73,10 @@ class Build(Description):
                 f"result_capacity must be at least {in_flight}, the predictions in flight at once, and is "
                 f"{self.result_capacity}"
             )
-        result = self.network.layers[-1] * value_bytes(self.network.formats.output)
-        if result > MAX_PAYLOAD:
+        if self.result_bytes > MAX_PAYLOAD:
             raise ValueError(
                 f"one result must fit a frame of {MAX_PAYLOAD} bytes, and {self.network.layers[-1]} outputs take "
-                f"{result}; use a smaller output layer or format"
+                f"{self.result_bytes}; use a smaller output layer or format"
             )
         return self
 
@@ -85,6 +84,16 @@ class Build(Description):
     def training(self) -> bool:
         """The board can learn."""
         return self.mode == "train"
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes of one result on the wire."""
+        return self.network.layers[-1] * value_bytes(self.network.formats.output)
+
+    @property
+    def results_per_answer(self) -> int:
+        """Whole results that one answer holds."""
+        return MAX_PAYLOAD // self.result_bytes
 
     @cached_property
     def junctions(self) -> tuple[Junction, ...]:

@@ -71,9 +71,9 @@ class Formats(Description):
         """A weight as the multipliers of FF and BP see it: its top `operand_bits`."""
         return Format.model_construct(width=self.operand_bits, frac=self.weight.frac - self.operand_shift)
 
-    def right(self, activation: Activation, *, is_output: bool) -> Format:
-        """Format of a right layer's activations."""
-        return self.output if is_output else self.activation
+    def right(self, junction: Junction) -> Format:
+        """Format of the junction's right activations."""
+        return self.output if junction.is_output else self.activation
 
 
 class RateRange(Description):
@@ -219,7 +219,7 @@ class Network(Description):
 
     def _check_widths(self, junction: Junction) -> None:
         """Tables and exact sums must stay of a size that gateware and 64-bit references can hold."""
-        right = self.formats.right(junction.activation, is_output=junction.is_output)
+        right = self.formats.right(junction)
         if junction.activation == "sigmoid" and right.frac > MAX_SIGMOID_FRAC:
             raise ValueError(
                 f"junction {junction.index}: a sigmoid's table takes at most {MAX_SIGMOID_FRAC} fraction bits, and its "
@@ -361,7 +361,7 @@ def check_lanes(network: Network, lanes: tuple[int, ...]) -> None:
 
 
 def _check_junction_lanes(j: Junction) -> None:
-    if j.lanes < 1 or j.lanes not in valid_lanes(j):
+    if j.lanes < 1 or not lanes_fit(j.left, j.in_degree, j.lanes):
         if j.lanes < 1 or j.left % j.lanes:
             reason = f"lanes must divide the left layer, and {j.lanes} does not divide {j.left}"
         else:

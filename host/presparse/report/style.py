@@ -14,7 +14,6 @@ BLUE = "#2364aa"
 ORANGE = "#e07a1f"
 GREEN = "#2a9d6f"
 RED = "#c8443c"
-PURPLE = "#7a4fa3"
 
 
 def figure(width: float, height: float) -> Figure:

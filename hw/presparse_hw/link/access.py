@@ -15,7 +15,7 @@ from presparse_hw.signature import AnswerLayout, CommandLayout, CounterLayout
 MAX_READ_WORDS = 256
 
 
-class MemoryAccess(wiring.Component):
+class WordAccess(wiring.Component):
     """Reads or writes consecutive words. The last word is probed by a read before any is touched: as
     regions have no holes, and a request that leaves its region is refused, all words then exist.
 

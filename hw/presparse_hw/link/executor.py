@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.memory import COUNTER_BITS, LINK_COUNTERS
 from presparse.contract.wire import Operation, Status
-from presparse_hw.link.access import MemoryAccess
+from presparse_hw.link.access import WordAccess
 from presparse_hw.link.control import Control
 from presparse_hw.link.identity import Greeter
 from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, SLOT_BITS, ByteLayout, RequestLayout
@@ -58,7 +58,7 @@ class Executor(wiring.Component):
             raise ValueError(f"time_limit must be at least 1 cycle, and is {time_limit}")
         self._time_limit = time_limit
         self._greeter = Greeter(build, build_id=build_id)
-        self._access = MemoryAccess()
+        self._access = WordAccess()
         self._feeder = Feeder(build)
         self._packer = ResultPacker(build)
         self._control = Control()

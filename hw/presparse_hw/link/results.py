@@ -7,8 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
 from presparse.contract.build import Build
-from presparse.contract.errors import BuildError
-from presparse.contract.wire import MAX_PAYLOAD, Status, value_bytes
+from presparse.contract.wire import Status, value_bytes
 from presparse_hw.link.interfaces import UnitSignature
 from presparse_hw.signature import ResultLayout
 
@@ -29,13 +28,7 @@ class ResultPacker(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        outputs, size = build.network.layers[-1], value_bytes(build.network.formats.output)
-        self._most = MAX_PAYLOAD // (outputs * size)
-        if self._most == 0:
-            raise BuildError(
-                f"a result must fit into {MAX_PAYLOAD} bytes, and {outputs} outputs of {size} bytes do not; "
-                f"use at most {MAX_PAYLOAD // size} outputs"
-            )
+        self._most = build.results_per_answer
         super().__init__(
             {
                 "run": In(UnitSignature()),

@@ -14,16 +14,18 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test nightly bench accuracy lint format clean
+.PHONY: help demo test nightly nightly-mnist bench accuracy calibrate lint format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     train a sparse network, run it on a simulated board, check every bit, write report.html"
 	@echo "make test     all tests (a seeded subset of the random networks)"
 	@echo "make lint     ruff, pyright, import-linter"
-	@echo "make bench    speed of simulated board, reference and PyTorch, side by side"
+	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side"
 	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantised; mean of SPLITS=10 splits"
-	@echo "make nightly  many more random networks: make nightly NETWORKS=500"
+	@echo "make nightly  many more random networks (NETWORKS=500), and bitstreams of the shipped ones"
+	@echo "make nightly-mnist  15 epochs of MNIST, bit for bit as the board does (PRESPARSE_DATA names the folder)"
+	@echo "make calibrate  real builds that the estimate is fitted to: make calibrate BUILDS=4 runs four at once"
 	@echo "make format   let ruff format the code"
 	@echo "make clean    remove .venv and everything that tools made"
 
@@ -50,7 +52,13 @@ accuracy: $(DEV)
 	$(BIN)/python -m presparse.demo.accuracy --splits $(or $(SPLITS),10)
 
 nightly: $(DEV)
-	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS) tests tests/nightly
+
+nightly-mnist: $(DEV)
+	$(BIN)/python -m presparse.demo.mnist --check --output mnist-run
+
+calibrate: $(DEV)
+	$(BIN)/python -m presparse_boards.estimate.calibrate --jobs $(or $(BUILDS),1) --json docs/estimate.json --plot docs/estimate.png
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -1,2 +1,1 @@
-"""Platforms and bitstreams of FPGA boards; none yet. Every board will run `presparse_hw.accelerator`, as the
-simulated board does."""
+"""FPGA boards and what is made for them. Every board runs `presparse_hw.accelerator`, as the simulated board does."""

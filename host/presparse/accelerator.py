@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -12,22 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.network import Network
+from presparse.contract.permutation import epoch_seed
 from presparse.contract.samples import Samples
+from presparse.contract.store import Contents, StoreLayout
 from presparse.contract.wire import Identity
 from presparse.data import Scaling, scaling
 from presparse.device import Device
-from presparse.errors import ArgumentError, BuildError, DeviceFault, ModelError, ResultsLost
-from presparse.history import Epoch, History, Progress
+from presparse.errors import ArgumentError, BuildError, ModelError, StoreError
+from presparse.feeding import Encoded, Feeding, Labels
+from presparse.history import History, Progress
+from presparse.meter import LARGEST_CHUNK, Meter
 from presparse.model import Model, checked_features, checked_labels
 from presparse.rates import Rate, Rates, rate_exponent, rate_exponents
-
-PROGRESS_SECONDS = 0.25
-"""Wanted time between two reports of progress."""
-_FIRST_CHUNK = 32
-_LARGEST_CHUNK = 4096
-"""Samples handed to the device at once."""
-_ATTEMPTS = 4
-"""Times that samples are predicted whose scores were lost with the connection."""
+from presparse.sources import FromLink, FromStore, HeldOut, Source, StoredPart, Validation, held_out_count
 
 
 class Accelerator:
@@ -37,15 +33,20 @@ class Accelerator:
     depends only on the model it was loaded with, on the training samples in their order with their rates, and on
     where calls and epochs end; not on time, predictions, validation, the link, or the kind of device.
 
-    All arguments are checked before anything is sent: FeatureError for X and y, RateError for rates, ArgumentError
-    for the rest. All methods raise LinkError if the board cannot be reached, DeviceFault if it misbehaves.
+    All arguments are checked before anything is sent: FeatureError for X and y, RateError for rates, StoreError for
+    what is (to be) stored, ArgumentError for the rest. All methods raise LinkError if the board cannot be reached,
+    DeviceFault if it misbehaves.
     """
 
     def __init__(self, device: Device) -> None:
         self._device = device
         self._model: Model | None = None
         """Loaded here, or adopted: how real features become integers."""
-        self._drained = True
+        self._feeding = Feeding(device)
+        self._stored: Contents | None = None
+        """What the board's store holds ..."""
+        self._stored_for: Model | None = None
+        """... as encoded for this model."""
 
     @property
     def build(self) -> Build:
@@ -73,7 +74,7 @@ class Accelerator:
 
     def load(self, model: Model) -> None:
         """Write a model, read it back and compare. Raises ModelError for a model of another network."""
-        self._drain()
+        self._feeding.drain()
         self._device.load(model)
         self._model = model
 
@@ -90,7 +91,7 @@ class Accelerator:
     def read_model(self) -> Model:
         """The board's current model, exact, with the scaling it was loaded (or adopted) with."""
         scale = self._scaled_by()
-        self._drain()
+        self._feeding.drain()
         held = self._device.read()
         return Model(
             network=self.network,
@@ -127,73 +128,97 @@ class Accelerator:
     def outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """What every output neuron gives, padding outputs too: (k, N_L) integers of the output format, exact."""
         features = self._encode(checked_features(X, self.network.features))
-        self._drain()
+        self._feeding.drain()
         parts = []
-        for first in range(0, len(features), _LARGEST_CHUNK):
-            parts.append(self._predict(Samples.predict(features[first : first + _LARGEST_CHUNK])))
+        for first in range(0, len(features), LARGEST_CHUNK):
+            parts.append(self._feeding.predict(Samples.predict(features[first : first + LARGEST_CHUNK])))
         return np.concatenate(parts)
 
-    def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Accuracy on X (k, features), y (k,); the board itself counts, so no score crosses the link."""
+    def score(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
+        """Accuracy on X (k, features), y (k,), or on what `store` put on the board; the board itself counts."""
+        if X is None and y is None:
+            stored = self._stored_contents()
+            self._feeding.drain()
+            return self._feeding.evaluate_stored(0, len(stored))
         values, labels = self._checked(X, y)
         features = self._encode(values)
-        self._drain()
-        return self._evaluate(features, labels)
+        self._feeding.drain()
+        return self._feeding.evaluate(features, labels)
 
     # Training
 
-    def fit(
+    def store(
         self,
         X: ArrayLike,
         y: ArrayLike,
+        *,
+        scale: Scaling = "per feature",
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Put X (k, features), y (k,) into the board's sample store instead of what is there, and compare.
+
+        `fit` and `score` without data use them. They are encoded as the loaded model scales features; if none is
+        loaded, one is started as `fit` does, with `scale` and `seed`. `progress(done, of)` counts words of the
+        transfer. Raises BuildError if the board has no store, StoreError if the samples do not fit.
+        """
+        layout = self._layout()
+        values, labels = self._checked(X, y)
+        self._start(values, scale, seed)
+        contents = Contents.encode(layout, self._encode(values), labels)
+        self._upload(contents, progress)
+
+    def fit(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
         *,
         epochs: int = 1,
         rate: Rates = 2**-6,
         shuffle: bool = True,
         seed: int = 0,
         scale: Scaling = "per feature",
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        validation: Validation = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> History:
-        """Train on the board for some epochs over X (k, features), y (k,), going on from the loaded model.
+        """Train on the board for some epochs over X (k, features), y (k,), or over what `store` put on the board,
+        going on from the loaded model.
 
         If none is loaded, `Model.initial(network, seed=seed)` is, with features scaled as `scale` says
         (`presparse.data.scaling`).
-        `rate` is 2^-k, one for all epochs or one each. With `shuffle`, epoch e has the order of the e-th
-        `permutation(k)` of `numpy.random.default_rng(seed)`; without, X's. Every epoch ends with a flush, then
-        accuracy on `validation` (X, y) is measured.
+        `rate` is 2^-k, one for all epochs or one each. With `shuffle`, epoch e has the order
+        `permutation(k, epoch_seed(seed, e))` of `presparse.contract.permutation`; without, X's. Every epoch ends with
+        a flush, then accuracy on `validation` is measured: on (X, y), or on so many of the last samples or such a
+        share of them, which are then not trained.
 
-        Ctrl-C ends the fit: what was trained stays, and the history says `interrupted`.
+        A board with a sample store gets the samples once, if they fit there; the history says which way was taken,
+        and why. The result does not depend on it. Ctrl-C ends the fit: what was trained stays, and the history says
+        `interrupted`.
         """
-        values, labels = self._checked(X, y)
-        held_out = None if validation is None else self._checked(*validation)
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ArgumentError(f"epochs must be a whole number, at least 1, and is {epochs!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ArgumentError(f"seed must be a whole number, at least 0, and is {seed!r}")
         exponents = rate_exponents(self.network, rate, epochs)
         self._check_training()
-        if self._model is None:
-            offset, gain = scaling(values, scale)
-            self.load(Model.initial(self.network, seed=seed, offset=offset, gain=gain))
-        features = self._encode(values)
-        held_out = None if held_out is None else (self._encode(held_out[0]), held_out[1])
-        del values
-        self._drain()
+        if X is None and y is None:
+            source = self._stored_source(validation)
+        else:
+            source = self._source(X, y, validation, scale, seed)
+        self._feeding.drain()
 
-        rng = np.random.default_rng(seed)
-        history = History()
+        history = History(source=source.name, reason=source.reason)
         for number, exponent in enumerate(exponents, start=1):
-            order = rng.permutation(len(labels)) if shuffle else np.arange(len(labels))
-            meter = _Meter(self._device, number, epochs, len(labels), progress)
+            meter = Meter(self._device, number, epochs, source.size, progress)
             measured = None
             try:
-                self._train(features, labels, order, exponent, meter)
-                if held_out is not None:
-                    measured = self._evaluate(*held_out)
+                source.train(exponent, epoch_seed(int(seed), number) if shuffle else None, meter)
+                measured = source.evaluate()
                 history.epochs.append(meter.epoch(exponent, measured))
                 meter.finish(measured)
             except KeyboardInterrupt:
                 history.interrupted = True
-                self._drain()
+                self._feeding.drain()
                 if len(history.epochs) < number and meter.began:
                     history.epochs.append(meter.epoch(exponent, measured))
                 break
@@ -209,12 +234,12 @@ class Accelerator:
         exponent = rate_exponent(self.network, rate)
         self._check_training()
         features = self._encode(values)
-        self._drain()
-        meter = _Meter(self._device, 1, 1, len(labels), None)
+        self._feeding.drain()
+        meter = Meter(self._device, 1, 1, len(labels), None)
         try:
-            self._train(features, labels, np.arange(len(labels)), exponent, meter)
+            self._feeding.train(features, labels, np.arange(len(labels)), exponent, meter)
         except KeyboardInterrupt:
-            self._drain()
+            self._feeding.drain()
             raise
         return meter.total()[1]
 
@@ -236,64 +261,103 @@ class Accelerator:
         """(k, classes) integers of the output format."""
         return self.outputs(X)[:, : self.network.classes]
 
-    def _predict(self, samples: Samples) -> NDArray[np.int64]:
-        """(k, N_L) scores. Predicting changes no weight, so what a cut lost is predicted again."""
-        for attempt in range(_ATTEMPTS):
-            self._drained = False
+    # Samples
+
+    def _source(
+        self, X: ArrayLike | None, y: ArrayLike | None, validation: Validation, scale: Scaling, seed: int
+    ) -> Source:
+        """Samples of this computer, in the board's store if there is one and they fit, else to be sent again and again.
+
+        Checks all of them before anything is sent.
+        """
+        values, labels = self._checked(X, y)
+        if isinstance(validation, tuple):
+            held_values, held_labels = self._checked(*validation)
+            values = np.concatenate([values, held_values])
+            labels = np.concatenate([labels, held_labels])
+            held = len(held_labels)
+        else:
+            held = 0 if validation is None else held_out_count(validation, len(labels))
+        size = len(labels) - held
+        self._start(values[:size], scale, seed)
+        features = self._encode(values)
+        del values
+        held_out = None
+        if held:
+            held_out = HeldOut(feeding=self._feeding, features=features[size:], labels=labels[size:])
+        if self.build.store is None:
+            reason = "the board has no sample store"
+        else:
             try:
-                scores = np.concatenate([self._device.run(samples), self._device.flush()])
-            except ResultsLost:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                continue
-            break
-        self._drained = True
-        if len(scores) != len(samples):
-            raise DeviceFault(
-                f"{len(samples)} samples were predicted, and the device gives {len(scores)} scores; reset it"
-            )
-        return scores
+                return self._put_into_store(self.build.store, features, labels, held_out)
+            except StoreError as error:
+                reason = str(error)
+        return FromLink(
+            feeding=self._feeding, features=features[:size], labels=labels[:size], held_out=held_out, reason=reason
+        )
 
-    def _evaluate(self, features: NDArray[np.signedinteger], labels: NDArray[np.int64]) -> float:
-        before = self._device.counters()
-        self._drained = False
-        for first in range(0, len(labels), _LARGEST_CHUNK):
-            part = slice(first, first + _LARGEST_CHUNK)
-            self._device.run(Samples.evaluate(features[part], labels[part]))
-        self._drain()
-        after = self._device.counters()
-        counted = after["evaluated"] - before["evaluated"]
-        if counted != len(labels):
-            raise DeviceFault(f"{len(labels)} samples were evaluated, and the device counts {counted}; reset it")
-        return (after["correct"] - before["correct"]) / counted
+    def _put_into_store(
+        self, layout: StoreLayout, features: Encoded, labels: Labels, held_out: HeldOut | None
+    ) -> FromStore:
+        """All samples, or at least those to learn from. Raises StoreError if these do not fit either."""
+        size = len(labels) - (0 if held_out is None else len(held_out.labels))
+        part: StoredPart | HeldOut | None = held_out
+        try:
+            contents = Contents.encode(layout, features, labels)
+        except StoreError:
+            if held_out is None:
+                raise
+            contents = Contents.encode(layout, features[:size], labels[:size])
+        else:
+            if held_out is not None:
+                part = StoredPart(feeding=self._feeding, first=size, count=len(labels) - size)
+        if self._stored is None or not self._stored.equals(contents):
+            self._upload(contents, None)
+        return FromStore(feeding=self._feeding, size=size, held_out=part, reason=_stored_reason(contents))
 
-    def _train(
-        self,
-        features: NDArray[np.signedinteger],
-        labels: NDArray[np.int64],
-        order: NDArray[np.int64],
-        exponent: int,
-        meter: _Meter,
-    ) -> None:
-        """One pass, then a flush."""
-        meter.begin()
-        self._drained = False
-        done, chunk = 0, _FIRST_CHUNK
-        while done < len(order):
-            part = order[done : done + chunk]
-            self._device.run(Samples.train(features[part], labels[part], exponent))
-            done += len(part)
-            chunk = meter.sent(done)
-        self._drain()
-        meter.total()
+    def _stored_source(self, validation: Validation) -> FromStore:
+        contents = self._stored_contents()
+        if isinstance(validation, tuple):
+            held_values, held_labels = self._checked(*validation)
+            part = HeldOut(feeding=self._feeding, features=self._encode(held_values), labels=held_labels)
+            size = len(contents)
+        else:
+            held = 0 if validation is None else held_out_count(validation, len(contents))
+            size = len(contents) - held
+            part = StoredPart(feeding=self._feeding, first=size, count=held) if held else None
+        return FromStore(feeding=self._feeding, size=size, held_out=part, reason=_stored_reason(contents))
 
-    def _drain(self) -> None:
-        """Flush, if an earlier call has not: it was interrupted, or ended with an error."""
-        if not self._drained:
-            self._device.flush()
-            self._drained = True
+    def _stored_contents(self) -> Contents:
+        """What was stored last. Raises StoreError if nothing was, or the loaded model scales features otherwise."""
+        self._layout()
+        if self._stored is None or self._stored_for is None:
+            raise StoreError("nothing is stored on this board yet; call store(X, y), or pass X and y")
+        model = self._scaled_by()
+        same = np.array_equal(model.offset, self._stored_for.offset)
+        if not same or not np.array_equal(model.gain, self._stored_for.gain):
+            raise StoreError("the stored samples were encoded for a model with another scaling; call store(X, y) again")
+        return self._stored
 
-    def _checked(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _upload(self, contents: Contents, progress: Callable[[int, int], None] | None) -> None:
+        self._feeding.drain()
+        self._stored = None
+        self._device.store(contents, progress or (lambda done, of: None))
+        self._stored, self._stored_for = contents, self._model
+
+    def _layout(self) -> StoreLayout:
+        if self.build.store is None:
+            raise BuildError("this build has no sample store; build the board with store_samples")
+        return self.build.store
+
+    def _start(self, values: NDArray[np.float64], scale: Scaling, seed: int) -> None:
+        """Load an initial model if none is loaded."""
+        if self._model is None:
+            offset, gain = scaling(values, scale)
+            self.load(Model.initial(self.network, seed=seed, offset=offset, gain=gain))
+
+    def _checked(self, X: ArrayLike | None, y: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        if X is None or y is None:
+            raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
         values = checked_features(X, self.network.features)
         return values, checked_labels(y, len(values), self.network.classes)
 
@@ -313,65 +377,11 @@ class Accelerator:
         model = self._scaled_by()
         width = self.network.formats.activation.width
         encoded = np.empty((len(values), self.network.layers[0]), np.int16 if width <= 16 else np.int32)
-        for first in range(0, len(values), _LARGEST_CHUNK):
-            part = slice(first, first + _LARGEST_CHUNK)
+        for first in range(0, len(values), LARGEST_CHUNK):
+            part = slice(first, first + LARGEST_CHUNK)
             encoded[part] = model.encode(values[part])
         return encoded
 
 
-class _Meter:
-    """Measures one epoch with the board's own counters, and reports."""
-
-    def __init__(
-        self, device: Device, epoch: int, epochs: int, of: int, report: Callable[[Progress], None] | None
-    ) -> None:
-        self._device, self._epoch, self._epochs, self._of, self._report = device, epoch, epochs, of, report
-        self.began = False
-        self._total: tuple[int, float, float] | None = None
-
-    def begin(self) -> None:
-        """From now on samples are trained."""
-        self._before = self._device.counters()
-        self._start = time.perf_counter()
-        self.began = True
-
-    def sent(self, samples: int) -> int:
-        """Report after so many samples (not the last ones: `finish` does); returns how many to send next."""
-        speed = samples / (time.perf_counter() - self._start)
-        if self._report is not None and samples < self._of:
-            self._report(self._progress(samples, speed, self._learned()[1], None))
-        return max(1, min(_LARGEST_CHUNK, int(speed * PROGRESS_SECONDS)))
-
-    def total(self) -> tuple[int, float, float]:
-        """(samples trained, accuracy, seconds); first asked for when the pipeline is flushed after training."""
-        if self._total is None:
-            self._total = (*self._learned(), time.perf_counter() - self._start)
-        return self._total
-
-    def epoch(self, exponent: int, validation: float | None) -> Epoch:
-        """The epoch's entry in the history."""
-        samples, accuracy, seconds = self.total()
-        return Epoch(rate=2.0**-exponent, samples=samples, accuracy=accuracy, validation=validation, seconds=seconds)
-
-    def finish(self, validation: float | None) -> None:
-        """Report the whole epoch."""
-        if self._report is not None:
-            samples, accuracy, seconds = self.total()
-            self._report(self._progress(samples, samples / seconds, accuracy, validation))
-
-    def _progress(self, samples: int, speed: float, accuracy: float, validation: float | None) -> Progress:
-        return Progress(
-            epoch=self._epoch,
-            epochs=self._epochs,
-            samples=samples,
-            of=self._of,
-            samples_per_second=speed,
-            accuracy=accuracy,
-            validation=validation,
-        )
-
-    def _learned(self) -> tuple[int, float]:
-        """Samples trained since the epoch began, and the share of them that was predicted rightly."""
-        now = self._device.counters()
-        trained = now["trained"] - self._before["trained"]
-        return trained, (now["correct"] - self._before["correct"]) / trained if trained else 0.0
+def _stored_reason(contents: Contents) -> str:
+    return f"{len(contents):,} samples are in the board's store, {contents.layout.bits} bits per feature"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,9 +31,14 @@ from presparse.model import Model
 from presparse.transport import Transport
 
 Words = dict[int, NDArray[np.uint32]]
+Told = Callable[[int], None]
 
 WORDS_PER_WRITE = 255
 WORDS_PER_READ = 256
+
+
+def unheard(words: int) -> None:
+    """For transfers that nobody watches."""
 
 
 def model_words(build: Build, model: Model) -> Words:
@@ -62,23 +69,32 @@ def read_counters(transport: Transport) -> dict[Counter, int]:
     return {c: int(words[counter_address(c)] | words[counter_address(c) + 1] << 32) for c in COUNTERS}
 
 
-def write(transport: Transport, words: Words) -> None:
-    """Write regions. Raises as `Transport.send`."""
+def write(transport: Transport, words: Words, told: Told = unheard) -> None:
+    """Write regions; `told` is called with the number of words sent. Raises as `Transport.send`."""
+    sent = 0
     for start, region in words.items():
         for first in range(0, len(region), WORDS_PER_WRITE):
             part = region[first : first + WORDS_PER_WRITE]
             transport.send(Operation.WRITE, (start + first).to_bytes(4, "little") + part.astype("<u4").tobytes())
+            sent += len(part)
+            told(sent)
     transport.finish()
 
 
-def read(transport: Transport, sizes: dict[int, int]) -> Words:
-    """Read regions, given how many words each has. Raises as `Transport.send`."""
+def read(transport: Transport, sizes: dict[int, int], told: Told = unheard) -> Words:
+    """Read regions, given how many words each has; `told` is called with the number of words asked for.
+
+    Raises as `Transport.send`.
+    """
+    asked = 0
     parts: dict[int, list[bytes]] = {start: [] for start in sizes}
     for start, size in sizes.items():
         for first in range(0, size, WORDS_PER_READ):
             count = min(WORDS_PER_READ, size - first)
             request = (start + first).to_bytes(4, "little") + count.to_bytes(2, "little")
             transport.send(Operation.READ, request, parts[start].append)
+            asked += count
+            told(asked)
     transport.finish()
     words = {start: np.frombuffer(b"".join(parts[start]), dtype="<u4").astype(np.uint32) for start in sizes}
     for start, size in sizes.items():
@@ -90,9 +106,9 @@ def read(transport: Transport, sizes: dict[int, int]) -> Words:
     return words
 
 
-def compare(transport: Transport, words: Words) -> None:
+def compare(transport: Transport, words: Words, told: Told = unheard) -> None:
     """Read everything back. Raises DeviceFault with the first address that differs, and as `Transport.send`."""
-    found = read(transport, {start: len(region) for start, region in words.items()})
+    found = read(transport, {start: len(region) for start, region in words.items()}, told)
     for start, region in words.items():
         wrong = np.flatnonzero(found[start] != region)
         if wrong.size:
@@ -100,5 +116,5 @@ def compare(transport: Transport, words: Words) -> None:
             raise DeviceFault(
                 f"address {start + at:#010x} was written with {int(region[at]):#010x} and reads "
                 f"{int(found[start][at]):#010x} ({wrong.size} of {len(region)} words of its region differ); "
-                f"load the model again, and build the board again if it stays"
+                f"write it again (load, store), and build the board again if it stays"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Identity
+from presparse.contract.store import Contents
+from presparse.contract.wire import Identity, Run, RunState
 from presparse.model import Model
 
 
@@ -30,7 +32,9 @@ class Parameters:
 class Device(Protocol):
     """Samples go through a pipeline in order; scores of predictions come out in the same order.
 
-    What a device holds depends on the order of samples, rates, loads and flushes only.
+    What a device holds depends on the order of samples, rates, loads, flushes and runs only. A run feeds stored
+    samples while time passes, until it is followed to its end or stopped; every call but `follow`, `counters`,
+    `clear_counters` and `identify` stops it first.
     """
 
     build: Build
@@ -53,6 +57,25 @@ class Device(Protocol):
 
     def flush(self) -> NDArray[np.int64]:
         """Drain the pipeline; returns the scores (m, N_L) of all predictions that had not come out."""
+        ...
+
+    def store(self, contents: Contents, told: Callable[[int, int], None]) -> None:
+        """Write stored samples, read them back and compare; `told(done, of)` is called in between. Flushes first.
+
+        Only for a build with a store, as the next three.
+        """
+        ...
+
+    def begin(self, run: Run) -> None:
+        """Begin to feed stored samples, with a flush behind them. Flushes first."""
+        ...
+
+    def follow(self) -> RunState:
+        """Let a little time pass; how far the run is. When it is over, the pipeline is drained."""
+        ...
+
+    def stop(self) -> RunState:
+        """End the run, if one is on, after the samples under way; how far it came. The pipeline is drained."""
         ...
 
     def counters(self) -> dict[Counter, int]:

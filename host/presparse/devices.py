@@ -1,7 +1,8 @@
 """Device names, and what they open.
 
-`emulator` is the reference; `serial:PORT` and `tcp:HOST:PORT` are boards; every other name is an entry point of
-the group `presparse.devices`: a callable `(build, **options) -> Link`, such as `sim`, the simulated board.
+`emulator` is the reference; `serial:PORT` and `tcp:HOST:PORT` are boards; the name of a board (`ulx3s-85f`) is the
+one attached, and `NAME:PORT` the one on that port. Every other name is an entry point of the group
+`presparse.devices`: a callable `(build, **options) -> Link`, such as `sim`, the simulated board.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
+from presparse.contract.bundle import Manifest
 from presparse.contract.network import Network
 from presparse.device import Device
 from presparse.errors import MissingExtra, NetworkError, UnknownDevice
@@ -31,28 +33,41 @@ def open(
     retries: int = 3,
     **options: object,
 ) -> Accelerator:
-    """Open a device for a network (or the exact build that a board has), given as such or by name or path.
+    """Open a device for a network, given as such or by name or path; or for the exact build that a board has: a
+    Build, or the bundle that the board was programmed with.
 
         with open("sim", "digits") as board:
             board.fit(X, y, epochs=5)
 
     `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
-    no cycles), "serial:PORT" or "tcp:HOST:PORT". `timeout` (seconds per answer) and `retries` are the link's;
-    `options` are the device's own, such as `baud` of `serial:`. Leaving the `with` block closes the device.
+    no cycles), a board such as "ulx3s-85f" (the one attached) or "ulx3s-85f:PORT", "serial:PORT" or "tcp:HOST:PORT".
+    `timeout` (seconds per answer) and `retries` are the link's; `options` are the device's own, such as `baud` of
+    `serial:`. Leaving the `with` block closes the device.
 
-    Raises UnknownDevice, MissingExtra, NetworkError, BuildError, LinkError, DeviceMismatch.
+    Raises UnknownDevice, MissingExtra, NetworkError, BuildError, BundleError, LinkError, DeviceMismatch.
     """
     if network is None:
-        raise NetworkError("open needs a network: a Network, a Build, a TOML file or the name of one that ships")
+        raise NetworkError(
+            "open needs a network: a Network, a Build, a bundle, a TOML file or the name of one that ships"
+        )
     if isinstance(network, str | Path):
-        network = Network.load(network)
+        if Path(network).is_dir():
+            manifest = Manifest.load(network)
+            network = manifest.build
+            if device.startswith("serial:"):
+                options.setdefault("baud", manifest.baud)
+        else:
+            network = Network.load(network)
     build = network if isinstance(network, Build) else Build(network=network)
     return Accelerator(_device(device, build, timeout=timeout, retries=retries, options=options))
 
 
 def available() -> list[str]:
     """Names that `open` takes here."""
-    return ["emulator", "serial:PORT", "tcp:HOST:PORT", *sorted({point.name for point in entry_points(group=GROUP)})]
+    from presparse.boards import known_boards  # imports pyserial
+
+    devices = sorted({point.name for point in entry_points(group=GROUP)})
+    return ["emulator", "serial:PORT", "tcp:HOST:PORT", *devices, *known_boards()]
 
 
 def _device(name: str, build: Build, *, timeout: float, retries: int, options: dict[str, object]) -> Device:
@@ -79,6 +94,11 @@ def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[],
         return partial(TcpLink, host.strip("[]"), int(port), **options)
     for point in entry_points(group=GROUP, name=name):
         return partial(_load(point), build, **options)
+    from presparse.boards import known_boards, open_board  # imports pyserial
+
+    boards = known_boards()
+    if kind in boards:
+        return partial(open_board, boards[kind], address or None, **options)
     raise UnknownDevice(
         f"there is no device {name!r}; devices here: {', '.join(available())}. "
         f"The simulated board comes with pip install 'presparse[sim]', the emulator with 'presparse[train]'"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.acceptance import check_samples
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.samples import Samples
-from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, SampleKind
+from presparse.contract.store import Contents
+from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, Run, RunState, SampleKind
 from presparse.device import Parameters
-from presparse.errors import MissingExtra, ModelError
+from presparse.errors import BuildError, MissingExtra, ModelError, StoreError
 from presparse.interrupts import deferred_interrupts
 from presparse.model import Model
 
@@ -38,7 +42,12 @@ class Emulator:
         self._accepted = 0
         self._in_flight = False
         self._waiting: list[NDArray[np.int64]] = []
-        """Scores (m, N_L) that came out while the pipeline was flushed for `load` or `read`."""
+        """Scores (m, N_L) that came out while the pipeline was flushed for `load`, `read` or a run."""
+        self._stored: Contents | None = None
+        self._run: Samples | None = None
+        """Of the run that is on, its samples in order."""
+        self._fed = 0
+        self._runs = 0
 
     def identify(self) -> Identity:
         return Identity(
@@ -65,21 +74,50 @@ class Emulator:
         return Parameters(left=model.left, weights=model.weights, biases=model.biases)
 
     def run(self, samples: Samples) -> NDArray[np.int64]:
-        reference = self._loaded()
+        self._loaded()
+        self.stop()
         training = (samples.kinds == SampleKind.TRAIN).any()
         step = _TRAINED_AT_ONCE if training else _PREDICTED_AT_ONCE
         scores = self._waiting
         self._waiting = []
         for first in range(0, len(samples), step):
             with deferred_interrupts():
-                part = samples[first : first + step]
-                self._in_flight = True
-                scores.append(reference.run(part))
-                self._accepted = (self._accepted + len(part)) % (1 << 32)
+                scores.append(self._feed(samples[first : first + step]))
         return self._stacked(scores)
+
+    def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
+        if self.build.store is None:
+            raise BuildError("this build has no sample store; build the board with store_samples")
+        self._drain()
+        self._stored = contents
+
+    def begin(self, run: Run) -> None:
+        if self._stored is None:
+            raise StoreError("nothing is stored; store samples first")
+        self._loaded()
+        self._drain()
+        samples = self._stored.samples(run)
+        check_samples(self.build, samples)
+        self._run, self._fed, self._runs = samples, 0, (self._runs + 1) % (1 << 32)
+
+    def follow(self) -> RunState:
+        with deferred_interrupts():
+            if self._run is not None:
+                part = self._run[self._fed : self._fed + _TRAINED_AT_ONCE]
+                self._feed(part)
+                self._fed += len(part)
+                if self._fed == len(self._run):
+                    self._finish_run()
+        return self._run_state()
+
+    def stop(self) -> RunState:
+        with deferred_interrupts():
+            self._finish_run()
+        return self._run_state()
 
     def flush(self) -> NDArray[np.int64]:
         reference = self._loaded()
+        self.stop()
         with deferred_interrupts():
             scores = [*self._waiting, reference.flush()]
             self._waiting = []
@@ -96,14 +134,30 @@ class Emulator:
     def reset(self) -> None:
         if self._reference is not None:
             self._reference = Reference(self.build, self._reference.model())
-        self._accepted = 0
+        self._accepted = self._fed = self._runs = 0
         self._in_flight = False
+        self._run = None
         self._waiting = []
 
     def close(self) -> None:
         pass
 
+    def _feed(self, samples: Samples) -> NDArray[np.int64]:
+        self._in_flight = True
+        scores = self._loaded().run(samples)
+        self._accepted = (self._accepted + len(samples)) % (1 << 32)
+        return scores
+
+    def _finish_run(self) -> None:
+        if self._run is not None:
+            self._loaded().flush()
+            self._run, self._in_flight = None, False
+
+    def _run_state(self) -> RunState:
+        return RunState(running=self._run is not None, fed=self._fed, runs=self._runs)
+
     def _drain(self) -> None:
+        self.stop()
         if self._in_flight:
             self._waiting = [self.flush()]
 

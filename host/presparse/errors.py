@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from presparse.contract.errors import BuildError, NetworkError, PatternError, PresparseError
+from presparse.contract.errors import BuildError, NetworkError, PatternError, PresparseError, StoreError
 
 __all__ = [
     "ArgumentError",
     "BuildError",
+    "CacheError",
     "DataError",
     "DeviceFault",
     "DeviceMismatch",
@@ -23,6 +24,7 @@ __all__ = [
     "RateError",
     "RecordingError",
     "ResultsLost",
+    "StoreError",
     "UnknownDevice",
 ]
 
@@ -41,6 +43,10 @@ class DataError(PresparseError, ValueError):
 
 class ArgumentError(PresparseError, ValueError):
     """An argument that is not what it must be, such as a number of epochs below 1."""
+
+
+class CacheError(PresparseError):
+    """The folder for things that take long to make cannot be used."""
 
 
 class RateError(PresparseError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,10 @@ class Epoch:
 class History:
     """The epochs of a fit, in order."""
 
+    source: Literal["store", "link"] = "link"
+    """Where the training samples came from: the board's own store, or this computer, again in every epoch."""
+    reason: str = ""
+    """Why they came from there."""
     epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
     """Ctrl-C ended the fit early; what was trained is kept."""

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from presparse.acceptance import check_model, check_samples
 from presparse.contract.activation import (
     derivative_frac,
     derivative_table,
@@ -28,10 +29,8 @@ from presparse.contract.build import Build
 from presparse.contract.fixed import rescale, saturate
 from presparse.contract.memory import Counter
 from presparse.contract.network import Junction, Network
-from presparse.contract.pattern import check
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
-from presparse.errors import FeatureError, ModelError
 from presparse.model import Model
 
 _COUNTED: tuple[Counter, ...] = (
@@ -86,13 +85,7 @@ class Reference:
     @torch.inference_mode()
     def __init__(self, build: Build, model: Model) -> None:
         network = build.network
-        if model.network.hash != network.hash:
-            raise ModelError(
-                f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the build of "
-                f"network {network.name} ({network.hash[:12]}); load a model of the build's network"
-            )
-        for junction, left in zip(build.junctions, model.left, strict=True):
-            check(junction, left)
+        check_model(build, model)
         self.build = build
         self._template = model
         self._junctions = [
@@ -110,7 +103,7 @@ class Reference:
 
         Raises FeatureError, before anything is computed, for a sample that the build cannot take.
         """
-        _check_samples(self.build, samples)
+        check_samples(self.build, samples)
         queue = [
             _Sample(SampleKind(kind), label, rate, features)
             for kind, label, rate, features in zip(
@@ -329,32 +322,6 @@ class _Junction:
 def _changed(wanted: Tensor, stored: Tensor) -> int:
     """How many values saturation changed (equal tensors, the usual case, take a tenth of the time)."""
     return 0 if torch.equal(wanted, stored) else int(torch.count_nonzero(wanted != stored))
-
-
-def _check_samples(build: Build, samples: Samples) -> None:
-    """Raise FeatureError for the first sample that a board would refuse."""
-    network, activation = build.network, build.network.formats.activation
-    if samples.features.ndim != 2 or samples.features.shape[1] != network.layers[0]:
-        raise FeatureError(
-            f"encoded features must have shape (samples, {network.layers[0]}), and have {samples.features.shape}"
-        )
-    training = samples.kinds == SampleKind.TRAIN
-    known = training | (samples.kinds == SampleKind.PREDICT) | (samples.kinds == SampleKind.EVALUATE)
-    rate_bad = training & ((samples.rates < network.rates.least) | (samples.rates > network.rates.most))
-    feature_bad = ((samples.features < activation.min) | (samples.features > activation.max)).any(axis=1)
-    label_bad = samples.labels >= network.classes
-    for bad, problem in (
-        (~known, "its kind must be predict, train or evaluate"),
-        (
-            training & (not build.training),
-            "it is to be trained, and this build only infers; use a build with mode 'train'",
-        ),
-        (rate_bad, f"its rate exponent must be {network.rates.least} to {network.rates.most}"),
-        (label_bad, f"its label must be 0 to {network.classes - 1}"),
-        (feature_bad, f"its features must be {activation.min} to {activation.max} ({activation})"),
-    ):
-        if bad.any():
-            raise FeatureError(f"sample {int(np.argmax(bad))}: {problem}")
 
 
 def _constant_stretches(kinds: NDArray[np.uint8]) -> list[int]:

@@ -14,16 +14,21 @@ from presparse import board_memory
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.samples import Samples
-from presparse.contract.wire import MAX_PAYLOAD, PROTOCOL_VERSION, Identity, Operation, SampleKind
+from presparse.contract.store import Contents
+from presparse.contract.wire import MAX_PAYLOAD, PROTOCOL_VERSION, Identity, Operation, Run, RunState, SampleKind
 from presparse.device import Parameters
-from presparse.errors import DeviceFault, DeviceMismatch, LinkClosed, ModelError, ResultsLost
+from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ModelError, ResultsLost
 from presparse.links.link import Link
 from presparse.model import Model
 from presparse.records import pack, record_bytes, unpack_scores
+from presparse.run_watch import RunWatch
 from presparse.transport import Transport
 
 RECONNECT_DELAY = 0.2
 """Seconds before a link that closed is opened again; doubled with every attempt."""
+
+STOP_PAUSE = 0.001
+"""Seconds between two looks at a run that is to stop."""
 
 _MODULUS = 1 << 32
 """The board counts accepted records modulo this."""
@@ -77,12 +82,18 @@ class Session:
         """Scores that have come and were not returned yet."""
         self._loaded: tuple[Model, int] | None = None
         """What was loaded last, and the count of accepted samples then."""
+        self._stored: tuple[Contents, int] | None = None
+        """What was stored last, likewise."""
+        self._watch: RunWatch | None = None
+        """The run that is on."""
 
         # Each session begins with a number of its own, so that late answers to an earlier one are not taken for its.
         sequence = secrets.randbelow(256) if first_sequence is None else first_sequence
         self._transport = Transport(open_link(), first_sequence=sequence, timeout=timeout, retries=retries)
         try:
-            if self._synchronise().accepted:
+            accepted = self._synchronise().accepted
+            self._stop_run()
+            if accepted:
                 self._discard_results()
         except BaseException:
             self.close()
@@ -118,6 +129,62 @@ class Session:
 
         return self._persist(drain_and_read)
 
+    def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
+        """Raises DeviceFault with the first address that reads back wrong."""
+        self._check_store()
+        total = sum(len(region) for region in contents.words.values())
+
+        def write_and_compare() -> None:
+            self._drain()
+            board_memory.write(self._transport, contents.words, lambda words: told(words, 2 * total))
+            board_memory.compare(self._transport, contents.words, lambda words: told(total + words, 2 * total))
+
+        self._stored = None
+        self._persist(write_and_compare)
+        self._stored = contents, self._accepted
+
+    def begin(self, run: Run) -> None:
+        self._check_store()
+        watch: RunWatch | None = None
+
+        def go_on() -> None:
+            nonlocal watch
+            if watch is None:
+                self._drain()
+                watch = RunWatch(run, self._accepted, self._run_state().runs)
+            self._offered = watch.end
+            if not watch.begun(self._run_state()):
+                self._transport.request(Operation.RUN, run.pack())
+            self._watch = watch
+
+        self._persist(go_on)
+
+    def follow(self) -> RunState:
+        """Raises DeviceFault if the run stands still."""
+
+        def wait_and_ask() -> RunState:
+            watch = self._watch
+            if watch is None:
+                return self._run_state()
+            self._transport.wait(watch.pause)
+            state = self._run_state()
+            watch.see(state, self._transport.timeout)
+            self._accepted = watch.accepted(state)
+            if not state.running:
+                self._watch = None
+            return state
+
+        return self._persist(wait_and_ask)
+
+    def stop(self) -> RunState:
+        self._check_store()
+
+        def end_and_ask() -> RunState:
+            self._end_run()
+            return self._run_state()
+
+        return self._persist(end_and_ask)
+
     def run(self, samples: Samples) -> NDArray[np.int64]:
         """Feed samples; returns the scores (m, N_L) that have come out, those of earlier runs first.
 
@@ -132,6 +199,7 @@ class Session:
 
         def go_on() -> None:
             nonlocal start
+            self._end_run()
             if start is None:  # not before: an uncertain session has just learned where the board stands
                 start = self._accepted
             self._learning |= bool((samples.kinds == SampleKind.TRAIN).any())
@@ -147,6 +215,7 @@ class Session:
         """
 
         def drain_and_collect() -> None:
+            self._end_run()
             self._transport.request(Operation.FLUSH)
             self._in_flight = self._learning = False
             self._collect_results()
@@ -165,7 +234,7 @@ class Session:
             self._offered = None
             self._transport.request(Operation.RESET)
             self._accepted = self._offered = 0
-            self._loaded = None
+            self._loaded = self._stored = self._watch = None
             self._forget_samples()
 
         self._persist(reset)
@@ -205,11 +274,15 @@ class Session:
     def _restore(self, *, reopened: bool, own: bool) -> None:
         """After an error or a cut: learn where the board stands, and read no score that nobody waits for."""
         accepted = self._synchronise().accepted
-        if reopened and self._loaded is not None and accepted == self._loaded[1]:
-            # If no sample was accepted before, a board that lost its power has the same count, and other weights.
-            board_memory.compare(self._transport, board_memory.model_words(self.build, self._loaded[0]))
         if not own:
             self._results.clear()
+            self._stop_run()
+        if reopened and not self._running():
+            # If no sample was accepted before, a board that lost its power has the same count, and other contents.
+            if self._loaded is not None and accepted == self._loaded[1]:
+                board_memory.compare(self._transport, board_memory.model_words(self.build, self._loaded[0]))
+            if self._stored is not None and accepted == self._stored[1]:
+                board_memory.compare(self._transport, self._stored[0].words)
         lost = self._unread
         if lost:
             self._discard_results()
@@ -249,6 +322,8 @@ class Session:
         self._transport.window = min(identity.window, 127)  # half the sequence numbers
         self._capacity = identity.result_capacity
         self._accepted = self._offered = identity.accepted
+        if self._watch is not None:
+            self._offered = self._watch.end
         self._asked = 0
         return identity
 
@@ -256,6 +331,40 @@ class Session:
         self._in_flight = self._learning = False
         self._unread = 0
         self._results.clear()
+
+    # Runs
+
+    def _check_store(self) -> None:
+        if self.build.store is None:
+            raise BuildError("this build has no sample store; build the board with store_samples")
+
+    def _run_state(self) -> RunState:
+        try:
+            return RunState.unpack(self._transport.request(Operation.RUN_STATE))
+        except ValueError as error:
+            raise DeviceFault(f"{error}; build the board again with this Presparse") from error
+
+    def _running(self) -> bool:
+        return self.build.store is not None and self._run_state().running
+
+    def _end_run(self) -> None:
+        """Stop the run that this object began, if it is still on."""
+        if self._watch is not None:
+            self._stop_run()
+
+    def _stop_run(self) -> None:
+        """Stop whatever run is on, and wait until it is over."""
+        if self._running():
+            self._transport.request(Operation.STOP)
+            waited = 0.0  # on the link: answers may have taken longer
+            while self._running():
+                if waited > self._transport.timeout:
+                    raise DeviceFault("the board's run does not stop; reset the board, and load the model again")
+                self._transport.wait(STOP_PAUSE)
+                waited += STOP_PAUSE
+        if self._watch is not None:
+            self._accepted = self._offered = self._watch.accepted(self._run_state())
+            self._watch = None
 
     # Samples and results
 
@@ -345,7 +454,8 @@ class Session:
         self._forget_samples()
 
     def _drain(self) -> None:
-        """The board reads and writes its memory only while no sample is in flight."""
+        """The board reads and writes its memory, and begins runs, only while no sample is in flight."""
+        self._end_run()
         if self._in_flight:
             self._transport.request(Operation.FLUSH)
             self._in_flight = self._learning = False

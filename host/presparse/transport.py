@@ -108,6 +108,10 @@ class Transport:
         self.finish()
         return answer[0]
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass on the link: a simulated board's passes only while somebody reads."""
+        self._reader.feed(self.link.read(_READ_LIMIT, seconds))
+
     def finish(self) -> None:
         """Wait until every request is answered. Raises as `send`."""
         while self._unanswered:
@@ -191,4 +195,6 @@ _MENDS = {
     Status.NOT_DRAINED: "flush first",
     Status.BAD_SAMPLE: "reset the board, and load the model again",
     Status.STALLED: "reset the board, and load the model again",
+    Status.RUNNING: "wait for the end of the run, or stop it",
+    Status.BAD_RUN: "the board's store was built for other samples",
 }

@@ -7,9 +7,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
+from presparse.contract.wire import WINDOW
 from presparse_hw.core import Core
 from presparse_hw.link.endpoint import NO_BUILD_ID, Endpoint
-from presparse_hw.link.uart import UartLink
+from presparse_hw.link.uart import Divisor, UartLink
 
 
 class Accelerator(wiring.Component):
@@ -18,6 +19,7 @@ class Accelerator(wiring.Component):
     Parameters
     ----------
     build_id : 16 hexadecimal digits that tell bitstreams of one build apart; the host reads them by IDENTIFY
+    window : requests that may be unanswered at once: 1, 2, 4 .. 64, 2 KiB of block RAM each; the host reads it likewise
 
     Members
     -------
@@ -28,9 +30,9 @@ class Accelerator(wiring.Component):
     i_bytes: stream.Interface
     o_bytes: stream.Interface
 
-    def __init__(self, build: Build, *, build_id: str = NO_BUILD_ID) -> None:
+    def __init__(self, build: Build, *, build_id: str = NO_BUILD_ID, window: int = WINDOW) -> None:
         self._core = Core(build)
-        self._endpoint = Endpoint(build, build_id=build_id)
+        self._endpoint = Endpoint(build, build_id=build_id, window=window)
         super().__init__({"i_bytes": In(stream.Signature(8)), "o_bytes": Out(stream.Signature(8))})
 
     def elaborate(self, platform: object) -> Module:
@@ -48,8 +50,8 @@ class UartAccelerator(wiring.Component):
 
     Parameters
     ----------
-    divisor : clock cycles per bit, at least 4
-    build_id : as in `Accelerator`
+    divisor : clock cycles per bit, as in `UartLink`
+    build_id, window : as in `Accelerator`
 
     Members
     -------
@@ -59,8 +61,8 @@ class UartAccelerator(wiring.Component):
     rx: Signal
     tx: Signal
 
-    def __init__(self, build: Build, divisor: int, *, build_id: str = NO_BUILD_ID) -> None:
-        self._accelerator = Accelerator(build, build_id=build_id)
+    def __init__(self, build: Build, divisor: Divisor, *, build_id: str = NO_BUILD_ID, window: int = WINDOW) -> None:
+        self._accelerator = Accelerator(build, build_id=build_id, window=window)
         self._uart = UartLink(divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 

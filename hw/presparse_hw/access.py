@@ -10,14 +10,12 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.memory import REGION_SHIFT, bias_words, edge_words, row_stride
+from presparse_hw.junction import ACCESS
 from presparse_hw.signature import AnswerLayout, CommandLayout
-
-READ_CYCLES = 3
-"""Cycles from `row` and `column` to the word that a junction returns, its address register included."""
 
 
 class MemoryAccess(wiring.Component):
-    """Executes commands one at a time; each is answered within `READ_CYCLES` + 3 cycles, reads and writes alike.
+    """Executes commands one at a time; each is answered within `ACCESS` + 5 cycles, reads and writes alike.
 
     Members
     -------
@@ -67,9 +65,8 @@ class MemoryAccess(wiring.Component):
         answer = self.answers.payload
         known = Signal()
         reading = Signal(32)
-        wait = Signal(range(READ_CYCLES + 1))
+        wait = Signal(range(ACCESS + 1))
 
-        row, column = Signal.like(self.row), Signal.like(self.column)
         with m.Switch(region):
             for index, j in enumerate(self._junctions):
                 regions = (
@@ -79,12 +76,14 @@ class MemoryAccess(wiring.Component):
                 for number, size, stride, data_read in regions:
                     with m.Case(number):
                         bits = stride.bit_length() - 1
-                        m.d.comb += [
+                        m.d.sync += [
                             known.eq(word < size),
-                            row.eq(word >> bits),
-                            column.eq(word & (stride - 1)),
-                            reading.eq(data_read),
+                            self.row.eq(word >> bits),
+                            self.column.eq(word & (stride - 1)),
                         ]
+                        m.d.comb += reading.eq(data_read)
+            with m.Default():
+                m.d.sync += known.eq(0)
         m.d.comb += self.data.eq(command.data)
         m.d.sync += [write.eq(0) for write in (*self.edge_write, *self.bias_write)]
 
@@ -93,9 +92,11 @@ class MemoryAccess(wiring.Component):
                 m.d.comb += self.commands.ready.eq(1)
                 m.d.sync += command.eq(self.commands.payload)
                 with m.If(self.commands.valid):
-                    m.next = "Decode"
-            with m.State("Decode"):
-                m.d.sync += [self.row.eq(row), self.column.eq(column), answer.eq(0), wait.eq(READ_CYCLES)]
+                    m.next = "Locate"
+            with m.State("Locate"):
+                m.next = "Check"
+            with m.State("Check"):
+                m.d.sync += [answer.eq(0), wait.eq(ACCESS)]
                 with m.If(~known):
                     m.d.sync += answer.bad_address.eq(1)
                     m.next = "Answer"

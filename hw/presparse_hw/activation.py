@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.activation import derivative_table, derivative_width, sigmoid_table, table_input
 from presparse.contract.fixed import Format
 from presparse.contract.network import Activation
+from presparse.contract.schedule import READ
 from presparse_hw.fixed import exceeds, rescale, saturate
+from presparse_hw.pipeline import delay
+from presparse_hw.registered_memory import RegisteredMemory
 
 
 class Activate(wiring.Component):
@@ -62,7 +65,7 @@ class Activate(wiring.Component):
     def _clamped(self, m: Module) -> None:
         """ReLU and identity."""
         right = self._right
-        rounded = rescale(self.sum, self._sum_frac, right.frac)
+        rounded = self._rounded(m, right.frac)
         above, below = exceeds(rounded, right)
         value = Signal(signed(right.width), reset_less=True)
         saturated = Signal(reset_less=True)
@@ -72,18 +75,30 @@ class Activate(wiring.Component):
         else:
             m.d.sync += [value.eq(saturate(rounded, right)), saturated.eq(above | below)]
             inside = 1
-        m.d.sync += [self.activation.eq(value), self.derivative.eq(inside), self.saturated.eq(saturated)]
+        outputs = (
+            (self.activation, value, "value"),
+            (self.derivative, inside, "inside"),
+            (self.saturated, saturated, "above"),
+        )
+        for output, result, name in outputs:
+            m.d.comb += output.eq(delay(m, Value.cast(result), READ, name=f"{name}_out"))
+
+    def _rounded(self, m: Module, frac: int) -> Signal:
+        """The sum at another binary point, a cycle later."""
+        rounded = rescale(self.sum, self._sum_frac, frac)
+        register = Signal(rounded.shape(), name="rounded", reset_less=True)
+        m.d.sync += register.eq(rounded)
+        return register
 
     def _sigmoid(self, m: Module) -> None:
         index_format = table_input(self._right)
         index = Signal(unsigned(index_format.width), reset_less=True)
-        m.d.sync += index.eq(saturate(rescale(self.sum, self._sum_frac, index_format.frac), index_format))
+        m.d.sync += index.eq(saturate(self._rounded(m, index_format.frac), index_format))
         tables = [("table", self.activation, sigmoid_table)]
         if self._derivative:
             tables.append(("derivatives", self.derivative, derivative_table))
         for name, output, table in tables:
-            m.submodules[name] = rom = memory.Memory(
-                shape=output.shape(), depth=1 << index_format.width, init=[int(v) for v in table(self._right)]
+            m.submodules[name] = rom = RegisteredMemory(
+                (output.shape(),), depth=1 << index_format.width, init=[int(v) for v in table(self._right)]
             )
-            read = rom.read_port()
-            m.d.comb += [read.addr.eq(index), output.eq(read.data)]
+            m.d.comb += [rom.read_address.eq(index), output.eq(rom.read_data[0])]

@@ -68,13 +68,14 @@ class Controller(wiring.Component):
         m = Module()
         depth = self._schedule.depth
         wait = Signal(range(self._schedule.period))  # cycles before the next block may start
+        due = Signal(init=1)  # there are none
         settle = Signal(range(self._schedule.settle + 1))
         empties = Signal(range(depth + 1))  # left of a flush
         behind = Signal(range(depth + 1))  # blocks until the newest sample is through
 
         ready, flush, sample, room, start = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            ready.eq((wait == 0) & ~self.hold),
+            ready.eq(due & ~self.hold),
             flush.eq(self.pending & (self.item.kind == SampleKind.FLUSH)),
             sample.eq(self.pending & (self.item.kind != SampleKind.FLUSH)),
             room.eq(self.result_room | (self.item.kind != SampleKind.PREDICT)),
@@ -86,8 +87,8 @@ class Controller(wiring.Component):
         ]
         with m.If(flush & (empties == 0)):
             m.d.sync += empties.eq(depth)
-        with m.If(wait != 0):
-            m.d.sync += wait.eq(wait - 1)
+        with m.If(~due):
+            m.d.sync += [wait.eq(wait - 1), due.eq(wait == 1)]
         with m.If(settle != 0):
             m.d.sync += settle.eq(settle - 1)
 
@@ -95,6 +96,7 @@ class Controller(wiring.Component):
         with m.If(start):
             m.d.sync += [
                 wait.eq(self._schedule.period - 1),
+                due.eq(0),
                 settle.eq(self._schedule.settle),
                 self.items[0].eq(Mux(sample, self.item, 0)),
             ]

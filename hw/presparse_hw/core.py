@@ -18,7 +18,6 @@ from presparse.contract.schedule import PROLOGUE
 from presparse.contract.wire import SampleKind
 from presparse_hw.access import MemoryAccess
 from presparse_hw.controller import Controller
-from presparse_hw.counters import Counters
 from presparse_hw.delta import DeltaFetch, DeltaSource, OutputDelta
 from presparse_hw.item import ItemLayout
 from presparse_hw.junction import Junction
@@ -39,10 +38,9 @@ class Core(wiring.Component):
     results: stream.Interface
     commands: stream.Interface
     answers: stream.Interface
-    counters: data.View
+    events: data.View
     results_waiting: Signal
     drained: Signal
-    clear_counters: Signal
     discard: Signal
     restart: Signal
 
@@ -220,7 +218,5 @@ class Core(wiring.Component):
         }
         if self.build.training:
             events["saturated_weight"] = sum((j.weight_saturations for j in junctions), Const(0))
-        m.submodules.counters = counters = Counters({name: len(value) for name, value in events.items()})
         for name, value in events.items():
-            m.d.comb += getattr(counters, name).eq(value)
-        m.d.comb += [counters.clear.eq(self.clear_counters), self.counters.eq(counters.counters)]
+            m.d.sync += self.events[name].eq(value)

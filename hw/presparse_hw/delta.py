@@ -1,25 +1,31 @@
 """Deltas of right neurons, in natural order: from the output's error, or from the next junction's sums.
 
-Both sources have one timing: `FETCH` cycles after a step of deltas is addressed, its deltas are at the lanes.
+Both sources have one timing: `FETCH` cycles after a step's turn its deltas come out, to be spread over the lanes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, memory, wiring
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.activation import derivative_frac, derivative_width
 from presparse.contract.build import Build
-from presparse.contract.schedule import FETCH, MULTIPLY, READ
+from presparse.contract.memories import delta_bank_depth
+from presparse.contract.schedule import ERROR, FETCH, MULTIPLY, READ, SPREAD
 from presparse.contract.wire import SampleKind
 from presparse_hw.fixed import exceeds, rescale, saturate
 from presparse_hw.item import ItemLayout
-from presparse_hw.lane import delta_bank_depth
 from presparse_hw.multiplier import Multiplier
 from presparse_hw.pipeline import Sequencer, count_modulo, delay
+from presparse_hw.registered_memory import RegisteredMemory
+
+SELECT_BITS = 2
+"""Of 2^SELECT_BITS delta sums one is selected in a cycle."""
+SELECTED = SPREAD + READ + 2
+"""Cycles from a step's turn to its delta sums."""
 
 
 class DeltaSource(wiring.Component):
@@ -74,21 +80,24 @@ class DeltaSource(wiring.Component):
             m.d.sync += item.eq(self.item)
         return walk, item
 
-    def _queue(self, m: Module, written: Value, write: Value, step: Value, slot: Value) -> memory.ReadPort:
-        """Values of whole steps in natural order, written as FF finishes them, read at `step` and `slot`."""
+    def _queue(self, m: Module, written: Value, write: Value, step: Value, slot: Value) -> Value:
+        """Values of whole steps in natural order, written as FF finishes them, read at `step` and `slot`, READ cycles
+        before they come."""
         slots, steps = self._plan.derivative_slots, self._junction.steps
         step_bits = range(steps)
         write_step, write_slot = Signal(step_bits), Signal(range(slots), init=-self._plan.forward % slots)
-        m.submodules.queue = queue = memory.Memory(shape=len(written), depth=slots << len(write_step), init=[])
-        port = queue.write_port()
-        m.d.comb += [port.en.eq(write), port.addr.eq(Cat(write_step, write_slot)), port.data.eq(written)]
+        m.submodules.queue = queue = RegisteredMemory((unsigned(len(written)),), slots << len(write_step))
+        m.d.comb += [
+            queue.write[0].eq(write),
+            queue.write_address.eq(Cat(write_step, write_slot)),
+            queue.write_data[0].eq(written),
+            queue.read_address.eq(Cat(step, slot)),
+        ]
         with m.If(write):
             count_modulo(m, write_step, steps)
             with m.If(write_step == steps - 1):
                 count_modulo(m, write_slot, slots)
-        read = queue.read_port()
-        m.d.comb += read.addr.eq(Cat(step, slot))
-        return read
+        return queue.read_data[0]
 
     def _read_slot(self, m: Module) -> Signal:
         slots = self._plan.derivative_slots
@@ -98,10 +107,14 @@ class DeltaSource(wiring.Component):
         return slot
 
     def _broadcast(self, m: Module, deltas: list[Value], item: Signal) -> None:
-        """Scale deltas (at FETCH - 1) by the sample's rate and register both for the lanes."""
-        shift = delay(m, item.shift, FETCH - 1, name="shift")
-        for delta, out, scaled in zip(deltas, self.deltas, self.scaled_deltas, strict=True):
-            m.d.sync += [out.eq(delta), scaled.eq(delta << shift)]
+        """Scale deltas (at FETCH - 2) by the sample's rate, in two steps: by 2^(multiple of 4), then by up to 8."""
+        shift = delay(m, item.shift, FETCH - 2, name="shift")
+        low, high = shift[:2], shift[2:]
+        late_low = delay(m, low, 1, name="late_shift")
+        for i, (delta, out, scaled) in enumerate(zip(deltas, self.deltas, self.scaled_deltas, strict=True)):
+            coarse = Signal.like(scaled, name=f"coarse{i}", reset_less=True)
+            m.d.sync += [coarse.eq(delta << Cat(Const(0, 2), high)), scaled.eq(coarse << late_low)]
+            m.d.comb += out.eq(delay(m, delta, 2, name=f"delta{i}"))
 
 
 class OutputDelta(DeltaSource):
@@ -122,23 +135,24 @@ class OutputDelta(DeltaSource):
             m.d.sync += neuron.eq(neuron + group)
             with m.If(neuron == self._junction.right - group):
                 m.d.sync += neuron.eq(0)
-        written = delay(m, self.right_valid, 1, name="written", reset=True)
+        written = delay(m, self.right_valid, ERROR, name="written", reset=True)
         deltas = Signal(data.ArrayLayout(signed(f.delta.width), group), reset_less=True)
         saturated = Signal(group)
-        training = self.right_valid & (self.right_item.kind == SampleKind.TRAIN)
+        training = Signal()
+        m.d.sync += training.eq(self.right_valid & (self.right_item.kind == SampleKind.TRAIN))
         for i, value in enumerate(self.right_values):
             target = Mux(self.right_item.label == neuron + i, f.output.one, 0)
-            error = Signal((value - target).shape(), name=f"error{i}")
-            m.d.comb += error.eq(value - target)
-            rounded = rescale(error, f.output.frac, f.delta.frac)
+            rounded = rescale(value - target, f.output.frac, f.delta.frac)
+            error = Signal(rounded.shape(), name=f"error{i}", reset_less=True)
             m.d.sync += [
-                deltas[i].eq(saturate(rounded, f.delta)),
-                saturated[i].eq(training & Cat(exceeds(rounded, f.delta)).any()),
+                error.eq(rounded),
+                deltas[i].eq(saturate(error, f.delta)),
+                saturated[i].eq(training & Cat(exceeds(error, f.delta)).any()),
             ]
         m.d.sync += self.saturations.eq(sum(saturated))
 
         read = self._queue(m, Value.cast(deltas), written, walk.step, self._read_slot(m))
-        late = delay(m, read.data, FETCH - 1 - READ, name="delta")
+        late = delay(m, read, FETCH - 2 - READ, name="delta")
         width = f.delta.width
         self._broadcast(m, [late[i * width : (i + 1) * width].as_signed() for i in range(group)], item)
         return m
@@ -151,8 +165,8 @@ class DeltaFetch(DeltaSource):
     -------
     fetch_address : Out, fetch_sums : In(signed).array(lanes of the next junction)
 
-        cycle  0        1           2                       2 + M    3 + M    4 + M = FETCH
-               address  sums read   selected, derivative    product  rounded  scaled
+    Cycles: 0 turn, SPREAD addresses at the banks, + READ sums, + 2 selected in two steps, + MULTIPLY times the
+    derivative, + 1 rounded, + 1 saturated, + 2 scaled = FETCH.
     """
 
     fetch_address: Signal
@@ -182,13 +196,15 @@ class DeltaFetch(DeltaSource):
         products = self._times_derivative(m, walk, selected)
 
         frac = network.delta_sum_frac + derivative_frac(self._junction.activation, f.activation)
-        counted = delay(m, walk.first & (item.kind == SampleKind.TRAIN), 2 + MULTIPLY, name="counted", reset=True)
+        training = walk.first & (item.kind == SampleKind.TRAIN)
+        counted = delay(m, training, SELECTED + MULTIPLY + 1, name="counted", reset=True)
         deltas, saturated = [], Signal(self._junction.group)
         for i, product in enumerate(products):
-            rounded = Signal(rescale(product, frac, f.delta.frac).shape(), name=f"rounded{i}")
+            change = rescale(product, frac, f.delta.frac)
+            rounded = Signal(change.shape(), name=f"rounded{i}", reset_less=True)
             delta = Signal(signed(f.delta.width), name=f"delta{i}", reset_less=True)
-            m.d.comb += rounded.eq(rescale(product, frac, f.delta.frac))
             m.d.sync += [
+                rounded.eq(change),
                 delta.eq(saturate(rounded, f.delta)),
                 saturated[i].eq(counted & Cat(exceeds(rounded, f.delta)).any()),
             ]
@@ -198,7 +214,7 @@ class DeltaFetch(DeltaSource):
         return m
 
     def _selected(self, m: Module, walk: Sequencer) -> list[Signal]:
-        """The step's delta sums, from the banks that hold them (from cycle 2 on, as long as the step takes)."""
+        """The step's delta sums, from the banks that hold them (from cycle SELECTED on, as long as the step takes)."""
         group, following = self._junction.group, self._following
         columns = following.lanes // group
         column, row = Signal(range(columns)), Signal(range(following.rows))
@@ -212,27 +228,35 @@ class DeltaFetch(DeltaSource):
                 m.d.sync += row.eq(row + 1)
         m.d.comb += self.fetch_address.eq(Cat(row, current))
 
-        read_column = delay(m, column, READ, name="column")
-        selected = [Signal.like(self.fetch_sums[0], name=f"selected{i}", reset_less=True) for i in range(group)]
-        # Taken once and held for the step: before its last cycle, BP may write a later sample's sums here.
-        with m.If(delay(m, walk.first, READ, name="fetched")), m.Switch(read_column):
-            for c in range(columns):
-                with m.Case(c):
-                    m.d.sync += [s.eq(self.fetch_sums[c * group + i]) for i, s in enumerate(selected)]
+        # A few columns at a time, then one of those. Taken once and held for the step: before its last cycle, BP may
+        # write a later sample's sums here.
+        read_column = delay(m, column, SPREAD + READ, name="column")
+        low, high = read_column[:SELECT_BITS], delay(m, read_column[SELECT_BITS:], 1, name="high_column")
+        hold = delay(m, walk.first, SPREAD + READ + 1, name="fetched")
+        selected = []
+        for i in range(group):
+            sums = [self.fetch_sums[c * group + i] for c in range(columns)]
+            few = []
+            for number, first in enumerate(range(0, columns, 1 << SELECT_BITS)):
+                few.append(Signal.like(sums[0], name=f"few{i}_{number}", reset_less=True))
+                m.d.sync += few[-1].eq(Array(sums[first : first + (1 << SELECT_BITS)])[low])
+            selected.append(Signal.like(sums[0], name=f"selected{i}", reset_less=True))
+            with m.If(hold):
+                m.d.sync += selected[-1].eq(Array(few)[high])
         return selected
 
     def _times_derivative(self, m: Module, walk: Sequencer, sums: list[Signal]) -> list[Value]:
-        """Delta sums (cycle 2) times derivatives, MULTIPLY cycles later."""
+        """Delta sums (cycle SELECTED) times derivatives, MULTIPLY cycles later."""
         activation = self._junction.activation
         if activation == "identity":
             return [delay(m, s, MULTIPLY, name=f"sum{i}") for i, s in enumerate(sums)]
-        step = delay(m, walk.step, 1, name="step")  # read a cycle after the sums, which are selected first
-        slot = delay(m, self._read_slot(m), 1, name="slot")
+        step = delay(m, walk.step, SELECTED - READ, name="step")
+        slot = delay(m, self._read_slot(m), SELECTED - READ, name="slot")
         read = self._queue(m, Cat(self.derivatives), self.right_valid, step, slot)
         width = len(self.derivatives[0])
         products = []
         for i, delta_sum in enumerate(sums):
-            derivative = read.data[i * width : (i + 1) * width]
+            derivative = read[i * width : (i + 1) * width]
             if activation == "relu":
                 masked = Mux(derivative, delta_sum, 0).as_signed()
                 products.append(delay(m, masked, MULTIPLY, name=f"masked{i}"))

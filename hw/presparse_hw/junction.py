@@ -1,30 +1,37 @@
-"""One junction: z lanes, the right neurons in work, their biases, and the timing of a block.
+"""One junction: z lanes in groups, the right neurons in work, their biases, and the timing of a block.
 
-    edge addresses -> lanes -> right neurons: adder tree, accumulate + bias, activate -> right activations
-                        ^ deltas of the right neurons, from DeltaFetch or OutputDelta
+    edges' turns -> lanes -> right neurons: adder tree, accumulate + bias, activate -> right activations
+                     ^ deltas of the right neurons, from DeltaFetch or OutputDelta
 
-Cycles count from an edge's address. Right activations come out `forward_latency` cycles after the last
-edge of their step; new weights are written `UPDATE` cycles after their edge's address.
+Cycles count from an edge's turn, which reaches the lanes SPREAD cycles later. Right activations come out
+`forward_latency` cycles after the last edge of their step; new weights are written `UPDATE` cycles after their
+edge's turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
+from presparse.contract.memories import delta_bank_depth
 from presparse.contract.memory import WEIGHT_BITS
 from presparse.contract.schedule import MULTIPLY, OPERANDS, READ, UPDATE, forward_latency, tree_levels
 from presparse.contract.wire import SampleKind
 from presparse_hw.adder_tree import AdderTree
 from presparse_hw.bias import WRITE, BiasMemory
 from presparse_hw.item import ItemLayout
-from presparse_hw.lane import Lane, delta_bank_depth
+from presparse_hw.lane_group import MAX_LANES, WORD_READ, LaneGroup
 from presparse_hw.pipeline import Sequencer, count_modulo, delay
 from presparse_hw.right_neuron import RightNeuron
+
+ACCESS = max(WORD_READ + 1, UPDATE + 1)
+"""Cycles until a word read by the host is there, or one written has been."""
 
 
 class Junction(wiring.Component):
@@ -38,7 +45,7 @@ class Junction(wiring.Component):
 
     Members
     -------
-    start : In(1)      the block's first edge address is in the next cycle
+    start : In(1)      the turn of the block's first edges is the next cycle
     forward_item, update_item : In  the samples of FF, and of BP and UP; read with `start`
     left_write : In(1), left_values : In(signed).array, left_slot : In
         the next left activations of a sample, in order of left neurons
@@ -46,13 +53,13 @@ class Junction(wiring.Component):
     left_restart : In(1)  the next write is a sample's first
     right_valid : Out(1), right_values, derivatives : Out.array(group), right_item : Out
         a step's right activations and the sample they belong to
-    deltas, scaled_deltas : In.array(group)  cycle OPERANDS of the step's edges, held for the step
-    fetch_address : In, fetch_sums : Out.array(lanes)  delta sums of the left neurons, one cycle later
+    deltas, scaled_deltas : In.array(group)  cycle DELTAS of the step's edges, held for the step
+    fetch_address : In, fetch_sums : Out.array(lanes)  delta sums of the left neurons, SPREAD + READ cycles later
     clear : In(1), clear_address : In  write 0 to all banks' delta sums at this address
     activation_saturations, weight_saturations : Out  events to count, a few cycles late
     access_row, access_column, access_data, edge_write, bias_write : In
-        host access while no block runs
-    edge_word, bias_word : Out  two cycles after `access_row` and `access_column`
+        host access while no block runs; row, column and data are held until `ACCESS` cycles after a write
+    edge_word, bias_word : Out  ACCESS cycles after `access_row` and `access_column`
     """
 
     start: Signal
@@ -135,40 +142,43 @@ class Junction(wiring.Component):
         m.submodules.sequencer = walk = Sequencer(self._junction)
         m.d.comb += walk.start.eq(self.start)
         m.submodules.biases = biases = BiasMemory(self._build, self._index)
-        lanes = [Lane(self._build, self._index) for _ in range(self._junction.lanes)]
-        for number, lane in enumerate(lanes):
-            m.submodules[f"lane{number}"] = lane
-        self._write_left(m, lanes)
-        self._forward(m, walk, lanes, biases)
+        lanes = range(self._junction.lanes)
+        groups = []
+        for number, first in enumerate(range(0, len(lanes), MAX_LANES)):
+            part = lanes[first : first + MAX_LANES]
+            groups.append(LaneGroup(self._build, self._index, part, len(self.left_values)))
+            m.submodules[f"lanes{number}"] = groups[-1]
+        self._write_left(m, groups)
+        self._forward(m, walk, groups, biases)
         if self._build.training:
-            self._update(m, walk, lanes, biases)
+            self._update(m, walk, groups, biases)
         if self._has_deltas:
-            self._backpropagate(m, walk, lanes)
-        self._access(m, walk, lanes, biases)
+            self._backpropagate(m, groups)
+        self._access(m, walk, groups, biases)
         return m
 
-    def _write_left(self, m: Module, lanes: list[Lane]) -> None:
+    def _write_left(self, m: Module, groups: list[LaneGroup]) -> None:
         """Left activations go to banks in natural order: a group of banks after the other, then the next row."""
         j = self._junction
-        at_once = len(self.left_values)
-        groups = j.lanes // at_once
-        group, row = Signal(range(groups)), Signal(range(j.rows))
-        m.d.comb += self.left_done.eq(self.left_write & (group == groups - 1) & (row == j.rows - 1))
+        writes = j.lanes // len(self.left_values)
+        group, row = Signal(range(writes)), Signal(range(j.rows))
+        m.d.comb += self.left_done.eq(self.left_write & (group == writes - 1) & (row == j.rows - 1))
         with m.If(self.left_restart):
             m.d.sync += [group.eq(0), row.eq(0)]
         with m.Elif(self.left_write):
-            count_modulo(m, group, groups)
-            with m.If(group == groups - 1):
+            count_modulo(m, group, writes)
+            with m.If(group == writes - 1):
                 count_modulo(m, row, j.rows)
-        for number, lane in enumerate(lanes):
+        for lanes in groups:
             m.d.comb += [
-                lane.activation_write.eq(self.left_write & (group == number // at_once)),
-                lane.activation_slot.eq(self.left_slot),
-                lane.activation_row.eq(row),
-                lane.activation.eq(self.left_values[number % at_once]),
+                lanes.left_write.eq(self.left_write),
+                lanes.left_group.eq(group),
+                lanes.left_slot.eq(self.left_slot),
+                lanes.left_row.eq(row),
             ]
+            m.d.comb += [into.eq(value) for into, value in zip(lanes.left_values, self.left_values, strict=True)]
 
-    def _forward(self, m: Module, walk: Sequencer, lanes: list[Lane], biases: BiasMemory) -> None:
+    def _forward(self, m: Module, walk: Sequencer, groups: list[LaneGroup], biases: BiasMemory) -> None:
         """FF: products to the right neurons' sums, out as right activations."""
         j, plan = self._junction, self._plan
         latency = forward_latency(j)
@@ -177,18 +187,17 @@ class Junction(wiring.Component):
         with m.If(self.start):
             m.d.sync += item.eq(self.forward_item)
             count_modulo(m, slot, plan.activation_slots)
-        forward_slot = delay(m, slot, READ, name="forward_slot", reset=True)
 
         summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
         first = delay(m, walk.first, summed, name="first", reset=True)
         bias = [delay(m, b, summed - READ, name=f"bias{i}") for i, b in enumerate(biases.biases)]
+        m.d.comb += [lanes.forward_slot.eq(slot) for lanes in groups]
+        products = [product for lanes in groups for product in lanes.products]
         inputs = j.lanes // j.group
-        for lane in lanes:
-            m.d.comb += lane.forward_slot.eq(forward_slot)
         for i, neuron in enumerate(self._neurons):
             m.submodules[f"neuron{i}"] = neuron
-            for product, lane in zip(neuron.products, lanes[i * inputs :], strict=False):
-                m.d.comb += product.eq(lane.forward_product)
+            for into, product in zip(neuron.products, products[i * inputs :], strict=False):
+                m.d.comb += into.eq(product)
             m.d.comb += [
                 neuron.first.eq(first),
                 neuron.bias.eq(bias[i]),
@@ -202,7 +211,7 @@ class Junction(wiring.Component):
         real = self.right_valid & (self.right_item.kind != SampleKind.FLUSH)
         m.d.sync += self.activation_saturations.eq(Mux(real, sum(n.saturated for n in self._neurons), 0))
 
-    def _update(self, m: Module, walk: Sequencer, lanes: list[Lane], biases: BiasMemory) -> None:
+    def _update(self, m: Module, walk: Sequencer, groups: list[LaneGroup], biases: BiasMemory) -> None:
         """UP: what lanes and biases need to write new weights back."""
         j, plan = self._junction, self._plan
         training = Signal()
@@ -210,53 +219,43 @@ class Junction(wiring.Component):
         with m.If(self.start):
             m.d.sync += training.eq(self.update_item.kind == SampleKind.TRAIN)
             count_modulo(m, slot, plan.activation_slots)
-        update_slot = delay(m, slot, READ, name="update_slot", reset=True)
-        update = delay(m, walk.active & training, UPDATE, name="update", reset=True)
+        for lanes in groups:
+            m.d.comb += [lanes.active.eq(walk.active), lanes.training.eq(training), lanes.update_slot.eq(slot)]
+        for sink in (*groups, biases):
+            m.d.comb += [b.eq(d) for b, d in zip(sink.scaled_deltas, self.scaled_deltas, strict=True)]
         m.d.comb += biases.update.eq(delay(m, walk.first & training, WRITE, name="update_bias", reset=True))
-        for number, lane in enumerate(lanes):
-            neuron = number * j.group // j.lanes
-            m.d.comb += [
-                lane.update_slot.eq(update_slot),
-                lane.update.eq(update),
-                lane.scaled_delta.eq(self.scaled_deltas[neuron]),
-            ]
-        m.d.comb += [b.eq(d) for b, d in zip(biases.scaled_deltas, self.scaled_deltas, strict=True)]
         m.submodules.saturations = saturations = AdderTree(1, j.lanes + j.group, reset=True)
-        flags = [lane.weight_saturated for lane in lanes] + list(biases.saturated)
+        flags = [*(flag for lanes in groups for flag in lanes.weight_saturated), *biases.saturated]
         m.d.comb += [term.eq(flag) for term, flag in zip(saturations.terms, flags, strict=True)]
         m.d.comb += self.weight_saturations.eq(saturations.total)
 
-    def _backpropagate(self, m: Module, walk: Sequencer, lanes: list[Lane]) -> None:
+    def _backpropagate(self, m: Module, groups: list[LaneGroup]) -> None:
         """BP: deltas to the lanes, and which set of delta sums they add to."""
-        j, plan = self._junction, self._plan
+        plan = self._plan
         current = Signal(range(plan.delta_sets), init=plan.delta_sets - 1)
         with m.If(self.start):
             count_modulo(m, current, plan.delta_sets)
-        adding = READ + MULTIPLY
-        add = delay(m, walk.active, adding, name="delta_add", reset=True)
-        delta_set = delay(m, current, adding, name="delta_set", reset=True)
-        for number, lane in enumerate(lanes):
+        for lanes in groups:
+            m.d.comb += [into.eq(delta) for into, delta in zip(lanes.deltas, self.deltas, strict=True)]
             m.d.comb += [
-                lane.delta.eq(self.deltas[number * j.group // j.lanes]),
-                lane.delta_add.eq(add),
-                lane.delta_set.eq(delta_set),
-                lane.fetch_address.eq(self.fetch_address),
-                self.fetch_sums[number].eq(lane.fetch_sum),
-                lane.clear.eq(self.clear),
-                lane.clear_address.eq(self.clear_address),
+                lanes.delta_set.eq(current),
+                lanes.fetch_address.eq(self.fetch_address),
+                lanes.clear.eq(self.clear),
+                lanes.clear_address.eq(self.clear_address),
             ]
+        sums = [delta_sum for lanes in groups for delta_sum in lanes.fetch_sums]
+        m.d.comb += [out.eq(delta_sum) for out, delta_sum in zip(self.fetch_sums, sums, strict=True)]
 
-    def _access(self, m: Module, walk: Sequencer, lanes: list[Lane], biases: BiasMemory) -> None:
+    def _access(self, m: Module, walk: Sequencer, groups: list[LaneGroup], biases: BiasMemory) -> None:
         """Addresses come from the block that runs, or from the host when none does."""
-        edge_address = Mux(walk.active, walk.cycle, self.access_row)
-        write_address = Mux(self.edge_write, self.access_row, delay(m, walk.cycle, UPDATE, name="cycle"))
-        for number, lane in enumerate(lanes):
+        for lanes in groups:
             m.d.comb += [
-                lane.edge_address.eq(edge_address),
-                lane.write_address.eq(write_address),
-                lane.edge_write.eq(self.edge_write & (self.access_column == number)),
-                lane.edge_data.eq(self.access_data),
+                lanes.edge_address.eq(Mux(walk.active, walk.cycle, self.access_row)),
+                lanes.edge_write.eq(self.edge_write),
+                lanes.access_column.eq(self.access_column),
+                lanes.access_data.eq(self.access_data),
             ]
+        m.d.sync += self.edge_word.eq(_any(lanes.edge_word for lanes in groups))
         written_step = delay(m, walk.step, WRITE, name="step")
         m.d.comb += [
             biases.step.eq(Mux(walk.active, walk.step, self.access_row)),
@@ -265,12 +264,10 @@ class Junction(wiring.Component):
             biases.host_column.eq(self.access_column),
             biases.host_data.eq(self.access_data[:WEIGHT_BITS]),
         ]
-        m.d.sync += [self.edge_word.eq(0), self.bias_word.eq(0)]
-        with m.Switch(self.access_column):
-            for number, lane in enumerate(lanes):
-                with m.Case(number):
-                    m.d.sync += self.edge_word.eq(lane.edge_word)
-        with m.Switch(self.access_column):
-            for number, bias in enumerate(biases.biases):
-                with m.Case(number):
-                    m.d.sync += self.bias_word[:WEIGHT_BITS].eq(bias)
+        chosen = (Mux(self.access_column == i, bias, 0) for i, bias in enumerate(biases.biases))
+        m.d.sync += self.bias_word[:WEIGHT_BITS].eq(_any(chosen))
+
+
+def _any(words: Iterable[Value]) -> Value:
+    """The one word of which not all bits are 0, if there is one."""
+    return reduce(or_, words)

@@ -1,27 +1,29 @@
 """One lane: everything that one edge per cycle needs. A junction is z of these.
 
 A lane reads one edge per cycle; that one read serves FF, BP and UP, each for a different sample.
-Cycles count from the edge's address (M = MULTIPLY):
+Cycles count from the edge's address at the lane (R = EDGE_READ, M = MULTIPLY, P = R + READ + M):
 
-    0        1                  2                         2 + M               3 + M    4 + M = UPDATE
-    address  weight, row read   FF: operand * activation  product out
-                                BP: operand * delta       added to delta bank
-                                UP: activation * delta    product             rounded  new weight written
+    0        R            R + READ                  P                    P + 1    P + 2       P + 3
+    address  weight, row  FF: operand * activation  product out
+                          BP: operand * delta       added to delta bank
+                          UP: activation * delta    product              rounded  subtracted  new weight written
 """
 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
+from presparse.contract.memories import activation_bank_depth, delta_bank_depth
 from presparse.contract.memory import FIRST_BIT, WEIGHT_BITS
-from presparse.contract.schedule import MULTIPLY, OPERANDS
+from presparse.contract.schedule import EDGE_READ, MULTIPLY, READ
 from presparse_hw.delta_bank import DeltaBank
 from presparse_hw.fixed import exceeds, rescale, saturate
 from presparse_hw.multiplier import Multiplier
-from presparse_hw.pipeline import delay
+from presparse_hw.pipeline import LOCAL, delay
+from presparse_hw.registered_memory import RegisteredMemory
 
 
 class Lane(wiring.Component):
@@ -32,18 +34,18 @@ class Lane(wiring.Component):
     Members
     -------
     edge_address : In               cycle 0
-    edge_word : Out(32)             cycle 1: the edge as the host reads it
-    forward_slot, update_slot : In  cycle 1: slots of the samples in FF and UP
-    forward_product : Out(signed)   cycle 2 + M
+    edge_word : Out(32)             cycle R: the edge as the host reads it
+    forward_slot, update_slot : In  cycle R: slots of the samples in FF and UP
+    forward_product : Out(signed)   cycle P = R + 2 + M
     activation_write, activation_slot, activation_row, activation : In
         a left activation; readable from the next cycle on
     edge_write, edge_data : In      host access: writes the edge at `write_address`
-    delta : In(signed)              cycle 2: delta of the edge's right neuron
-    scaled_delta : In(signed)       cycle 2: the same times 2^(rates.most - k)
-    update : In(1), write_address : In   cycle UPDATE: write the new weight
+    delta : In(signed)              cycle R + READ: delta of the edge's right neuron
+    scaled_delta : In(signed)       cycle R + READ: the same times 2^(rates.most - k)
+    update : In(1), write_address : In   cycle P + 3: write the new weight
     weight_saturated : Out(1)       one cycle after: this update saturated
-    delta_add : In(1), delta_set : In    cycle 1 + M
-    fetch_address : In, fetch_sum : Out  read a delta sum, one cycle
+    delta_add : In(1), delta_set : In    cycle P - READ
+    fetch_address : In, fetch_sum : Out  read a delta sum, READ cycles
     clear, clear_address : In       write 0 to a delta sum
     """
 
@@ -114,109 +116,100 @@ class Lane(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         f = self._formats
-        weight, row, first, weight_write = self._edges(m)
-        loaded = self.edge_data[: f.weight.width].as_signed()
-        operand = Signal(signed(f.operand.width), reset_less=True)  # cycle 2
-        m.d.sync += operand.eq(weight >> f.operand_shift)
-
-        m.submodules.activations = activations = memory.Memory(
-            shape=signed(f.activation.width), depth=self._plan.activation_slots << len(row), init=[]
+        row_bits = len(self.activation_row)
+        m.submodules.edges = edges = RegisteredMemory(
+            (signed(f.weight.width), unsigned(row_bits + 1)), depth=self._junction.cycles
         )
-        write = activations.write_port()
+        (weight_read, row_read), (weight_written, row_written) = edges.read_data, edges.write_data
+        weight = delay(m, weight_read, EDGE_READ - READ, name="weight")
+        row_and_first = delay(m, row_read, EDGE_READ - READ, name="row_and_first")
+        loaded = Cat(self.edge_data[WEIGHT_BITS:FIRST_BIT][:row_bits], self.edge_data[FIRST_BIT])
         m.d.comb += [
-            write.en.eq(self.activation_write),
-            write.addr.eq(Cat(self.activation_row, self.activation_slot)),
-            write.data.eq(self.activation),
+            edges.read_address.eq(self.edge_address),
+            edges.write_address.eq(self.write_address),
+            edges.write[1].eq(self.edge_write),
+            row_written.eq(loaded),
+            self.edge_word[:WEIGHT_BITS].eq(weight),
+            self.edge_word[WEIGHT_BITS:FIRST_BIT].eq(row_and_first[:-1]),
+            self.edge_word[FIRST_BIT].eq(row_and_first[-1]),
         ]
-        forward = activations.read_port()
+        top = (weight >> f.operand_shift)[: f.operand.width].as_signed()
+        operand = delay(m, top, READ, name="operand")
+
+        left_forward, left_update = self._activations(m, row_read)
         m.submodules.ff = ff = Multiplier(f.operand.width, f.activation.width)
-        m.d.comb += [
-            forward.addr.eq(Cat(row, self.forward_slot)),
-            ff.a.eq(operand),
-            ff.b.eq(forward.data),
-            self.forward_product.eq(ff.product),
-        ]
+        m.d.comb += [ff.a.eq(operand), ff.b.eq(left_forward), self.forward_product.eq(ff.product)]
+        loaded_weight = self.edge_data[: f.weight.width].as_signed()
         if self._build.training:
-            left = activations.read_port()
-            m.d.comb += left.addr.eq(Cat(row, self.update_slot))
-            new_weight = self._updated(m, weight, left.data)
+            new_weight = self._updated(m, weight, left_update)
             m.d.comb += [
-                weight_write.en.eq(self.update | self.edge_write),
-                weight_write.data.eq(Mux(self.edge_write, loaded, new_weight)),
+                edges.write[0].eq(self.update | self.edge_write),
+                weight_written.eq(Mux(self.edge_write, loaded_weight, new_weight)),
             ]
         else:
-            m.d.comb += [weight_write.en.eq(self.edge_write), weight_write.data.eq(loaded)]
+            m.d.comb += [edges.write[0].eq(self.edge_write), weight_written.eq(loaded_weight)]
         if self._has_deltas:
-            self._backpropagate(m, operand, row, first)
+            self._backpropagate(m, operand, row_and_first)
         return m
 
-    def _edges(self, m: Module) -> tuple[Signal, Signal, Signal, memory.WritePort]:
-        """Edge memory: weight, row and first-touch bit in cycle 1, and the port that writes weights."""
-        j, width = self._junction, self._formats.weight.width
-        row_bits = len(self.activation_row)
-        m.submodules.weights = weights = memory.Memory(shape=signed(width), depth=j.cycles, init=[])
-        m.submodules.rows = rows = memory.Memory(shape=unsigned(row_bits + 1), depth=j.cycles, init=[])
-        weight_read, row_read = weights.read_port(), rows.read_port()
-        weight_write, row_write = weights.write_port(), rows.write_port()
-
-        weight = Signal(signed(width))
-        row = Signal(row_bits)
-        first = Signal()
-        m.d.comb += [
-            weight_read.addr.eq(self.edge_address),
-            row_read.addr.eq(self.edge_address),
-            weight.eq(weight_read.data),
-            Cat(row, first).eq(row_read.data),
-            self.edge_word[:WEIGHT_BITS].eq(weight),
-            self.edge_word[WEIGHT_BITS:FIRST_BIT].eq(row),
-            self.edge_word[FIRST_BIT].eq(first),
-            weight_write.addr.eq(self.write_address),
-            row_write.addr.eq(self.write_address),
-            row_write.en.eq(self.edge_write),
-            row_write.data.eq(Cat(self.edge_data[WEIGHT_BITS:FIRST_BIT][:row_bits], self.edge_data[FIRST_BIT])),
-        ]
-        return weight, row, first, weight_write
+    def _activations(self, m: Module, row_read: Signal) -> tuple[Signal, Signal | None]:
+        """Left activations for FF and UP in cycle R + READ; each has a bank and a row register of its own."""
+        f, row_bits = self._formats, len(self.activation_row)
+        slots = {"forward": self.forward_slot}
+        if self._build.training:
+            slots["update"] = self.update_slot
+        data = []
+        for purpose, slot in slots.items():
+            row = Signal(row_bits, name=f"{purpose}_row", reset_less=True, attrs={LOCAL: 1})  # cycle R
+            m.d.sync += row.eq(row_read)
+            m.submodules[f"{purpose}_bank"] = bank = RegisteredMemory(
+                (signed(f.activation.width),), depth=activation_bank_depth(self._build, self._index)
+            )
+            m.d.comb += [
+                bank.write[0].eq(self.activation_write),
+                bank.write_address.eq(Cat(self.activation_row, self.activation_slot)),
+                bank.write_data[0].eq(self.activation),
+                bank.read_address.eq(Cat(row, slot)),
+            ]
+            data.append(bank.read_data[0])
+        return data[0], data[1] if self._build.training else None
 
     def _updated(self, m: Module, weight: Signal, left: Signal) -> Signal:
-        """UP: saturate(w - round(eta * delta * a)) in cycle UPDATE."""
+        """UP: saturate(w - round(eta * delta * a)), written in cycle P + 3."""
         f, rates = self._formats, self._build.network.rates
         m.submodules.up = up = Multiplier(len(self.scaled_delta), f.activation.width)
         rounded = rescale(up.product, f.delta.frac + rates.most + f.activation.frac, f.weight.frac)
-        change = Signal(rounded.shape(), reset_less=True)  # cycle 3 + M
-        difference = delay(m, weight, OPERANDS + MULTIPLY, name="weight") - change
-        total = Signal(difference.shape())
+        change = Signal(rounded.shape(), reset_less=True)
+        difference = delay(m, weight, READ + MULTIPLY + 1, name="weight") - change
+        total = Signal(difference.shape(), reset_less=True)
         new = Signal.like(weight, reset_less=True)
         saturated = Signal(reset_less=True)
-        m.d.comb += [up.a.eq(self.scaled_delta), up.b.eq(left), total.eq(difference)]
+        m.d.comb += [up.a.eq(self.scaled_delta), up.b.eq(left)]
         m.d.sync += [
             change.eq(rounded),
+            total.eq(difference),
             new.eq(saturate(total, f.weight)),
             saturated.eq(Cat(exceeds(total, f.weight)).any()),
             self.weight_saturated.eq(self.update & saturated),
         ]
         return new
 
-    def _backpropagate(self, m: Module, operand: Signal, row: Signal, first: Signal) -> None:
+    def _backpropagate(self, m: Module, operand: Signal, row_and_first: Signal) -> None:
         """BP: add operand * delta to the delta sum of the edge's left neuron."""
         f = self._formats
         m.submodules.bp = bp = Multiplier(f.operand.width, f.delta.width)
         depth = delta_bank_depth(self._build, self._index)
         m.submodules.deltas = deltas = DeltaBank(depth, len(bp.product), len(self.fetch_sum))
+        late = delay(m, row_and_first, MULTIPLY, name="late_row_and_first")
         m.d.comb += [
             bp.a.eq(operand),
             bp.b.eq(self.delta),
             deltas.add.eq(self.delta_add),
-            deltas.address.eq(Cat(delay(m, row, MULTIPLY, name="row"), self.delta_set)),
-            deltas.first.eq(delay(m, first, MULTIPLY, name="first")),
+            deltas.address.eq(Cat(late[:-1], self.delta_set)),
+            deltas.first.eq(late[-1]),
             deltas.product.eq(bp.product),
             deltas.fetch_address.eq(self.fetch_address),
             self.fetch_sum.eq(deltas.sum),
             deltas.clear.eq(self.clear),
             deltas.clear_address.eq(self.clear_address),
         ]
-
-
-def delta_bank_depth(build: Build, index: int) -> int:
-    """Addresses of a delta bank of junction `index` (from 0): sets times rows, rows rounded to a power of two."""
-    rows = build.junctions[index].rows
-    return build.schedule.junctions[index].delta_sets << (rows - 1).bit_length()

@@ -1,10 +1,11 @@
-"""The one multiplier of Presparse: signed, with input, pipeline and output registers."""
+"""The one multiplier of Presparse: signed, exact, pipelined."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Elaboratable, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +15,8 @@ from presparse.contract.schedule import MULTIPLY
 class Multiplier(wiring.Component):
     """An exact signed product, `MULTIPLY` cycles after its operands, one per cycle.
 
-    Written so that synthesis can put every register into a DSP block.
+    A platform that has a better way to make one offers `get_multiplier(multiplier)`, which returns what is
+    elaborated instead, with the same latency, or None.
 
     Parameters
     ----------
@@ -36,7 +38,11 @@ class Multiplier(wiring.Component):
             {"a": In(signed(a_width)), "b": In(signed(b_width)), "product": Out(signed(a_width + b_width))}
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, platform: Any) -> Module | Elaboratable:
+        if hasattr(platform, "get_multiplier"):
+            replacement = platform.get_multiplier(self)
+            if replacement is not None:
+                return replacement
         m = Module()
         a = Signal.like(self.a, reset_less=True)
         b = Signal.like(self.b, reset_less=True)

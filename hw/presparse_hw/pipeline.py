@@ -9,19 +9,42 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.network import Junction
+from presparse.contract.schedule import SPREAD
+
+LOCAL = "presparse_local"
+"""Attribute of registers that stand beside what they drive, although others hold the same."""
 
 Delayed = TypeVar("Delayed", Value, data.View)
 
 
-def delay(m: Module, value: Delayed, cycles: int, *, name: str, reset: bool = False) -> Delayed:
-    """`value` as it was `cycles` cycles ago. `reset`: starts as 0 (control), else undefined at first (data)."""
+def ages(m: Module, value: Delayed, cycles: int, *, name: str, reset: bool = False) -> list[Delayed]:
+    """`value` as it is now, as it was a cycle ago, and so on to `cycles` cycles ago.
+
+    `reset`: starts as 0 (control), else undefined at first (data).
+    """
     current = Signal(value.shape(), name=f"{name}_0")
     m.d.comb += current.eq(value)
+    values = [current]
     for i in range(1, cycles + 1):
-        later = Signal(value.shape(), name=f"{name}_{i}", reset_less=not reset)
-        m.d.sync += later.eq(current)
-        current = later
-    return current
+        values.append(Signal(value.shape(), name=f"{name}_{i}", reset_less=not reset))
+        m.d.sync += values[i].eq(values[i - 1])
+    return values
+
+
+def delay(m: Module, value: Delayed, cycles: int, *, name: str, reset: bool = False) -> Delayed:
+    """`value` as it was `cycles` cycles ago; `reset` as in `ages`."""
+    return ages(m, value, cycles, name=name, reset=reset)[-1]
+
+
+def spread(m: Module, value: Delayed, *, name: str, reset: bool = False) -> Delayed:
+    """`value`, SPREAD cycles later, in registers of its own for the part of the chip that asks.
+
+    Synthesis merges equal registers unless it is told not to: those with the attribute `LOCAL` it must keep.
+    """
+    near = delay(m, value, SPREAD - 1, name=f"{name}_far", reset=reset)
+    local = Signal(value.shape(), name=name, reset_less=not reset, attrs={LOCAL: 1})
+    m.d.sync += local.eq(near)
+    return local
 
 
 def count_modulo(m: Module, counter: Signal, modulus: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
@@ -13,6 +13,7 @@ from presparse.contract.schedule import tree_levels
 from presparse.contract.wire import SampleKind
 from presparse_hw.item import ItemLayout
 from presparse_hw.pipeline import delay
+from presparse_hw.queue import Queue
 from presparse_hw.signature import ResultLayout
 
 
@@ -23,8 +24,8 @@ class ResultQueue(wiring.Component):
     -------
     valid : In(1), values : In.array(group), item : In   a step's scores
     block : In(1), block_item : In  a block starts: a prediction reserves its room
-    room : Out(1)          one more prediction can be held
-    results : Out(stream), waiting : Out(16)  whole results held
+    room : Out(1)          one more prediction can be held; known when the next block may start
+    results : Out(stream), waiting : Out(16)  whole results held, two cycles late
     """
 
     valid: Signal
@@ -47,7 +48,7 @@ class ResultQueue(wiring.Component):
                 "item": In(item),
                 "block": In(1),
                 "block_item": In(item),
-                "room": Out(1),
+                "room": Out(1, init=1),
                 "results": Out(stream.Signature(ResultLayout(build))),
                 "waiting": Out(16),
             }
@@ -56,30 +57,25 @@ class ResultQueue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         capacity, steps = self._build.result_capacity, self._junction.steps
-        width = ResultLayout(self._build).size
-        # At least 3: a buffered FIFO of 2 refuses the second of two writes in a row.
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=width, depth=max(3, capacity * steps))
+        m.submodules.queue = queue = Queue(ResultLayout(self._build), capacity * steps)
+        wiring.connect(m, queue.words, wiring.flipped(self.results))
         step = Signal(range(steps))
         last = step == steps - 1
         write = self.valid & (self.item.kind == SampleKind.PREDICT)
-        m.d.comb += [
-            queue.w_data.eq(Cat(*self.values, last)),
-            queue.w_en.eq(write),
-            self.results.payload.eq(queue.r_data),
-            self.results.valid.eq(queue.r_rdy),
-            queue.r_en.eq(self.results.ready),
-        ]
+        m.d.comb += [queue.write.eq(write), queue.word.scores.eq(Cat(self.values)), queue.word.last.eq(last)]
         with m.If(self.valid):
             m.d.sync += step.eq(Mux(last, 0, step + 1))
 
         reserved = Signal(range(capacity + 1))  # predictions in flight or held
         reserve = self.block & (self.block_item.kind == SampleKind.PREDICT)
-        leave = self.results.valid & self.results.ready & self.results.payload.last
+        came, left = Signal(), Signal()
         m.d.sync += [
-            reserved.eq(reserved + reserve - leave),
-            self.waiting.eq(self.waiting + (write & last) - leave),
+            came.eq(write & last),
+            left.eq(self.results.valid & self.results.ready & self.results.payload.last),
+            reserved.eq(reserved + reserve - left),
+            self.room.eq(reserved + reserve != capacity),
+            self.waiting.eq(self.waiting + came - left),
         ]
-        m.d.comb += self.room.eq((reserved != capacity) & ~reserve)
         return m
 
 
@@ -112,44 +108,53 @@ class ArgMax(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         group, steps = self._junction.group, self._junction.steps
+        came = delay(m, self.valid, 1, name="came", reset=True)
         levels = tree_levels(group)
-        valid = delay(m, self.valid, levels, name="valid", reset=True)
-        item = delay(m, self.item, levels, name="item", reset=True)
+        valid = delay(m, came, levels, name="valid", reset=True)
+        item = delay(m, self.item, 1 + levels, name="item", reset=True)
+        score, column = self._best_of_step(m, came)
+
+        # One register between counting and comparing.
         step = Signal(range(steps))
         base = Signal(range(self._junction.right))
-        score, column = self._best_of_step(m)
+        compare, first, last, real = Signal(), Signal(), Signal(), Signal()
+        challenger, index = Signal.like(score, reset_less=True), Signal(range(self._junction.right))
+        counted, label = Signal(), Signal.like(item.label)
+        labelled = (item.kind == SampleKind.TRAIN) | (item.kind == SampleKind.EVALUATE)
+        m.d.sync += [
+            compare.eq(valid),
+            first.eq(step == 0),
+            last.eq(step == steps - 1),
+            real.eq(base + column < self._build.network.classes),
+            challenger.eq(score),
+            index.eq(base + column),
+            counted.eq(labelled),
+        ]
+        with m.If(valid):
+            m.d.sync += [step.eq(step + 1), base.eq(base + group), label.eq(item.label)]
+            with m.If(step == steps - 1):
+                m.d.sync += [step.eq(0), base.eq(0)]
 
         best, winner = Signal.like(score), Signal(range(self._junction.right))
-        real = base + column < self._build.network.classes
-        better = real & ((step == 0) | (score > best))
-        ended, label = Signal(), Signal.like(item.label)
-        m.d.sync += ended.eq(0)
-        with m.If(valid):
-            m.d.sync += [step.eq(step + 1), base.eq(base + group)]
-            with m.If(better):
-                m.d.sync += [best.eq(score), winner.eq(base + column)]
-            with m.If(step == steps - 1):
-                m.d.sync += [
-                    step.eq(0),
-                    base.eq(0),
-                    ended.eq((item.kind == SampleKind.TRAIN) | (item.kind == SampleKind.EVALUATE)),
-                    label.eq(item.label),
-                ]
-        m.d.comb += self.correct.eq(ended & (winner == label))
+        ended, wanted = Signal(), Signal.like(label)
+        with m.If(compare & real & (first | (challenger > best))):
+            m.d.sync += [best.eq(challenger), winner.eq(index)]
+        m.d.sync += [ended.eq(compare & last & counted), wanted.eq(label)]
+        m.d.comb += self.correct.eq(ended & (winner == wanted))
         return m
 
-    def _best_of_step(self, m: Module) -> tuple[Value, Value]:
-        """The largest score of a step and its column, `tree_levels(group)` cycles later.
+    def _best_of_step(self, m: Module, came: Signal) -> tuple[Value, Value]:
+        """The largest score of a step and its column, 1 + `tree_levels(group)` cycles later.
 
         Within the step that holds the last class, columns of padding outputs must lose.
         """
         classes, group = self._build.network.classes, self._junction.group
         base = Signal(range(self._junction.right), name="first_of_step")
-        with m.If(self.valid):
+        with m.If(came):
             m.d.sync += base.eq(Mux(base == self._junction.right - group, 0, base + group))
         entries: list[tuple[Value, Value, Value]] = []
         for i, value in enumerate(self.values):
-            entries.append((base + i < classes, value, Const(i, range(group))))
+            entries.append((base + i < classes, delay(m, value, 1, name=f"score{i}"), Const(i, range(group))))
         for depth in range(1, tree_levels(group) + 1):
             merged = []
             for i in range(0, len(entries), 2):

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.memory import CORE_COUNTERS, COUNTER_BITS
+from presparse.contract.memory import CORE_COUNTERS, Counter
 
 
 class SampleLayout(data.StructLayout):
@@ -58,11 +58,21 @@ class AnswerLayout(data.StructLayout):
         super().__init__({"data": unsigned(32), "bad_address": unsigned(1), "not_drained": unsigned(1)})
 
 
-class CounterLayout(data.StructLayout):
-    """The core's counters, by name (`presparse.contract.memory.Counter`)."""
+class EventLayout(data.StructLayout):
+    """How often the event of each of the core's counters happened in a cycle (`presparse.contract.memory.Counter`).
 
-    def __init__(self) -> None:
-        super().__init__({name: unsigned(COUNTER_BITS) for name in CORE_COUNTERS})
+    At most once, or, saturations, once per value that the junctions' right neurons and lanes can store in a cycle.
+    """
+
+    def __init__(self, build: Build) -> None:
+        right = sum(junction.group for junction in build.junctions)
+        weights = right + sum(junction.lanes for junction in build.junctions)
+        most: dict[Counter, int] = {
+            "saturated_activation": right,
+            "saturated_weight": weights,
+            "saturated_delta": right,
+        }
+        super().__init__({name: unsigned(most.get(name, 1).bit_length()) for name in CORE_COUNTERS})
 
 
 class CoreSignature(wiring.Signature):
@@ -73,12 +83,11 @@ class CoreSignature(wiring.Signature):
     samples : In(stream)   samples and flushes, in order
     results : Out(stream)  scores of predicted samples, in order
     commands, answers : In(stream), Out(stream)  memory access, one answer per command
-    counters : Out         registered; each changes by its events of the cycle before
+    events : Out           registered: what to count for the cycle before
     results_waiting : Out(16)  whole results that `results` holds ready
     drained : Out(1)       no sample is in flight or half received; stays so until a sample arrives
-    clear_counters : In(1) counters are zero in the next cycle
     discard : In(1)        forget the half-received sample, if there is one
-    restart : In(1)        pipeline, results and counters as after power-on; edges and biases stay
+    restart : In(1)        pipeline and results as after power-on; edges and biases stay
     """
 
     def __init__(self, build: Build) -> None:
@@ -88,10 +97,9 @@ class CoreSignature(wiring.Signature):
                 "results": Out(stream.Signature(ResultLayout(build))),
                 "commands": In(stream.Signature(CommandLayout())),
                 "answers": Out(stream.Signature(AnswerLayout())),
-                "counters": Out(CounterLayout()),
+                "events": Out(EventLayout(build)),
                 "results_waiting": Out(16),
                 "drained": Out(1),
-                "clear_counters": In(1),
                 "discard": In(1),
                 "restart": In(1),
             }

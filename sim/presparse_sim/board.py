@@ -9,6 +9,7 @@ from presparse.contract.build import Build
 from presparse_sim.design import Design, board_design
 from presparse_sim.errors import SimulationError
 from presparse_sim.library import Progress, load_library, trace_file
+from presparse_sim.netlist import netlist_design
 from presparse_sim.outcome import check
 
 CLOCK_HZ = 1_000_000
@@ -89,9 +90,13 @@ class SimulatedBoard:
         return self._handle
 
 
-def open_link(build: Build, **options: object) -> SimulatedBoard:
-    """The device `sim`: a simulated board with this build. Options are those of SimulatedBoard."""
-    return SimulatedBoard(board_design(build), **options)  # pyright: ignore[reportArgumentType]
+def open_link(build: Build, *, netlist: str | None = None, **options: object) -> SimulatedBoard:
+    """The device `sim`: a simulated board with this build. Options are those of SimulatedBoard, and `netlist`: the
+    name of a board, whose synthesised netlist of the build is simulated (slow; BoardError, SimulationError)."""
+    design = board_design(build)
+    if netlist is not None:
+        design = netlist_design(design, build, netlist)
+    return SimulatedBoard(design, **options)  # pyright: ignore[reportArgumentType]
 
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from presparse.contract.build import Build
 from presparse.contract.memory import (
     CORE_COUNTERS,
-    COUNTER_BITS,
     Counter,
     bias_address,
     bias_words,
@@ -26,9 +25,11 @@ from presparse.contract.memory import (
     unpack_edges,
 )
 from presparse.contract.samples import Samples
+from presparse_hw.signature import EventLayout
 from presparse_sim.design import Design, core_design
 from presparse_sim.errors import DesignFault, SimulationError
 from presparse_sim.library import Progress, load_library, trace_file
+from presparse_sim.netlist import netlist_design
 from presparse_sim.outcome import check
 
 Integers = tuple[NDArray[np.int64], ...]
@@ -74,13 +75,14 @@ class SimulatedCore:
     ----------
     build : what is simulated
     design : another component with the build's `CoreSignature` (default: `core_design(build)`)
+    netlist : name of a board: what is simulated is what synthesis makes of the design for that board
     trace : write a VCD of everything to this file (another, slower library)
     progress : receives the name of each stage of a compile
     patience : cycles without any transfer after which the core counts as stuck; default: several times
         what the schedule allows
 
     One instance belongs to one thread at a time; several instances run in parallel threads.
-    Raises ToolMissing, CacheError, CompileError.
+    Raises ToolMissing, CacheError, CompileError; with `netlist` also BoardError, SimulationError.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class SimulatedCore:
         build: Build,
         *,
         design: Design | None = None,
+        netlist: str | None = None,
         trace: str | Path | None = None,
         progress: Progress = lambda stage: None,
         patience: int | None = None,
@@ -95,7 +98,10 @@ class SimulatedCore:
         self.build = build
         schedule = build.schedule
         self.patience = patience or 10_000 + 4 * (schedule.period * (schedule.depth + 2) + schedule.settle)
-        self._library = _declare(load_library(design or core_design(build), trace=trace is not None, progress=progress))
+        design = design or core_design(build)
+        if netlist is not None:
+            design = netlist_design(design, build, netlist)
+        self._library = _declare(load_library(design, trace=trace is not None, progress=progress))
         self._handle: int | None = self._library.core_open(_shape(build), trace_file(trace))
 
     def load(self, parameters: Parameters, *, stalls: Stalls = NO_STALLS) -> None:
@@ -159,15 +165,13 @@ class SimulatedCore:
         return answers[:, 0], answers[:, 1] & 1 != 0, answers[:, 1] & 2 != 0
 
     def counters(self) -> dict[Counter, int]:
-        """The core's counters, now."""
-        words = np.zeros(self._library.core_counter_words(), dtype=np.uint32)
-        self._library.core_counters(self._open(), _data(words))
-        bits = int.from_bytes(words.astype("<u4").tobytes(), "little")
-        mask = (1 << COUNTER_BITS) - 1
-        return {name: bits >> COUNTER_BITS * i & mask for i, name in enumerate(CORE_COUNTERS)}
+        """What the core's events of all cycles add up to, now."""
+        counts = np.zeros(len(CORE_COUNTERS), dtype=np.uint64)
+        self._library.core_counters(self._open(), _data(counts))
+        return dict(zip(CORE_COUNTERS, counts.tolist(), strict=True))
 
     def clear_counters(self) -> None:
-        """One cycle with `clear_counters` raised."""
+        """Lets a cycle pass; what is counted starts after it."""
         self._library.core_clear_counters(self._open())
 
     def restart(self) -> None:
@@ -249,6 +253,8 @@ class _Shape(ctypes.Structure):
         ("right", ctypes.c_uint32),
         ("group", ctypes.c_uint32),
         ("score_bits", ctypes.c_uint32),
+        ("counters", ctypes.c_uint32),
+        ("event_bits", ctypes.POINTER(ctypes.c_uint8)),
     )
 
 
@@ -268,6 +274,7 @@ class _Stalls(ctypes.Structure):
 
 def _shape(build: Build) -> _Shape:
     network, output = build.network, build.junctions[-1]
+    event_bits = [field.width for _, field in EventLayout(build)]
     return _Shape(
         left=network.layers[0],
         port=build.feature_port,
@@ -275,6 +282,8 @@ def _shape(build: Build) -> _Shape:
         right=output.right,
         group=output.group,
         score_bits=network.formats.output.width,
+        counters=len(event_bits),
+        event_bits=(ctypes.c_uint8 * len(event_bits))(*event_bits),
     )
 
 
@@ -299,7 +308,6 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ("core_owed", u64, (core,)),
         ("core_cycles", u64, (core,)),
         ("core_counters", None, (core, pointer)),
-        ("core_counter_words", size, ()),
         ("core_restart", None, (core,)),
         ("core_clear_counters", None, (core,)),
     ):

@@ -12,8 +12,10 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from presparse.contract.build import Build
+from presparse_sim.verilog import to_verilog
 
 _HERE = Path(__file__).parent
+_SUFFIXES = (".py", ".cpp", ".hpp", ".v")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +26,18 @@ class Design:
     identity: str
     """Everything besides `sources` that shapes the component."""
     sources: tuple[Path, ...]
-    """Files and folders of Python and C++ that the component and its harness come from."""
+    """Files and folders of Python, C++ and Verilog that the component, its models and its harness come from."""
     harness: Path
     component: Callable[[], wiring.Component]
     """Called only when the design has to be compiled."""
+    translate: Callable[[wiring.Component], str] = to_verilog
+    """Verilog of module `top` with port `clk`, and a port `stream_payload` for a member `stream.payload`."""
+    models: tuple[Path, ...] = ()
+    """Verilog of the modules that the translation instantiates but does not define (also one of `sources`)."""
+    include: tuple[Path, ...] = ()
+    """Folders of files that the models include."""
+    optimisation: str = "-O3"
+    """Of g++: how fast the simulation runs against how fast it compiles."""
 
     @cached_property
     def key(self) -> str:
@@ -75,10 +85,11 @@ def board_design(build: Build) -> Design:
 
 def gateware_sources() -> tuple[Path, ...]:
     """Gateware, contract and simulator: whatever a compiled design can depend on."""
-    return (*_package("presparse_hw"), *_package("presparse.contract"), _HERE)
+    return (*package("presparse_hw"), *package("presparse.contract"), _HERE)
 
 
-def _package(name: str) -> tuple[Path, ...]:
+def package(name: str) -> tuple[Path, ...]:
+    """The folders of an importable package, without importing it (its parents are imported)."""
     spec = importlib.util.find_spec(name)
     return tuple(Path(p) for p in (spec.submodule_search_locations or ())) if spec else ()
 
@@ -86,5 +97,5 @@ def _package(name: str) -> tuple[Path, ...]:
 def _files(sources: Iterable[Path]) -> list[Path]:
     found = []
     for source in sources:
-        found += [source] if source.is_file() else (p for p in source.rglob("*") if p.suffix in (".py", ".cpp", ".hpp"))
+        found += [source] if source.is_file() else (p for p in source.rglob("*") if p.suffix in _SUFFIXES)
     return sorted(found)

@@ -17,10 +17,6 @@ class CompileError(SimulationError):
     """Yosys, Verilator, g++ or the loader refused a design; the message holds what they said."""
 
 
-class CacheError(SimulationError):
-    """The folder for compiled designs cannot be used."""
-
-
 class SimulationStuck(SimulationError):
     """A design moved nothing for so many cycles that it never will."""
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from presparse_sim.cache import Cache
+from presparse.cache import Cache
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, SimulationError
 from presparse_sim.toolchain import Toolchain, find_toolchain
-from presparse_sim.verilog import to_verilog
 
 Progress = Callable[[str], None]
 """Receives the name of each stage of a compile (5 to 60 s in all) as it begins."""
@@ -24,12 +23,12 @@ _LIBRARY = "simulation.so"
 _VERILATOR_FLAGS = (
     *("--cc", "-O3", "--prefix", "Vtop", "--top-module", "top"),
     *("--x-assign", "fast", "--x-initial", "fast", "--noassert"),
-    *("-Wno-fatal", "-Wno-lint", "-Werror-ALWNEVER", "--quiet"),
+    *("-Wno-fatal", "-Wno-lint", "-Werror-ALWNEVER", "-Werror-USERFATAL", "--quiet"),
     *("--inline-mult", "600"),  # shared modules stay functions, small ones are put in line
     *("--output-split", "20000", "--output-split-cfuncs", "5000"),
 )
 _GXX_FLAGS = (
-    *("-O3", "-march=native", "-std=c++20", "-DVL_TIME_CONTEXT"),
+    *("-march=native", "-std=c++20", "-DVL_TIME_CONTEXT"),
     # One library, called through few C functions: nothing else needs to be visible or replaceable.
     *("-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition"),
 )
@@ -47,8 +46,8 @@ def load_library(design: Design, *, trace: bool = False, progress: Progress = la
     Raises ToolMissing, CacheError, CompileError.
     """
     toolchain = find_toolchain()
-    cache = Cache()
-    flags = [*_GXX_FLAGS, f"-DVM_TRACE={int(trace)}"]
+    cache = Cache("simulation")
+    flags = [design.optimisation, *_GXX_FLAGS, f"-DVM_TRACE={int(trace)}"]
     key = f"{design.name}-{_hash(design.key, *toolchain.fingerprint, *_VERILATOR_FLAGS, *flags)}"
     entry = cache.fetch(
         key,
@@ -94,9 +93,9 @@ class _Compiler:
         with ThreadPoolExecutor(self.jobs) as pool:
             runtime_ready = pool.submit(self.runtime)
             self.progress("translating to Verilog")
-            (work / "top.v").write_text(to_verilog(design.component()))
+            (work / "top.v").write_text(design.translate(design.component()))
             self.progress("translating to C++")
-            self.verilate(work)
+            self.verilate(work, design)
             units = self.units(work, design.harness)
             runtime = runtime_ready.result()
             self.progress(f"compiling C++ ({len(units)} parts)")
@@ -120,9 +119,9 @@ class _Compiler:
         with ThreadPoolExecutor(len(jobs)) as pool:
             list(pool.map(lambda job: self.gxx(*job), jobs))
 
-    def verilate(self, work: Path) -> None:
+    def verilate(self, work: Path, design: Design) -> None:
         command = [self.toolchain.verilator, *_VERILATOR_FLAGS, *(["--trace-vcd"] if self.trace else [])]
-        command += ["--Mdir", work, work / "top.v"]
+        command += ["--Mdir", work, work / "top.v", *design.models, *(f"-I{folder}" for folder in design.include)]
         self.run(command, env={**os.environ, "VERILATOR_ROOT": str(self.toolchain.verilator_root)})
 
     def units(self, work: Path, harness: Path) -> list[Path]:

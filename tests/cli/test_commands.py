@@ -133,16 +133,6 @@ def test_doctor_names_what_is_missing_and_the_mend(
     assert "sudo apt-get install g++" in shell("doctor").out
 
 
-def test_bench_measures_every_contestant_side_by_side(shell: Shell) -> None:
-    ran = shell("bench", "digits", "--rounds", 1, "--seconds", 0.05, "--json")
-    assert ran.status == 0
-    names = [speed["name"] for speed in ran.figures["speeds"]]
-    assert "simulated core" in names
-    assert len(names) == 3
-    assert all(speed["samples_per_second"] > 0 for speed in ran.figures["speeds"])
-    assert next(s for s in ran.figures["speeds"] if s["name"] == "simulated core")["cycles_per_second"] > 0
-
-
 def test_ctrl_c_while_a_program_is_still_imported(tmp_path: Path) -> None:
     """numpy, which the command line imports, is replaced by a module that is interrupted."""
     (tmp_path / "numpy.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
@@ -163,15 +153,6 @@ def test_ctrl_c_that_ends_a_command_is_one_line(shell: Shell, files: Path, monke
     assert (ran.status, ran.out) == (130, "")
     assert ran.err.splitlines()[-1] == "interrupted"
     assert "Traceback" not in ran.err
-
-
-def test_bench_without_pytorch_names_the_extra(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    ran = shell("bench", "--json")
-    assert (ran.status, ran.out) == (2, "")
-    assert ran.err == (
-        "error: bench needs the Python package torch, which is not installed: pip install 'presparse[train,sim]'\n"
-    )
 
 
 def test_progress_is_told_where_no_bar_can_be_drawn(shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

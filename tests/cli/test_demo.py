@@ -19,6 +19,7 @@ KEYS = {
     "predictions_equal",
     "weights_checked",
     "weights_equal",
+    "train_samples_from",
     "train_samples_on_board",
     "cycles_per_sample",
     "junction_cycle",
@@ -47,9 +48,10 @@ def test_on_the_simulated_board(shell: Shell, tmp_path: Path) -> None:
     assert figures["weights_equal"] == figures["weights_checked"] == 8192 + 512 + 16
     assert figures["differences"] == []
     assert figures["train_samples_on_board"] == 2 * 1347
+    assert figures["train_samples_from"] == "store"
     assert figures["junction_cycle"] == 128
-    # Filling and draining the pipeline costs a few cycles more than C per sample.
-    assert 128 <= figures["cycles_per_sample"] < 130
+    # C, and the little that filling and draining the pipeline costs
+    assert 128 <= figures["cycles_per_sample"] <= 128 * 1.01
     assert figures["board_trained_accuracy"] > 0.85
     page = report.read_text()
     assert page.count('src="data:image/png;base64,') == 6

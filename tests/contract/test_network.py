@@ -307,7 +307,7 @@ def test_a_build_has_the_networks_lanes_by_default() -> None:
          "junction 2; use 2 lanes there, or at most 8 lanes in junction 1"),
         ({"gap": -1}, "gap: Input should be greater than or equal to 0 (got -1)"),
         ({"mode": "both"}, "mode: Input should be 'train' or 'infer' (got 'both')"),
-        ({"feature_port": 0}, "feature_port: Input should be greater than or equal to 1 (got 0)"),
+        ({"feature_port": -1}, "feature_port: Input should be greater than or equal to 0 (got -1)"),
         ({"feature_port": 3}, "feature_port must divide the 64 left neurons and divide or be a multiple of the 16 "
          "lanes of junction 1, and is 3"),
         ({"feature_port": 128}, "feature_port must divide the 64 left neurons and divide or be a multiple of the 16 "

@@ -20,9 +20,12 @@ from presparse.contract.network import Network
 from presparse.contract.schedule import (
     ACTIVATE,
     BACKPROPAGATE,
+    DELTAS,
+    EDGE_READ,
+    ERROR,
     FETCH,
-    OPERANDS,
     READ,
+    SPREAD,
     START,
     UPDATE,
     forward_latency,
@@ -51,12 +54,16 @@ class Times:
         """(C,) edge addresses."""
         return self.block(k, delay) + self.prologue + np.arange(self.junction.cycles)
 
-    def activations_written(self, k: int) -> np.ndarray:
-        """(steps,) when the activations of each group are written."""
+    def activations_ready(self, k: int) -> np.ndarray:
+        """(steps,) when the activations of each group come out of the junction."""
         return self.edges(k, self.when.forward)[self.last_cycle_of_step] + forward_latency(self.junction)
 
+    def activations_written(self, k: int) -> np.ndarray:
+        """(steps,) when they are written to the next junction's banks."""
+        return self.activations_ready(k) + SPREAD
+
     def deltas_fetched(self, k: int) -> np.ndarray:
-        """(steps,) addresses of the deltas of each group."""
+        """(steps,) turns of the deltas of each group."""
         return self.block(k, self.when.update) + self.steps * self.junction.cycles_per_step
 
     def left_deltas_written(self, k: int) -> np.ndarray:
@@ -65,7 +72,11 @@ class Times:
 
     def left_activations_read(self, k: int, delay: int) -> np.ndarray:
         """(C,) addresses into the activation banks: the edge memory gives the row first."""
-        return self.edges(k, delay) + READ
+        return self.edges(k, delay) + SPREAD + EDGE_READ
+
+    def delta_sums_read(self, k: int) -> np.ndarray:
+        """(steps,) addresses into the next junction's delta banks."""
+        return self.deltas_fetched(k) + SPREAD
 
 
 def events(build: Build) -> list[Times]:
@@ -89,18 +100,17 @@ def test_activations_stay_until_they_were_read(seed: int) -> None:
         last_read = junction.left_activations_read(0, delay).max()
         for k in range(slots, slots + FOLLOWING, slots):  # samples that take the slot of sample 0
             # Features may arrive once the sample before has been let in, START cycles ahead of its block.
-            first_write = (
-                (k - 1) * build.schedule.period - START if i == 0 else junctions[i - 1].activations_written(k).min()
-            )
+            let_in = (k - 1) * build.schedule.period - START + SPREAD
+            first_write = let_in if i == 0 else junctions[i - 1].activations_written(k).min()
             assert last_read < first_write
 
 
 @given(seed=seeds)
 def test_deltas_are_complete_before_they_are_fetched(seed: int) -> None:
     junctions = events(random_build(np.random.default_rng(seed), mode="train"))
-    assert (junctions[-1].activations_written(0) < junctions[-1].deltas_fetched(0)).all()
+    assert (junctions[-1].activations_ready(0) + ERROR < junctions[-1].deltas_fetched(0)).all()
     for left, right in pairwise(junctions):
-        assert right.left_deltas_written(0).max() < left.deltas_fetched(0).min()
+        assert right.left_deltas_written(0).max() < left.delta_sums_read(0).min()
 
 
 @given(seed=seeds)
@@ -110,32 +120,35 @@ def test_deltas_stay_until_they_were_fetched(seed: int) -> None:
     for left, right in pairwise(junctions):
         sets = right.when.delta_sets
         for k in range(sets, sets + FOLLOWING, sets):
-            assert left.deltas_fetched(0).max() < right.left_deltas_written(k).min()
+            assert left.delta_sums_read(0).max() < right.left_deltas_written(k).min()
 
 
 @given(seed=seeds)
 def test_derivatives_wait_in_their_queue(seed: int) -> None:
-    """Written with the activation, read one READ after a delta's address; output deltas likewise."""
+    """Hidden layers' are written with the activation and read for the cycle after the selected sums; output deltas
+    are written ERROR later and read at once."""
     for junction in events(random_build(np.random.default_rng(seed), mode="train")):
-        fetched = junction.deltas_fetched(0) + READ
+        output = junction.junction.is_output
+        written = junction.activations_ready(0) + (ERROR if output else 0)
+        read = junction.deltas_fetched(0) + (0 if output else SPREAD + READ + 2 - READ)
         slots = junction.when.derivative_slots
-        assert (junction.activations_written(0) < fetched).all()
+        assert (written < read).all()
         for k in range(slots, slots + FOLLOWING, slots):
-            assert (fetched < junction.activations_written(k)).all()
+            assert (read < written + k * junction.period).all()
 
 
 @given(seed=seeds)
 def test_a_weight_is_written_before_it_is_read_again(seed: int) -> None:
     build = random_build(np.random.default_rng(seed), mode="train")
-    assert build.schedule.period > UPDATE
+    assert build.schedule.period > UPDATE - SPREAD
 
 
 @given(seed=seeds)
 def test_deltas_reach_the_lanes_with_their_edges(seed: int) -> None:
-    """A delta is fetched FETCH cycles before its first edge's operands are there."""
+    """A delta comes out FETCH cycles after its turn, DELTAS after that of its first edge."""
     for junction in events(random_build(np.random.default_rng(seed), mode="train")):
         first_cycles = junction.edges(0, junction.when.update)[:: junction.junction.cycles_per_step]
-        assert (junction.deltas_fetched(0) + FETCH == first_cycles + OPERANDS).all()
+        assert (junction.deltas_fetched(0) + FETCH == first_cycles + DELTAS).all()
 
 
 @given(seed=seeds)
@@ -158,7 +171,7 @@ def test_blocks_do_not_overlap_and_delays_are_in_order(seed: int) -> None:
 def test_the_gap_is_the_smallest_valid_one(seed: int) -> None:
     build = random_build(np.random.default_rng(seed))
     longest = max(junction.cycles for junction in build.junctions)
-    least = UPDATE + 1 if build.training else 2
+    least = UPDATE - SPREAD + 1 if build.training else 2
     assert build.schedule.period == longest + build.schedule.gap
     assert build.schedule.gap == build.gap or build.schedule.period == least > longest + build.gap
 
@@ -177,10 +190,11 @@ def test_everything_has_landed_after_settling(seed: int) -> None:
 def test_by_hand() -> None:
     """(1024,64,32), d_out (4,16), lanes (64,16): C = 64 in both junctions, and no gap.
 
-    FF of junction 1 takes 63 + (2 + 3 + 6 + 1 + 2) = 77 cycles to the last write, so junction 2 starts 13
-    cycles into the next block. Its group of outputs takes 2 cycles, then 2 + 3 + 4 + 1 + 2 = 12: with a
-    prologue of 5, deltas are there in the block after. Its BP ends 5 + 64 + 5 cycles after its start, which is
-    87 cycles after the block's: junction 1 updates two blocks later.
+    FF of junction 1 takes 63 + (7 + 3 + 6 + 1 + 4) = 84 cycles, and the way to the banks 2; they are first read 5
+    after junction 2's start, which is therefore 82 cycles after the block's, 18 into the next. Its group of outputs
+    takes 2 cycles, then 7 + 3 + 4 + 1 + 4 = 19, and 2 to its delta: with a prologue of 8, deltas are there in the
+    block after. Its BP ends 8 + 64 + 11 cycles after its start, which is 101 cycles after the block's: junction 1
+    updates two blocks later.
     """
     network = Network(
         features=784,
@@ -191,12 +205,12 @@ def test_by_hand() -> None:
         activations=("sigmoid", "sigmoid"),
     )
     times = Build(network=network).schedule
-    assert (times.period, times.gap, times.prologue, times.depth) == (64, 0, 5, 4)
-    assert [(j.start, j.forward, j.update) for j in times.junctions] == [(0, 0, 4), (13, 1, 2)]
+    assert (times.period, times.gap, times.prologue, times.depth) == (64, 0, 8, 4)
+    assert [(j.start, j.forward, j.update) for j in times.junctions] == [(0, 0, 4), (18, 1, 2)]
     inferring = Build(network=network, mode="infer").schedule
     assert (inferring.period, inferring.gap, inferring.prologue, inferring.depth) == (64, 0, 0, 1)
     assert all(j.derivative_slots == j.delta_sets == 0 for j in inferring.junctions)
-    assert ACTIVATE == 2
+    assert ACTIVATE == 4
 
 
 def test_negative_gap() -> None:

@@ -29,16 +29,17 @@ from presparse.contract.samples import Samples
 from presparse.errors import LinkClosed
 from presparse.model import Model
 from presparse.reference import Reference
+from tests.host.protocol_store import ProtocolStore
 
 WINDOW = 4
-IDENTIFY, READ, WRITE, SAMPLES, RESULTS, FLUSH, CLEAR_COUNTERS, RESET = range(1, 9)
-OK, UNKNOWN_OPERATION, BAD_LENGTH, BAD_ADDRESS, NOT_DRAINED, BAD_SAMPLE, STALLED = range(7)
+IDENTIFY, READ, WRITE, SAMPLES, RESULTS, FLUSH, CLEAR_COUNTERS, RESET, RUN, STOP, RUN_STATE = range(1, 12)
+OK, UNKNOWN_OPERATION, BAD_LENGTH, BAD_ADDRESS, NOT_DRAINED, BAD_SAMPLE, STALLED, RUNNING, BAD_RUN = range(9)
 
 
 class ProtocolBoard:
     """Takes bytes, gives bytes. Public attributes are what tests look at or change."""
 
-    def __init__(self, build: Build, *, contract_hash: str | None = None, protocol: int = 1) -> None:
+    def __init__(self, build: Build, *, contract_hash: str | None = None, protocol: int = 2) -> None:
         self.build = build
         self.contract_hash = contract_hash or build.hash
         self.protocol = protocol
@@ -50,6 +51,8 @@ class ProtocolBoard:
         """Operations in the order in which they were executed."""
         self.most_pending = 0
         """Most requests that were waiting at once."""
+        self.fed_per_frame = 40
+        """Samples of a run that are fed while a frame arrives."""
         self.most_unread = 0
         """Most predicted samples that were unread at once."""
         self.power_on()
@@ -62,6 +65,7 @@ class ProtocolBoard:
         self.frames = dict.fromkeys((c for c in COUNTERS if c.startswith("frames_")), 0)
         self.reference = Reference(self.build, Model.initial(self.build.network, seed=12345))
         self.words = _words(self.build, self.reference.model())
+        self.store = ProtocolStore(self.build) if self.build.store_samples else None
         self.reset()
 
     def reset(self) -> None:
@@ -72,6 +76,10 @@ class ProtocolBoard:
         self.accepted = 0
         self.unread = 0
         self.drained = True
+        self.to_feed: deque[Samples] | None = None
+        """Of the run that is on; None: none is."""
+        self.fed = 0
+        self.runs = 0
 
     def receive(self, data: bytes) -> list[bytes]:
         """Take bytes from the host; the answers' frames."""
@@ -87,7 +95,18 @@ class ProtocolBoard:
                     answers.append(answer)
         return answers
 
+    def _go_on(self) -> None:
+        """What a run does in the time of a frame."""
+        for _ in range(self.fed_per_frame if self.to_feed else 0):
+            if self.to_feed:
+                self._feed(self.to_feed.popleft())
+                self.fed += 1
+        if self.to_feed is not None and not self.to_feed:
+            self.reference.flush()
+            self.to_feed, self.drained = None, True
+
     def _frame(self, frame: bytes) -> bytes | None:
+        self._go_on()
         content = uncobs(frame)
         if content is None or not 6 <= len(content) <= 2 + 1024 + 4:
             self.frames["frames_malformed"] += 1
@@ -117,6 +136,10 @@ class ProtocolBoard:
         return answer
 
     def _execute(self, operation: int, payload: bytes) -> tuple[int, bytes]:
+        if self.to_feed is not None and operation in (SAMPLES, FLUSH, RUN):
+            return RUNNING, b""
+        if operation in (RUN, STOP, RUN_STATE) and self.store is not None:
+            return self._run(operation, self.store, payload)
         if operation == IDENTIFY:
             self.record.clear()
             return OK, struct.pack(
@@ -159,9 +182,13 @@ class ProtocolBoard:
             counters = {**self.frames, **self.reference.counters}
             words = np.array([counters.get(c, 0) >> s & 0xFFFFFFFF for c in COUNTERS for s in (0, 32)], "<u4")
             return OK, words[address : address + count].tobytes()
-        if not self.drained:
+        if not self.drained or self.to_feed is not None:
             return NOT_DRAINED, b""
         region, offset = address >> 24 << 24, address & 0xFFFFFF
+        if self.store is not None and (stored := self.store.read(region >> 24, offset, count)) is not None:
+            for i in range(count):
+                stored[i] = self.stuck_words.get(address + i, int(stored[i]))
+            return OK, stored.astype("<u4").tobytes()
         self.words = _words(self.build, self.reference.model())
         if region not in self.words or offset + count > len(self.words[region]):
             return BAD_ADDRESS, b""
@@ -171,9 +198,11 @@ class ProtocolBoard:
         return OK, words.tobytes()
 
     def _write(self, address: int, data: NDArray[np.uint32]) -> int:
-        if not self.drained:
+        if not self.drained or self.to_feed is not None:
             return NOT_DRAINED
         region, offset = address >> 24 << 24, address & 0xFFFFFF
+        if self.store is not None and self.store.write(region >> 24, offset, data):
+            return OK
         if region not in self.words or offset + len(data) > len(self.words[region]):
             return BAD_ADDRESS
         self.words[region][offset : offset + len(data)] = data
@@ -184,6 +213,27 @@ class ProtocolBoard:
             self.reference = Reference(self.build, _model(self.build, self.words))
             self.reference.counters = counters
         return OK
+
+    def _run(self, operation: int, store: ProtocolStore, payload: bytes) -> tuple[int, bytes]:
+        if operation == RUN:
+            run = store.run(payload)
+            if run is None:
+                return BAD_RUN, b""
+            if not self.drained or self.record:
+                return NOT_DRAINED, b""
+            kind, rate, order = run
+            self.to_feed = deque(_sample(kind, *store.sample(number), rate) for number in order)
+            self.fed, self.runs = 0, self.runs + 1
+            return OK, b""
+        if operation == STOP and self.to_feed is not None:
+            while len(self.to_feed) > 3:  # as many are under way
+                self.to_feed.pop()
+        return OK, struct.pack("<BII", self.to_feed is not None, self.fed, self.runs)
+
+    def _feed(self, sample: Samples) -> None:
+        self.drained = False
+        self.accepted += 1
+        self._keep(self.reference.run(sample))
 
     def _samples(self, payload: bytes) -> tuple[int, bytes]:
         network = self.build.network
@@ -199,20 +249,21 @@ class ProtocolBoard:
             bad = kind not in (1, 2, 3) or label >= network.classes or (kind != 2 and rate != 0)
             if bad or (kind == 2 and not network.rates.least <= rate <= network.rates.most):
                 return BAD_SAMPLE, b""
-            one = Samples(
-                np.array([kind], np.uint8), features, np.array([label], np.uint16), np.array([rate], np.uint8)
-            )
-            self.drained = False
-            self.accepted += 1
             self.unread += kind == 1
             self.most_unread = max(self.most_unread, self.unread)
-            self._keep(self.reference.run(one))
+            self._feed(_sample(kind, features[0].tolist(), label, rate))
         return OK, len(self.results).to_bytes(2, "little")
 
     def _keep(self, scores: NDArray[np.int64]) -> None:
         width = self.build.network.formats.output.width
         size = 1 if width <= 8 else 2 if width <= 16 else 4
         self.results.extend(row.astype(f"<i{size}").tobytes() for row in scores)
+
+
+def _sample(kind: int, features: list[int], label: int, rate: int) -> Samples:
+    return Samples(
+        np.array([kind], np.uint8), np.array([features]), np.array([label], np.uint16), np.array([rate], np.uint8)
+    )
 
 
 def _words(build: Build, model: Model) -> dict[int, NDArray[np.uint32]]:

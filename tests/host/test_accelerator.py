@@ -14,6 +14,7 @@ from presparse import session as session_module
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
 from presparse.contract.network import Network
+from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.data import scaling
 from presparse.emulator import Emulator
@@ -58,10 +59,9 @@ def reference_fit(
 ) -> Reference:
     """The documented order: a permutation per epoch, a flush after each."""
     reference = Reference(small.BUILD, model)
-    rng = np.random.default_rng(seed)
     features = model.encode(X)
-    for exponent in exponents:
-        order = np.arange(len(y)) if seed is None else rng.permutation(len(y))
+    for epoch, exponent in enumerate(exponents, start=1):
+        order = np.arange(len(y)) if seed is None else permutation(len(y), epoch_seed(seed, epoch))
         reference.run(Samples.train(features[order], y[order], exponent))
         reference.flush()
     return reference
@@ -243,6 +243,15 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.fit(X, Y, validation=(X, Y[:3])), FeatureError, "one label per sample"),
         (lambda b: b.fit(X, Y, validation=(WITH_NAN, Y)), FeatureError, "sample 3, feature 2 is nan"),
         (lambda b: b.fit(X, Y, epochs=0), ArgumentError, "epochs must be a whole number, at least 1, and is 0"),
+        (lambda b: b.fit(X, Y, seed=-1), ArgumentError, "seed must be a whole number, at least 0, and is -1"),
+        (lambda b: b.fit(X), ArgumentError, "X and y come together"),
+        (lambda b: b.fit(), BuildError, "has no sample store; build the board with store_samples"),
+        (lambda b: b.score(), BuildError, "has no sample store"),
+        (lambda b: b.store(X, Y), BuildError, "has no sample store"),
+        (lambda b: b.fit(X, Y, validation=20), ArgumentError, r"how many of them \(1 to 19\), and is 20"),
+        (lambda b: b.fit(X, Y, validation=0.01), ArgumentError, "a share of the samples between 0 and 1"),
+        (lambda b: b.fit(X, Y, validation=1.5), ArgumentError, "and is 1.5"),
+        (lambda b: b.fit(X, Y, validation=True), ArgumentError, "and is True"),
         (lambda b: b.fit(X, Y, epochs=1.5), ArgumentError, "epochs must be a whole number"),
         (lambda b: b.fit(X, Y, rate=0.01), RateError, r"the nearest is 2\*\*-7 = 0.0078125"),
         (lambda b: b.fit(X, Y, rate=1.0), RateError, r"the nearest is 2\*\*-2 = 0.25"),
@@ -327,9 +336,8 @@ def test_interrupted_fit_keeps_what_was_trained(reads: int) -> None:
     trained_in_last = history.epochs[-1].samples
 
     reference = Reference(small.BUILD, model)
-    rng = np.random.default_rng(2)
-    for epoch in history.epochs:
-        order = rng.permutation(500)[: epoch.samples]
+    for number, epoch in enumerate(history.epochs, start=1):
+        order = permutation(500, epoch_seed(2, number))[: epoch.samples]
         reference.run(Samples.train(model.encode(X)[order], y[order], 4))
         reference.flush()
     assert trained_in_last == history.samples - 500 * (len(history.epochs) - 1)

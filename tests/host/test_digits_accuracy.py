@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
+from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.data import scaling
 from presparse.demo import accuracy
@@ -41,9 +41,9 @@ def test_one_split_equals_the_reference() -> None:
     offset, gain = scaling(split.X)
     model = Model.initial(build.network, seed=seed, offset=offset, gain=gain)
     reference, features = Reference(build, model), model.encode(split.X)
-    rng = np.random.default_rng(seed)
-    for rate in demo.BOARD_RATES[0], demo.BOARD_RATES[10]:  # a short run has the rates of the whole one, evenly picked
-        order = rng.permutation(len(split.y))
+    rates = demo.BOARD_RATES[0], demo.BOARD_RATES[10]  # a short run has the rates of the whole one, evenly picked
+    for epoch, rate in enumerate(rates, start=1):
+        order = permutation(len(split.y), epoch_seed(seed, epoch))
         reference.run(Samples.train(features[order], split.y[order], rate_exponent(build.network, rate)))
         reference.flush()
     right = reference.scores(model.encode(split.held_X))[:, :10].argmax(axis=1) == split.held_y

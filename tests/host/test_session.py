@@ -12,6 +12,7 @@ from presparse import session as session_module
 from presparse.contract.memory import COUNTERS, edge_address
 from presparse.contract.network import Network
 from presparse.contract.samples import Samples
+from presparse.contract.wire import PROTOCOL_VERSION
 from presparse.device import Parameters
 from presparse.errors import (
     DeviceFault,
@@ -318,7 +319,7 @@ def test_another_contract_is_named() -> None:
 
 
 def test_another_protocol_is_named() -> None:
-    with pytest.raises(DeviceMismatch, match="speaks protocol 9, and this Presparse 1"):
+    with pytest.raises(DeviceMismatch, match=f"speaks protocol 9, and this Presparse {PROTOCOL_VERSION}"):
         open_session(ProtocolBoard(small.BUILD, protocol=9))
 
 

@@ -53,8 +53,7 @@ def test_memories() -> None:
         if j.activation == "sigmoid":
             bits += j.group * f.activation.width << f.activation.frac + 2
     output = build.junctions[-1]
-    fifo = build.result_capacity * output.steps - 1  # one more is held in the FIFO's output register
-    bits += fifo * (output.group * f.output.width + 1)
+    bits += build.result_capacity * output.steps * (output.group * f.output.width + 1)
     assert cells("infer")["memory"] == bits
 
 

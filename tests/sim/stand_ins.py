@@ -41,9 +41,8 @@ class ChecksumCore(wiring.Component):
     results: stream.Interface
     commands: stream.Interface
     answers: stream.Interface
-    counters: data.View
+    events: data.View
     drained: Signal
-    clear_counters: Signal
     restart: Signal
 
     def __init__(self, build: Build) -> None:
@@ -114,15 +113,8 @@ class ChecksumCore(wiring.Component):
             m.d.comb += value.eq(data.View(result.shape(), result)[number] ^ wobble)
 
         self._access(m, fault, biases)
-        counters = self.counters
         taken = self.samples.valid & self.samples.ready & (transfer == 0)
-        m.d.sync += [
-            counters.cycles.eq(counters.cycles + 1),
-            counters.blocks.eq(counters.blocks + taken),
-            counters.saturated_delta.eq((1 << 48) - 3),
-        ]
-        with m.If(self.clear_counters):
-            m.d.sync += [counters.cycles.eq(0), counters.blocks.eq(0)]
+        m.d.comb += [self.events.cycles.eq(1), self.events.blocks.eq(taken), self.events.saturated_delta.eq(-1)]
         with m.If(self.restart):
             m.d.sync += [acc.eq(0), transfer.eq(0), holding.eq(0), sending.eq(0), step.eq(0), in_flight.eq(0)]
         return m

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from amaranth.lib import wiring
 
+from presparse.cache import Cache
 from presparse.contract.build import Build
 from presparse_sim.board import SimulatedBoard
-from presparse_sim.cache import Cache
 from presparse_sim.design import Design, board_design, core_design, gateware_sources
 from presparse_sim.errors import CompileError, ToolMissing
 from presparse_sim.library import load_library
@@ -37,7 +37,7 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     load_library(echo_design())
     root = tmp_path / "cache" / "simulation"
     root.mkdir(parents=True)
-    for runtime in Cache().root.glob("runtime-*/"):
+    for runtime in Cache("simulation").root.glob("runtime-*/"):
         (root / runtime.name).symlink_to(runtime)
     monkeypatch.setenv("PRESPARSE_CACHE", str(root.parent))
     yield root

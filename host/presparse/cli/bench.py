@@ -1,16 +1,21 @@
-"""`presparse bench`: training speed of simulated board, reference and PyTorch, side by side in one run."""
+"""`presparse bench`: training speed of the core, its links, C and PyTorch, side by side in one run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from presparse.cli.options import AsJson
-from presparse.cli.output import bar, put
+from presparse.cli.output import bar, put, say
+from presparse.contract.build import Build
 from presparse.contract.network import Network
-from presparse.errors import MissingExtra
+from presparse.errors import ArgumentError, MissingExtra
+from presparse.textfile import check_writable
+
+if TYPE_CHECKING:
+    from presparse.benchmark import Report
 
 NAME = "bench"
 
@@ -19,25 +24,72 @@ def run(
     network: Annotated[
         str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.")
     ] = "mnist-dey",
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle: its network, lanes and fmax.", show_default=False)
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1)] = 5,
-    seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.05)] = 1.0,
+    seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.02)] = 0.5,
+    growth: Annotated[bool, typer.Option(help="Measure how cost grows with edges, lanes and layers, too.")] = True,
+    plots: Annotated[Path | None, typer.Option(help="Write the pictures into this folder.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how many samples per second each contestant trains, one at a time."""
-    from presparse import benchmark  # torch, where it is needed only
+    """Measure how many samples per second everything trains that can train this network."""
+    if plots is not None:
+        if not plots.is_dir():
+            raise ArgumentError(f"--plots {plots}: there is no such folder; make it, or choose another")
+        check_writable(plots / "speeds.png")
+    try:
+        from presparse.benchmark import clock, measure  # torch, where it is needed only
 
-    shape = Network.load(network)
-    with bar(f"measuring {shape.name}") as shown:
-        try:
-            speeds = benchmark.measure(shape, rounds=rounds, seconds=seconds, progress=shown.note)
-        except ModuleNotFoundError as error:
-            raise MissingExtra(
-                f"bench needs the Python package {error.name}, which is not installed: "
-                "pip install 'presparse[train,sim]'"
-            ) from error
-    lines = [f"{'training ' + shape.name:<34}{'samples/s':>12}{'times eager':>14}{'cycles/s':>14}"]
-    for speed in speeds:
-        cycles = "" if speed.cycles_per_second is None else f"{speed.cycles_per_second:,.0f}"
-        lines.append(f"{speed.name:<34}{speed.samples_per_second:>12,.0f}{speed.times_eager:>14.2f}{cycles:>14}")
-    figures = {"network": shape.name, "rounds": rounds, "speeds": [asdict(speed) for speed in speeds]}
-    put(figures, as_json=as_json, text="\n".join(lines))
+        if plots is not None:
+            from presparse.benchmark.plots import draw
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"bench needs the Python package {error.name}, which is not installed: "
+            "pip install 'presparse[train,sim,report]'"
+        ) from error
+    if bundle is not None:
+        build, speed = clock.of_bundle(bundle)
+    else:
+        shape = Network.load(network)
+        build, speed = clock.recorded(shape) or (Build(network=shape), None)
+    with bar(f"measuring {build.network.name}") as shown:
+        report = measure(build, speed, rounds=rounds, seconds=seconds, with_growth=growth, tell=shown.show)
+    if plots is not None:
+        for path in draw(report, plots):
+            say(f"wrote {path}")
+    put(report.figures(), as_json=as_json, text=table(report))
+
+
+def table(report: Report) -> str:
+    """The report for people."""
+    core = report.core
+    lines = [
+        f"training {report.network}, {report.edges:,} edges; one core of {report.machine.processor}; "
+        f"medians of {report.rounds} rounds",
+        "",
+        f"{'':<44}{'samples/s':>12}{'x eager':>10}{'x plain C':>11}{'of limit':>10}  how",
+    ]
+    for row in report.rows:
+        lines.append(
+            f"{row.name:<44}{_number(row.samples_per_second, ',.0f'):>12}{_number(row.times_eager, ',.2f'):>10}"
+            f"{_number(row.times_plain_c, ',.3f'):>11}{_number(row.of_limit, '.2%'):>10}  {row.how}"
+        )
+    lines += [
+        "",
+        f"lanes {', '.join(map(str, core.lanes))}: {core.multipliers:,} multipliers, {core.products_per_sample:,} "
+        f"useful products in {core.cycles_per_sample:g} cycles per sample: {core.utilisation:.1%} utilised",
+    ]
+    if core.limit_samples_per_second is not None and core.distance_to_limit is not None:
+        lines.append(
+            f"limit, {core.multipliers:,} multipliers at {core.fmax_mhz:.1f} MHz: {core.limit_samples_per_second:,.0f} "
+            f"samples/s; the core is {core.distance_to_limit:.1%} below it"
+        )
+        lines.append(f"fmax from: {core.fmax_source}")
+    else:
+        lines.append("the core's samples/s need a clock: name a bundle (--bundle), or see docs/performance.md")
+    return "\n".join(lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

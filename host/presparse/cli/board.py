@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from presparse import devices
 from presparse.accelerator import Accelerator
 from presparse.cli.output import bar
+from presparse.contract.bundle import Manifest
 from presparse.contract.network import Network
+from presparse.errors import DeviceMismatch
 
 
 @contextmanager
-def opened(device: str, network: Network) -> Iterator[Accelerator]:
-    """The device, with the stages of a simulated board's compile shown. Raises as `presparse.open` does."""
+def opened(device: str, network: Network, bundle: Path | None = None) -> Iterator[Accelerator]:
+    """The device, with the stages of a simulated board's compile shown; as `bundle` was built, if there is one.
+
+    Raises as `presparse.open` does.
+    """
+    if bundle is not None and (built_for := Manifest.load(bundle).build.network).hash != network.hash:
+        raise DeviceMismatch(f"{bundle} was built for another network ({built_for.name}) than this ({network.name})")
+    source = network if bundle is None else bundle
     with bar(f"opening {device}") as shown:
-        board = devices.open(device, network, progress=shown.note) if device == "sim" else devices.open(device, network)
+        board = devices.open(device, source, progress=shown.note) if device == "sim" else devices.open(device, source)
         with board:
             board.identify()
             shown.note("")

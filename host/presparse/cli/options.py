@@ -11,11 +11,20 @@ from presparse.devices import DEFAULT_DEVICE
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Device = Annotated[
-    str, typer.Option("--device", "-d", help="sim (the simulated board), emulator, serial:PORT, tcp:HOST:PORT.")
+    str,
+    typer.Option(
+        "--device",
+        "-d",
+        help="sim (the simulated board), emulator, a board such as ulx3s-85f, serial:PORT, tcp:HOST:PORT.",
+    ),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="The bundle that the board was programmed with.", show_default=False),
 ]
 ModelFile = Annotated[Path, typer.Argument(help="A model file that `presparse train` wrote.", show_default=False)]
 DataSource = Annotated[
     str, typer.Argument(help="digits, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
 ]
 
-__all__ = ["DEFAULT_DEVICE", "AsJson", "DataSource", "Device", "ModelFile"]
+__all__ = ["DEFAULT_DEVICE", "AsJson", "Bundle", "DataSource", "Device", "ModelFile"]

@@ -9,7 +9,7 @@ import typer
 
 from presparse import textfile
 from presparse.cli.board import opened
-from presparse.cli.options import DEFAULT_DEVICE, AsJson, DataSource, Device, ModelFile
+from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile
 from presparse.cli.output import put, say
 from presparse.cli.samples import unlabelled
 from presparse.model import Model
@@ -21,6 +21,7 @@ def run(
     model_file: ModelFile,
     samples: DataSource,
     device: Device = DEFAULT_DEVICE,
+    bundle: Bundle = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write the classes to this file, one per line.", show_default=False),
@@ -36,7 +37,7 @@ def run(
         textfile.check_writable(output)
     model = Model.load(model_file)
     X, has_classes = unlabelled(samples, model.network)
-    with opened(device, model.network) as board:
+    with opened(device, model.network, bundle) as board:
         board.load(model)
         classes = board.predict(X).tolist()
     say(f"{samples}: {len(X):,} samples " + ("(their classes are left out)" if has_classes else "without classes"))

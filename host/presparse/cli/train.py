@@ -12,7 +12,7 @@ import typer
 
 from presparse import textfile
 from presparse.cli.board import opened
-from presparse.cli.options import AsJson, DataSource
+from presparse.cli.options import AsJson, Bundle, DataSource
 from presparse.cli.output import bar, counted, put, say
 from presparse.cli.samples import labelled
 from presparse.contract.network import Network
@@ -51,6 +51,7 @@ def run(
             "--device", "-d", help="torch (this computer), or the board that learns: sim, emulator, serial:PORT."
         ),
     ] = IN_PYTORCH,
+    bundle: Bundle = None,
     start: Annotated[
         Path | None, typer.Option("--start", help="A model that the board goes on from.", show_default=False)
     ] = None,
@@ -81,7 +82,7 @@ def run(
     else:
         first = None if start is None else Model.load(start)
         model, figures = on_board(
-            device, shape, first, learn, measure, epochs, BOARD_RATE if rate is None else rate, seed, output
+            device, shape, bundle, first, learn, measure, epochs, BOARD_RATE if rate is None else rate, seed, output
         )
     save(model, output)
     accuracy = figures["held_out_accuracy"]
@@ -117,6 +118,7 @@ def in_pytorch(
 def on_board(
     device: str,
     shape: Network,
+    bundle: Path | None,
     first: Model | None,
     learn: Data,
     measure: Data,
@@ -127,7 +129,7 @@ def on_board(
 ) -> tuple[Model, Figures]:
     """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
     last: tuple[int, Model] | None = None
-    with opened(device, shape) as board, bar(f"learning on {device}") as shown:
+    with opened(device, shape, bundle) as board, bar(f"learning on {device}") as shown:
 
         def told(p: Progress) -> None:
             nonlocal last
@@ -147,6 +149,8 @@ def on_board(
                 save(last[1], output)
                 say(f"{output}: what {device} had learned in {counted(last[0], 'epoch')}")
             raise
+    came = "from the board's store" if history.source == "store" else "over the link"
+    say(f"samples came {came}: {history.reason}")
     done = len(history.epochs) - history.interrupted
     return model, _figures(done, epochs, history.samples, sum(e.seconds for e in history.epochs), accuracy)
 

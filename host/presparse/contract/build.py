@@ -12,12 +12,18 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from presparse.contract.description import Description
 from presparse.contract.errors import BuildError, PresparseError
+from presparse.contract.memory import REGION_SHIFT, STORE_REGIONS
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.schedule import Schedule, schedule
+from presparse.contract.store import Palettes, StoreLayout
 from presparse.contract.wire import MAX_PAYLOAD, value_bytes
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Changes whenever gateware of the old version would compute or store anything differently."""
+
+
+DEFAULT_STORE_BITS = 8
+_STORE_KEYS = {"store_samples", "store_bits", "store_palettes"}
 
 
 class Build(Description):
@@ -25,7 +31,10 @@ class Build(Description):
 
     `lanes` are the network's unless given: divisors of those, per junction. `mode` "infer" leaves training out.
     `gap` idle cycles per block are wanted (the schedule takes more if it must), `feature_port` features go into
-    the core at once, and `result_capacity` predictions fit the board.
+    the core at once, and `result_capacity` predictions fit the board. With `store_samples`, the board has a store
+    for so many samples, whose features take `store_bits` each: each feature, or with "shared" palettes all
+    together, may have 2^store_bits different values. By default a store's feature port is the narrowest that loads
+    a sample while the one before is processed.
 
     Raises BuildError, naming the key, its value and how to mend it.
     """
@@ -38,7 +47,17 @@ class Build(Description):
     )
     mode: Literal["train", "infer"] = "train"
     gap: int = Field(default=0, ge=0, le=65536, description="idle cycles wanted per block; the smallest valid is used")
-    feature_port: int = Field(default=1, ge=1, description="features per transfer of the core's sample stream")
+    store_samples: int = Field(default=0, ge=0, description="samples that the board's store holds; 0: no store")
+    store_bits: int = Field(
+        default=0, ge=0, validate_default=True, description=f"bits per stored feature; 0: {DEFAULT_STORE_BITS}"
+    )
+    store_palettes: Palettes = Field(default="per feature", description="whose values the stored bits tell apart")
+    feature_port: int = Field(
+        default=0,
+        ge=0,
+        validate_default=True,
+        description="features per transfer of the core's sample stream; 0: 1, or what the store needs",
+    )
     result_capacity: int = Field(default=64, ge=1, le=4096, description="predicted samples the board can hold")
 
     @field_validator("lanes")
@@ -46,6 +65,24 @@ class Build(Description):
     def _default_lanes(cls, lanes: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         network: Network | None = info.data.get("network")  # None if it was refused itself
         return network.lanes if network is not None and not lanes else lanes
+
+    @field_validator("store_bits")
+    @classmethod
+    def _default_store_bits(cls, bits: int, info: ValidationInfo) -> int:
+        network: Network | None = info.data.get("network")
+        if network is None or bits or not info.data.get("store_samples"):
+            return bits
+        return min(DEFAULT_STORE_BITS, network.formats.activation.width)
+
+    @field_validator("feature_port")
+    @classmethod
+    def _default_feature_port(cls, port: int, info: ValidationInfo) -> int:
+        network: Network | None = info.data.get("network")
+        lanes: tuple[int, ...] = info.data.get("lanes", ())
+        if port or network is None or not info.data.get("store_samples") or not _divide(lanes, network.lanes):
+            return port or 1
+        left, cycles = network.layers[0], max(j.cycles for j in network.junctions_with(lanes))
+        return next(p for p in range(1, left + 1) if _port_fits(left, lanes[0], p) and left // p <= cycles)
 
     @model_validator(mode="after")
     def _valid(self) -> Build:
@@ -61,12 +98,12 @@ class Build(Description):
                 )
         check_lanes(self.network, self.lanes)
         left, first = self.network.layers[0], self.lanes[0]
-        port = self.feature_port
-        if left % port or (first % port and port % first):
+        if not _port_fits(left, first, self.feature_port):
             raise ValueError(
                 f"feature_port must divide the {left} left neurons and divide or be a multiple of the {first} "
-                f"lanes of junction 1, and is {port}"
+                f"lanes of junction 1, and is {self.feature_port}"
             )
+        self._check_store()
         in_flight = self.schedule.junctions[-1].forward + 1
         if self.result_capacity < in_flight:
             raise ValueError(
@@ -79,6 +116,29 @@ class Build(Description):
                 f"{self.result_bytes}; use a smaller output layer or format"
             )
         return self
+
+    def _check_store(self) -> None:
+        bits, widest = self.store_bits, self.network.formats.activation.width
+        if self.store is None:
+            if bits:
+                raise ValueError(f"store_bits is {bits}, and there is no store; give store_samples too")
+            return
+        if bits > widest:
+            raise ValueError(f"store_bits must be at most the activation's {widest} bits, and is {bits}")
+        if 2 * len(self.lanes) >= min(STORE_REGIONS):
+            raise ValueError(
+                f"store_samples: a board with a store has room for {(min(STORE_REGIONS) - 1) // 2} junctions, and "
+                f"this network has {len(self.lanes)}"
+            )
+        store, room = self.store, 1 << REGION_SHIFT
+        if store.feature_words > room:
+            most = room // (store.feature_words // store.samples)
+            raise ValueError(f"store_samples must be at most {most} with these features, and is {store.samples}")
+        if store.palette_words > room:
+            raise ValueError(
+                f"store_bits is {bits}, and so the palettes have {store.palette_words} values, more than {room}; use "
+                f"fewer bits or store_palettes 'shared'"
+            )
 
     @property
     def training(self) -> bool:
@@ -104,12 +164,38 @@ class Build(Description):
         return schedule(self.junctions, training=self.training, gap=self.gap)
 
     @cached_property
+    def store(self) -> StoreLayout | None:
+        """The sample store, if the board has one."""
+        if not self.store_samples:
+            return None
+        return StoreLayout(
+            samples=self.store_samples,
+            bits=self.store_bits,
+            value_bits=self.network.formats.activation.width,
+            palettes=self.store_palettes,
+            features=self.network.features,
+            left=self.network.layers[0],
+            port=self.feature_port,
+        )
+
+    @cached_property
     def hash(self) -> str:
-        """SHA-256 over shape, formats, lanes, schedule and ports; `identify` returns it."""
+        """SHA-256 over shape, formats, lanes, schedule, ports and store; `identify` returns it."""
+        others = {"network", "gap"} if self.store else {"network", "gap", *_STORE_KEYS}
         content = {
             "version": CONTRACT_VERSION,
             "network": self.network.hash,
-            "build": self.model_dump(mode="json", exclude={"network", "gap"}),
+            "build": self.model_dump(mode="json", exclude=others),
             "schedule": asdict(self.schedule),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _divide(lanes: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """A build's lanes divide the network's."""
+    return len(lanes) == len(whole) and all(own > 0 and z % own == 0 for own, z in zip(lanes, whole, strict=True))
+
+
+def _port_fits(left: int, lanes: int, port: int) -> bool:
+    """Transfers are whole, and each fills a part of the banks or all of them some times."""
+    return left % port == 0 and (lanes % port == 0 or port % lanes == 0)

@@ -18,3 +18,7 @@ class PatternError(PresparseError, ValueError):
 
 class BuildError(PresparseError, ValueError):
     """Lanes, gap or ports that this network cannot be built with."""
+
+
+class StoreError(PresparseError, ValueError):
+    """Samples that a board's store cannot hold, or a run over samples that are not stored."""

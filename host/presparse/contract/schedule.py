@@ -17,28 +17,38 @@ from dataclasses import dataclass
 from presparse.contract.errors import BuildError
 from presparse.contract.network import Junction
 
-READ = 1
-"""Cycles from address to data of every memory."""
+SPREAD = 2
+"""Cycles from a junction's control to all of its lanes: registers that stand beside what they drive, so that no
+signal has to reach the whole chip and feed logic in one cycle."""
+READ = 2
+"""Cycles from address to data of a memory: block RAM, which is slow without its output register."""
+EDGE_READ = READ + 1
+"""Cycles from an edge's address to its weight and row: edge memory, then a register beside the lane's logic."""
+OPERANDS = SPREAD + EDGE_READ + READ
+"""Cycles from an edge's turn to its multiplier operands: to the lane, edge memory, then activation bank."""
 MULTIPLY = 3
-"""Cycles of a multiplier: input, pipeline and output registers, as in an ECP5 DSP block."""
-OPERANDS = 2 * READ
-"""Cycles from an edge's address to its multiplier operands: edge memory, then activation bank."""
+"""Cycles of a multiplier: input, pipeline and output registers of a DSP block."""
 ACCUMULATE = 1
 """Cycles of the register that adds the sums of one right neuron's cycles, and its bias."""
-ACTIVATE = 1 + READ
-"""Cycles to round and saturate a sum, then to apply the activation (a table read)."""
-BACKPROPAGATE = OPERANDS + MULTIPLY
-"""Cycles from an edge's address to the write of its delta sum."""
-UPDATE = OPERANDS + MULTIPLY + 2
-"""Cycles from an edge's address to the write of its new weight: round, then subtract and saturate."""
-FETCH = READ + 1 + MULTIPLY + 2
-"""Cycles from a delta's address to the lanes: read, select, derivative, round, scale by the rate."""
-START = 2
-"""Cycles from the decision to start a block to the block's first cycle (junction 1's first address)."""
-STATISTICS = 12
-"""Cycles that counters and the comparison with the label may lag behind what they count."""
-PROLOGUE = FETCH - OPERANDS
+ACTIVATE = 2 + READ
+"""Cycles to round a sum, to saturate it, then to apply the activation (a table read)."""
+BACKPROPAGATE = OPERANDS + MULTIPLY + 1
+"""Cycles from an edge's turn to the write of its delta sum: add, write."""
+UPDATE = OPERANDS + MULTIPLY + 3
+"""Cycles from an edge's turn to the write of its new weight: round, subtract, saturate."""
+FETCH = SPREAD + READ + 2 + MULTIPLY + 4
+"""Cycles from a delta's turn to the lanes' side of its junction: to the next junction's banks, read, select twice,
+derivative, round, saturate, scale by the rate twice."""
+DELTAS = OPERANDS - SPREAD
+"""Cycles from an edge's turn to the delta it needs, which still has to be spread over the lanes."""
+PROLOGUE = FETCH - DELTAS
 """Cycles by which fetching deltas runs ahead of the edges that use them (training builds)."""
+ERROR = 2
+"""Cycles from an output activation to the write of its delta: subtract and round, saturate."""
+START = 2
+"""Cycles from the decision to start a block to the block's first cycle (junction 1's first turn)."""
+STATISTICS = 16
+"""Cycles that counters and the comparison with the label may lag behind what they count."""
 
 
 def tree_levels(inputs: int) -> int:
@@ -47,7 +57,7 @@ def tree_levels(inputs: int) -> int:
 
 
 def forward_latency(junction: Junction) -> int:
-    """Cycles from the last edge address of a right neuron to the write of its activation."""
+    """Cycles from the turn of a right neuron's last edges to its activation (its write comes SPREAD later)."""
     return OPERANDS + MULTIPLY + tree_levels(min(junction.lanes, junction.in_degree)) + ACCUMULATE + ACTIVATE
 
 
@@ -99,14 +109,15 @@ def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> 
     longest = max(j.cycles for j in junctions)
     prologue = PROLOGUE if training else 0
     # UP's write of a row must land before the row is read again, and starts must not overlap.
-    period = max(longest + gap, UPDATE + 1 if training else 2)
+    period = max(longest + gap, UPDATE - SPREAD + 1 if training else 2)
 
     starts, forward = [], []
     absolute = 0
     for j in junctions:
         forward.append(absolute // period)
         starts.append(absolute % period)
-        absolute += j.cycles - 1 + forward_latency(j)  # the next junction's reads follow the last write
+        # The next junction's lanes read their banks SPREAD and EDGE_READ after its first turn.
+        absolute += j.cycles + forward_latency(j) - EDGE_READ
     edges = [start + prologue for start in starts]
 
     last = len(junctions) - 1
@@ -116,25 +127,27 @@ def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> 
         for i in range(last, -1, -1):
             j = junctions[i]
             if i == last:  # the output's deltas are queued in the order in which they are fetched
-                ready = prologue + j.cycles_per_step + forward_latency(j) + 1
+                ready = prologue + j.cycles_per_step + forward_latency(j) + ERROR
                 update[i] = forward[i] + _blocks(ready, period)
                 continue
             following = junctions[i + 1]
             written = edges[i + 1] + following.cycles + BACKPROPAGATE  # first cycle that reads all sums
-            wait = max(0, _blocks(written - starts[i], period))
+            fetched = starts[i] + SPREAD
+            wait = max(0, _blocks(written - fetched, period))
             update[i] = update[i + 1] + wait
-            last_fetch = starts[i] + wait * period + (j.steps - 1) * j.cycles_per_step
+            last_fetch = fetched + wait * period + (j.steps - 1) * j.cycles_per_step
             delta_sets[i + 1] = max(1, wait, _blocks(last_fetch + 1 - edges[i + 1] - BACKPROPAGATE, period))
 
     slots = []
     for i, j in enumerate(junctions):
         reading = update[i] if training else forward[i]
-        last_read = edges[i] + j.cycles - 1 + READ
+        last_read = edges[i] + j.cycles - 1 + SPREAD + EDGE_READ
         if i == 0:  # the loader may write a sample as soon as the one before is started, START cycles ahead
-            writing, first_write = -1, -START
+            writing, first_write = -1, SPREAD - START
         else:
             left = junctions[i - 1]
-            writing, first_write = forward[i - 1], edges[i - 1] + left.cycles_per_step - 1 + forward_latency(left)
+            landed = forward_latency(left) + SPREAD
+            writing, first_write = forward[i - 1], edges[i - 1] + left.cycles_per_step - 1 + landed
         slots.append(reading - writing + max(0, _blocks(last_read + 1 - first_write, period)))
 
     return Schedule(
@@ -144,7 +157,7 @@ def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> 
         settle=START
         + STATISTICS
         + max(
-            e + j.cycles + max(forward_latency(j), UPDATE) + tree_levels(j.lanes + j.group)
+            e + j.cycles + max(forward_latency(j) + SPREAD, UPDATE) + tree_levels(j.lanes + j.group)
             for e, j in zip(edges, junctions, strict=True)
         ),
         junctions=tuple(

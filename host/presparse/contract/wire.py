@@ -13,9 +13,13 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from presparse.contract.fixed import Format
+import numpy as np
+from numpy.typing import NDArray
 
-PROTOCOL_VERSION = 1
+from presparse.contract.fixed import Format
+from presparse.contract.permutation import permutation
+
+PROTOCOL_VERSION = 2
 MAGIC = b"PSPA"
 MAX_PAYLOAD = 1024
 WINDOW = 4
@@ -41,7 +45,13 @@ class Operation(enum.IntEnum):
     CLEAR_COUNTERS = 0x07
     """All counters to zero -> nothing."""
     RESET = 0x08
-    """Pipeline, results and counters to their initial state; weights stay -> nothing."""
+    """Pipeline, run, results and counters to their initial state; weights and stored samples stay -> nothing."""
+    RUN = 0x09
+    """`Run` -> nothing. Begins to feed stored samples; builds with a store only, as the next two."""
+    STOP = 0x0A
+    """The run ends after the samples under way -> `RunState`."""
+    RUN_STATE = 0x0B
+    """-> `RunState`."""
 
 
 class Status(enum.IntEnum):
@@ -50,11 +60,15 @@ class Status(enum.IntEnum):
     BAD_LENGTH = 2
     BAD_ADDRESS = 3
     NOT_DRAINED = 4
-    """READ or WRITE of edges or biases while samples are in flight: flush first."""
+    """READ or WRITE of edges, biases or stored samples, or RUN, while samples are in flight: flush first."""
     BAD_SAMPLE = 5
     """A sample record has an unknown kind, a rate out of range or a label out of range."""
     STALLED = 6
     """The pipeline did not move for the board's time limit (results were not read)."""
+    RUNNING = 7
+    """SAMPLES, FLUSH or RUN during a run: wait for its end, or stop it."""
+    BAD_RUN = 8
+    """A run of an unknown kind or order, with a rate out of range, or over samples that are not all there."""
 
 
 class SampleKind(enum.IntEnum):
@@ -69,6 +83,14 @@ class SampleKind(enum.IntEnum):
 
 RECORD_HEADER = struct.Struct("<BBH")
 """kind u8, rate exponent k u8 (0 unless training), label u16 (0 for predictions); features follow."""
+
+
+class Order(enum.IntEnum):
+    """In which order a run feeds its samples."""
+
+    SEQUENTIAL = 0
+    PERMUTED = 1
+    """`presparse.contract.permutation`."""
 
 
 def value_bytes(fmt: Format) -> int:
@@ -94,7 +116,7 @@ class Identity:
     build: str
     """16 hexadecimal digits that tell bitstreams of one build apart (0: not set)."""
     accepted: int
-    """Sample records accepted since reset (modulo 2^32): where to go on after a cut."""
+    """Samples accepted since reset (modulo 2^32), those of runs too: where to go on after a cut."""
 
     LAYOUT = struct.Struct("<4sHHHI32s8s")
 
@@ -123,3 +145,53 @@ class Identity:
             build=build.hex(),
             accepted=accepted,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Stored samples to be fed to the core, and then a flush."""
+
+    kind: SampleKind
+    """TRAIN or EVALUATE."""
+    rate: int = 0
+    """Exponent k: the learning rate is 2^-k; 0 unless training."""
+    first: int = 0
+    count: int
+    seed: int | None = None
+    """Of the permutation (32 bits); None: in the order in which they are stored."""
+
+    LAYOUT = struct.Struct("<BBBxIII")
+
+    def indices(self) -> NDArray[np.int64]:
+        """The stored samples (count,) in the order in which they are fed."""
+        order = np.arange(self.count) if self.seed is None else permutation(self.count, self.seed)
+        return self.first + order
+
+    def pack(self) -> bytes:
+        order = Order.SEQUENTIAL if self.seed is None else Order.PERMUTED
+        return self.LAYOUT.pack(self.kind, self.rate, order, self.first, self.count, self.seed or 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """What a board says about its newest run."""
+
+    running: bool
+    """It has not ended: samples are fed, or the flush behind them drains the pipeline."""
+    fed: int
+    """Samples of it that the core has accepted."""
+    runs: int
+    """Runs begun since reset (modulo 2^32)."""
+
+    LAYOUT = struct.Struct("<BII")
+
+    def pack(self) -> bytes:
+        return self.LAYOUT.pack(self.running, self.fed, self.runs)
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> RunState:
+        """Raises ValueError if `payload` has another length."""
+        if len(payload) != cls.LAYOUT.size:
+            raise ValueError(f"the state of a run has {cls.LAYOUT.size} bytes, and this {len(payload)}")
+        running, fed, runs = cls.LAYOUT.unpack(payload)
+        return cls(running=bool(running), fed=fed, runs=runs)

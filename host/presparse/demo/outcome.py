@@ -106,6 +106,7 @@ class Outcome:
             "weights_checked": self.comparison.checked,
             "weights_equal": self.comparison.equal,
             "differences": self.comparison.differences,
+            "train_samples_from": self.learning.history.source,
             "train_samples_on_board": self.learning.history.samples,
             "train_samples_per_second": round(self.learning.history.samples / self.learning.seconds, 1),
             "cycles_per_sample": self.learning.cycles_per_sample,

@@ -30,6 +30,10 @@ Chosen with the scaling, "per feature", by cross-validation inside the digits to
 (docs/decisions/0007-the-digits-network.md). Held-out digits: `python -m presparse.demo.accuracy`.
 """
 HELD_OUT = 0.25
+STORE_SAMPLES = 2048
+"""All 1,797 digits fit into the store of the demo's board."""
+STORE_BITS = 5
+"""Digits have 17 grey levels."""
 _REPEATABLE: tuple[Counter, ...] = (
     "trained",
     "evaluated",
@@ -67,7 +71,7 @@ def run(
     """The whole demo, report excluded. Raises PresparseError if the device cannot be used."""
     if epochs < 1:
         raise ArgumentError(f"epochs must be at least 1, and is {epochs}")
-    build = Build(network=Network.load("digits"))
+    build = Build(network=Network.load("digits"), store_samples=STORE_SAMPLES, store_bits=STORE_BITS)
     split = load_split(seed)
     in_pytorch = train_in_pytorch(listener, build.network, split, seed)
     with open_board(listener, device, build) as board:
@@ -149,7 +153,8 @@ def learn(listener: Listener, board: Accelerator, scaled_as: Model, split: Split
     listener.stage("Learning on the board")
     start = Model.initial(board.network, seed=seed, offset=scaled_as.offset, gain=scaled_as.gain)
     learning = _learn(listener, board, start, split, epochs, seed)
-    listener.result(f"{learning.history.samples:,} samples learned, {learning.accuracy(split):.1%} right")
+    came = "from the board's store" if learning.history.source == "store" else "over the link"
+    listener.result(f"{learning.history.samples:,} samples learned {came}, {learning.accuracy(split):.1%} right")
     return learning
 
 
@@ -180,7 +185,14 @@ def _learn(listener: Listener, board: Accelerator, start: Model, split: Split, e
         note = f"{p.samples_per_second:,.0f} samples/s, {p.accuracy:.1%} right"
         listener.progress((p.epoch - 1) * p.of + p.samples, p.epochs * p.of, note)
 
+    def stored(done: int, of: int) -> None:
+        listener.progress(done, of, "storing the digits on the board")
+
     board.load(start)
+    if board.build.store is not None:
+        # `fit` would do it, too, but say nothing meanwhile.
+        X, y = np.concatenate([split.X, split.held_X]), np.concatenate([split.y, split.held_y])
+        board.store(X, y, progress=stored)
     board.clear_counters()
     history = board.fit(
         split.X,

@@ -28,7 +28,7 @@ class SerialLink:
     """
 
     def __init__(self, port: str, *, baud: int = DEFAULT_BAUD) -> None:
-        self.port = port
+        self.port, self.baud = port, baud
         try:
             self._serial = serial.Serial(
                 port, baud, timeout=_BLOCK, write_timeout=WRITE_TIMEOUT, exclusive=_exclusive()

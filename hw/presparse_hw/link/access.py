@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.memory import COUNTER_BITS, LINK_COUNTERS, REGION_SHIFT
+from presparse.contract.memory import REGION_SHIFT
 from presparse.contract.wire import Operation, Status
-from presparse_hw.link.counters import WORDS, CounterReader
+from presparse_hw.counters import WORDS, CounterPort
 from presparse_hw.link.interfaces import UnitSignature
-from presparse_hw.signature import AnswerLayout, CommandLayout, CounterLayout
+from presparse_hw.signature import AnswerLayout, CommandLayout
 
 MAX_READ_WORDS = 256
 
@@ -19,20 +19,19 @@ class WordAccess(wiring.Component):
     """Reads or writes consecutive words. The last word is probed by a read before any is touched: as
     regions have no holes, and a request that leaves its region is refused, all words then exist.
 
-    A word takes about 8 cycles and the core's latency.
+    A word takes about 9 cycles and the latency of the core or of the counters.
 
     Members
     -------
     run : In                 operations READ (6 bytes) and WRITE (4 + 4 n bytes, n from 1)
     commands, answers : Out(stream), In(stream)   of the core; one command at a time
-    core_counters, link_counters : In             region 0, read only
+    counters : Out                                region 0, read only
     """
 
     run: wiring.PureInterface
     commands: stream.Interface
     answers: stream.Interface
-    core_counters: data.View
-    link_counters: data.View
+    counters: wiring.PureInterface
 
     def __init__(self) -> None:
         super().__init__(
@@ -40,36 +39,34 @@ class WordAccess(wiring.Component):
                 "run": In(UnitSignature()),
                 "commands": Out(stream.Signature(CommandLayout())),
                 "answers": In(stream.Signature(AnswerLayout())),
-                "core_counters": In(CounterLayout()),
-                "link_counters": In(data.StructLayout(dict.fromkeys(LINK_COUNTERS, COUNTER_BITS))),
+                "counters": Out(CounterPort()),
             }
         )
-        self._counters = CounterReader()
         self._writing = Signal()
         self._region = Signal(32 - REGION_SHIFT)
         self._word = Signal(REGION_SHIFT)
         self._last_word = Signal(REGION_SHIFT + 1)  # one bit more tells that the request leaves its region
         self._left = Signal(range(MAX_READ_WORDS + 1))  # words after this one
+        self._last = Signal()  # left == 0, a cycle late
         self._value = Signal(32)  # shifts in what arrives, and out what is answered
         self._byte = Signal(2)
         self._of_counters = Signal()
+        self._bad_count = Signal()
         self._outside = Signal()
+        self._bad_address, self._not_drained = Signal(), Signal()
         self._probing = Signal()  # the next command reads the last word, to see whether it exists
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.counters = counters = self._counters
         command = self.commands.payload
         m.d.comb += [
-            self._writing.eq(self.run.operation == Operation.WRITE),
-            counters.core.eq(self.core_counters),
-            counters.link.eq(self.link_counters),
-            counters.word.eq(self._word),
+            self.counters.word.eq(self._word),
             command.address.eq(Cat(Mux(self._probing, self._last_word[:REGION_SHIFT], self._word), self._region)),
             command.data.eq(self._value),
             command.write.eq(self._writing & ~self._probing),
             self.run.answer.payload.eq(self._value[:8]),
         ]
+        m.d.sync += [self._writing.eq(self.run.operation == Operation.WRITE), self._last.eq(self._left == 0)]
         with m.FSM():
             self._take_request(m)
             self._check_range(m)
@@ -81,7 +78,7 @@ class WordAccess(wiring.Component):
         byte, left, value = self._byte, self._left, self._value
         with m.State("Idle"):
             m.d.comb += self.answers.ready.eq(1)  # one that a stopped request did not wait for
-            m.d.sync += [byte.eq(0), self._probing.eq(1), left.eq(self.run.length[2:] - 2)]
+            m.d.sync += [byte.eq(0), self._probing.eq(1), self._bad_count.eq(0), left.eq(self.run.length[2:] - 2)]
             with m.If(self.run.start):
                 m.next = "Take-Address"
         with m.State("Take-Address"):
@@ -98,11 +95,11 @@ class WordAccess(wiring.Component):
                 m.d.sync += byte.eq(0)
                 m.next = "Check-Count"
         with m.State("Check-Count"):
-            m.d.sync += left.eq(value[16:] - 1)
-            with m.If((value[16:] == 0) | (value[16:] > MAX_READ_WORDS)):
-                self._finish(m, Status.BAD_LENGTH)
-            with m.Else():
-                m.next = "Find-Last"
+            m.d.sync += [
+                left.eq(value[16:] - 1),
+                self._bad_count.eq((value[16:] == 0) | (value[16:] > MAX_READ_WORDS)),
+            ]
+            m.next = "Find-Last"
 
     def _check_range(self, m: Module) -> None:
         """A cycle each for the sum, the comparison and the verdict: together they would be too slow."""
@@ -121,7 +118,9 @@ class WordAccess(wiring.Component):
         with m.State("Begin"):
             m.d.sync += self._probing.eq(~self._of_counters)
             m.next = "Access"
-            with m.If(self._outside):
+            with m.If(self._bad_count):
+                self._finish(m, Status.BAD_LENGTH)
+            with m.Elif(self._outside):
                 self._finish(m, Status.BAD_ADDRESS)
 
     def _access_words(self, m: Module) -> None:
@@ -133,38 +132,48 @@ class WordAccess(wiring.Component):
                 m.next = "Access"
         with m.State("Access"):
             with m.If(self._of_counters):
-                m.d.comb += self._counters.read.eq(1)
                 m.next = "Take-Counter"
             with m.Else():
                 m.d.comb += self.commands.valid.eq(1)
                 with m.If(self.commands.ready):
                     m.next = "Wait-Answer"
         with m.State("Take-Counter"):
-            m.d.sync += value.eq(self._counters.data)
-            m.next = "Give-Word"
+            m.d.comb += self.counters.read.eq(1)
+            m.d.sync += value.eq(self.counters.data)
+            with m.If(self.counters.valid):
+                m.next = "Give-Word"
         with m.State("Wait-Answer"):
             m.d.comb += self.answers.ready.eq(1)
+            m.d.sync += [
+                value.eq(answer.data),
+                self._bad_address.eq(answer.bad_address),
+                self._not_drained.eq(answer.not_drained),
+            ]
             with m.If(self.answers.valid):
-                m.d.sync += [value.eq(answer.data), self._probing.eq(0)]
-                with m.If(answer.bad_address):
-                    self._finish(m, Status.BAD_ADDRESS)
-                with m.Elif(answer.not_drained):
-                    self._finish(m, Status.NOT_DRAINED)
-                with m.Elif(self._writing & self._probing):
-                    m.next = "Take-Word"
-                with m.Elif(self._writing):
-                    self._next_word(m)
-                with m.Elif(self._probing):
-                    m.next = "Access"
-                with m.Else():
-                    m.next = "Give-Word"
+                m.next = "Judge"
+        with m.State("Judge"):
+            m.d.sync += self._probing.eq(0)
+            with m.If(self._bad_address):
+                self._finish(m, Status.BAD_ADDRESS)
+            with m.Elif(self._not_drained):
+                self._finish(m, Status.NOT_DRAINED)
+            with m.Elif(self._probing):
+                self._begin_word(m)
+            with m.Elif(self._writing):
+                m.next = "Next-Word"
+            with m.Else():
+                m.next = "Give-Word"
         with m.State("Give-Word"):
             m.d.comb += self.run.answer.valid.eq(1)
             m.d.sync += [value.eq(value >> 8), self._byte.eq(self._byte + 1)]
             with m.If(self._byte == 3):
-                self._next_word(m)
-        with m.State("Done"):
-            self._finish(m, Status.OK)
+                m.next = "Next-Word"
+        with m.State("Next-Word"):
+            m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
+            with m.If(self._last):
+                self._finish(m, Status.OK)
+            with m.Else():
+                self._begin_word(m)
 
     def _take_byte(self, m: Module) -> None:
         payload = self.run.payload
@@ -172,11 +181,8 @@ class WordAccess(wiring.Component):
         with m.If(payload.valid):
             m.d.sync += [self._value.eq(Cat(self._value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
 
-    def _next_word(self, m: Module) -> None:
-        m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
-        with m.If(self._left == 0):
-            m.next = "Done"
-        with m.Elif(self._writing):
+    def _begin_word(self, m: Module) -> None:
+        with m.If(self._writing):
             m.next = "Take-Word"
         with m.Else():
             m.next = "Access"

@@ -6,13 +6,13 @@ one more than the number of other bytes in it, and then these bytes; a zero ends
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, ValueLike
+from amaranth.hdl import Module, Signal, ValueLike, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from presparse_hw.link.fetch import Fetcher
 from presparse_hw.link.interfaces import ByteLayout
+from presparse_hw.registered_memory import RegisteredMemory
 
 LONGEST_RUN = 254
 RING_DEPTH = 512
@@ -104,27 +104,32 @@ class CobsEncoder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.ring = ring = Memory(shape=8, depth=RING_DEPTH, init=[])
-        write = ring.write_port()
+        m.submodules.ring = ring = RegisteredMemory([unsigned(8)], RING_DEPTH)
         code_at = Signal(range(RING_DEPTH))
         tail = Signal(range(RING_DEPTH), init=1)  # next byte of the open piece
-        run = Signal(8)  # bytes in the open piece
-        head = Signal(range(RING_DEPTH))  # next byte to send; all before `code_at` may be sent
+        code = Signal(8, init=1)  # of the open piece: one more than the bytes in it
+        longest = Signal()  # no byte can follow in it
+        head = Signal(range(RING_DEPTH))  # next byte to send
+        written = Signal(range(RING_DEPTH))  # all before it may be sent
 
+        distance = Signal(range(RING_DEPTH))
         full = Signal()
-        # Four bytes may still follow: two before the register shows it, the last piece's code, the delimiter.
-        m.d.sync += full.eq((head - tail)[: len(head)] <= 4)
+        # Five bytes may still follow: three before the register shows it, the last piece's code, the delimiter.
+        m.d.sync += [distance.eq(head - tail), full.eq(distance <= 5)]
+
+        m.d.sync += [written.eq(code_at), ring.write[0].eq(0)]
 
         def put(address: Signal, byte: ValueLike) -> None:
-            m.d.comb += [write.addr.eq(address), write.data.eq(byte), write.en.eq(1)]
+            """The ring has it two cycles later, when `written` tells."""
+            m.d.sync += [ring.write_address.eq(address), ring.write_data[0].eq(byte), ring.write[0].eq(1)]
 
         def close() -> None:
-            put(code_at, run + 1)
-            m.d.sync += [code_at.eq(tail), tail.eq(tail + 1), run.eq(0)]
+            put(code_at, code)
+            m.d.sync += [code_at.eq(tail), tail.eq(tail + 1), code.eq(1), longest.eq(0)]
 
         with m.FSM():
             with m.State("Piece"):
-                with m.If(run == LONGEST_RUN):
+                with m.If(longest):
                     close()
                 with m.Else():
                     m.d.comb += self.i.ready.eq(~full)
@@ -133,7 +138,7 @@ class CobsEncoder(wiring.Component):
                             close()
                         with m.Else():
                             put(tail, self.i.payload.data)
-                            m.d.sync += [tail.eq(tail + 1), run.eq(run + 1)]
+                            m.d.sync += [tail.eq(tail + 1), code.eq(code + 1), longest.eq(code == LONGEST_RUN)]
                         with m.If(self.i.payload.last):
                             m.next = "Last-Code"
             with m.State("Last-Code"):
@@ -145,9 +150,9 @@ class CobsEncoder(wiring.Component):
                 m.d.sync += [code_at.eq(tail), tail.eq(tail + 1)]
                 m.next = "Piece"
 
-        m.submodules.fetcher = fetcher = Fetcher(len(head))
+        m.submodules.fetcher = fetcher = Fetcher(ring)
         m.d.comb += [
-            fetcher.addresses.valid.eq(head != code_at),
+            fetcher.addresses.valid.eq(head != written),
             fetcher.addresses.payload.address.eq(head),
             self.o.valid.eq(fetcher.bytes.valid),
             self.o.payload.eq(fetcher.bytes.payload.data),
@@ -155,5 +160,4 @@ class CobsEncoder(wiring.Component):
         ]
         with m.If(fetcher.addresses.valid & fetcher.addresses.ready):
             m.d.sync += head.eq(head + 1)
-        wiring.connect(m, fetcher.port, ring.read_port())
         return m

@@ -17,7 +17,7 @@ class Control(wiring.Component):
     -------
     run : In
     drained : In(1)          the core's
-    clear_counters, restart : Out(1)   one cycle. A restart clears the counters too
+    clear_counters, restart : Out(1)   one cycle, registered. A restart clears the counters too
     """
 
     run: wiring.PureInterface
@@ -31,16 +31,16 @@ class Control(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.run.status.eq(Status.OK)
+        resets = Signal()
+        m.d.sync += resets.eq(self.run.operation == Operation.RESET)
+        m.d.sync += [self.clear_counters.eq(self.run.start), self.restart.eq(self.run.start & resets)]
         with m.FSM():
             with m.State("Idle"), m.If(self.run.start):
-                m.d.comb += [
-                    self.clear_counters.eq(1),
-                    self.restart.eq(self.run.operation == Operation.RESET),
-                ]
-                with m.If(self.restart):
-                    m.next = "Wait-Drained"
-                with m.Else():
-                    m.next = "Done"
+                m.next = "Done"
+                with m.If(resets):
+                    m.next = "Restart"
+            with m.State("Restart"):
+                m.next = "Wait-Drained"
             with m.State("Wait-Drained"), m.If(self.drained):
                 m.next = "Done"
             with m.State("Done"):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, signed
-from amaranth.lib import memory, stream, wiring
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.wire import CRC_BYTES, MAX_PAYLOAD, REQUEST_HEADER
 from presparse_hw.link.cobs import CobsDecoder
-from presparse_hw.link.interfaces import OFFSET_BITS, SLOT_BITS, FrameLayout
+from presparse_hw.link.interfaces import OFFSET_BITS, FrameLayout
 
 
 class Deframer(wiring.Component):
     """Takes a byte per cycle, always; every frame leaves it ready for the next, whatever was wrong.
 
     A payload is written to its slot while it arrives, before anyone knows whether the frame is good: a
-    bad frame's bytes are overwritten by the next. When no slot is free at its start, nothing is
+    bad frame's bytes are overwritten by the next. When no slot is free after its header, nothing is
     written, and the frame is reported as not stored.
 
     Parameters
@@ -26,14 +26,13 @@ class Deframer(wiring.Component):
     Members
     -------
     i : In(stream)     bytes from the link; `ready` is always 1
-    slot, full : In    where the next request is stored; no slot is free
-    write : Out        write port of the request memory
-    frame, arrived : Out   a good frame, `arrived` 2 cycles after its delimiter; `frame` stays for another cycle
+    full : In(1)       no slot is free for the next request; read 4 cycles after the delimiter before it, or later
+    write : Out        to the next request's slot
+    frame, arrived : Out   a good frame, `arrived` 3 cycles after its delimiter; `frame` stays for 2 cycles more
     corrupt, malformed, abandoned : Out(1)   one cycle per frame dropped
     """
 
     i: stream.Interface
-    slot: Signal
     full: Signal
     write: wiring.PureInterface
     frame: Signal
@@ -49,9 +48,8 @@ class Deframer(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8)),
-                "slot": In(SLOT_BITS),
                 "full": In(1),
-                "write": In(memory.WritePort.Signature(addr_width=SLOT_BITS + OFFSET_BITS, shape=8)),
+                "write": In(memory.WritePort.Signature(addr_width=OFFSET_BITS, shape=8)),
                 "frame": Out(FrameLayout()),
                 "arrived": Out(1),
                 "corrupt": Out(1),
@@ -78,39 +76,49 @@ class Deframer(wiring.Component):
         longest = MAX_PAYLOAD + CRC_BYTES
         position = Signal(signed(OFFSET_BITS + 2), init=-REQUEST_HEADER)
         overlong = Signal()
-        m.d.comb += [
-            self.write.addr.eq(Cat(position[:OFFSET_BITS], self.slot)),
+        header = Signal(data.StructLayout({"sequence": 8, "operation": 8}))
+        operation_came, stored, write = Signal(), Signal(), Signal()
+        m.d.sync += [
+            self.write.addr.eq(position[:OFFSET_BITS]),
             self.write.data.eq(decoder.data),
-            self.write.en.eq(decoder.valid & self.frame.stored & (position >= 0) & (position < MAX_PAYLOAD)),
+            write.eq(decoder.valid & (position >= 0) & (position < MAX_PAYLOAD)),
+            operation_came.eq(decoder.valid & (position == -1)),
         ]
+        m.d.comb += self.write.en.eq(write & stored)
+        with m.If(operation_came):
+            # Not sooner: the frame before may have been accepted in this very cycle.
+            m.d.sync += stored.eq(~self.full)
         with m.If(decoder.valid):
-            with m.If(position == -REQUEST_HEADER):
-                m.d.sync += self.frame.sequence.eq(decoder.data)
-            with m.If(position == -1):
-                # Not sooner: the frame before may have been accepted only two cycles ago.
-                m.d.sync += [self.frame.operation.eq(decoder.data), self.frame.stored.eq(~self.full)]
+            with m.If(position < 0):
+                m.d.sync += [header.sequence.eq(header.operation), header.operation.eq(decoder.data)]
             with m.If(position == longest):
                 m.d.sync += overlong.eq(1)
             with m.Else():
                 m.d.sync += position.eq(position + 1)
-
-        malformed = decoder.broken | overlong | (position < CRC_BYTES)
-        m.d.sync += [
-            self.malformed.eq(decoder.end & malformed),
-            self.corrupt.eq(decoder.end & ~malformed & ~crc.match_detected),
-            self.arrived.eq(decoder.end & ~malformed & crc.match_detected),
-        ]
-        with m.If(decoder.end):
-            m.d.sync += self.frame.length.eq(position - CRC_BYTES)
         with m.If(decoder.end | self.abandoned):
             m.d.sync += [position.eq(-REQUEST_HEADER), overlong.eq(0)]
+
+        ended, malformed, matches = Signal(), Signal(), Signal()
+        m.d.sync += [
+            ended.eq(decoder.end),
+            malformed.eq(decoder.broken | overlong | (position < CRC_BYTES)),
+            matches.eq(crc.match_detected),
+            self.malformed.eq(ended & malformed),
+            self.corrupt.eq(ended & ~malformed & ~matches),
+            self.arrived.eq(ended & ~malformed & matches),
+        ]
+        with m.If(decoder.end):
+            m.d.sync += [
+                self.frame.sequence.eq(header.sequence),
+                self.frame.operation.eq(header.operation),
+                self.frame.length.eq(position - CRC_BYTES),
+                self.frame.stored.eq(stored),
+            ]
         return m
 
     def _watch(self, m: Module, decoder: CobsDecoder) -> None:
-        idle = Signal(range(self._watchdog_cycles + 1))
-        m.d.comb += decoder.abandon.eq((idle == self._watchdog_cycles) & ~self.i.valid)
-        m.d.sync += self.abandoned.eq(decoder.abandon)
+        idle = Signal(range(-self._watchdog_cycles, 1), init=-self._watchdog_cycles)  # counts up to 0
+        m.d.comb += decoder.abandon.eq(~idle[-1] & ~self.i.valid)
+        m.d.sync += [self.abandoned.eq(decoder.abandon), idle.eq(idle + 1)]
         with m.If(self.i.valid | ~decoder.inside | decoder.abandon):
-            m.d.sync += idle.eq(0)
-        with m.Else():
-            m.d.sync += idle.eq(idle + 1)
+            m.d.sync += idle.eq(-self._watchdog_cycles)

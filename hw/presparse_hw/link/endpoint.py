@@ -7,17 +7,21 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse_hw.link.counters import LinkCounters
+from presparse.contract.memory import CORE_COUNTERS, LINK_COUNTERS
+from presparse.contract.wire import WINDOW
+from presparse_hw.counters import Counters
 from presparse_hw.link.deframer import Deframer
 from presparse_hw.link.enframer import Enframer
 from presparse_hw.link.executor import Executor
 from presparse_hw.link.slots import SlotMemory
 from presparse_hw.link.window import Window
-from presparse_hw.signature import CoreSignature
+from presparse_hw.signature import CoreSignature, EventLayout
+from presparse_hw.store.store import SampleStore
 
 NO_BUILD_ID = "0" * 16
 WATCHDOG_CYCLES = 1 << 22
 """Tens of milliseconds on a board: more than a driver pauses inside a frame, less than a host waits."""
+_WINDOWS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def time_limit_of(build: Build) -> int:
@@ -40,6 +44,7 @@ class Endpoint(wiring.Component):
     Parameters
     ----------
     build_id : 16 hexadecimal digits that tell bitstreams of one build apart
+    window : requests that may be unanswered at once: 1, 2, 4 .. 64, 2 KiB of block RAM each
     watchdog_cycles : a frame is abandoned when no byte of it comes for as many cycles
     time_limit : a request is given up (STALLED) when the core does not move for as many cycles;
         by default what `time_limit_of` says
@@ -60,12 +65,18 @@ class Endpoint(wiring.Component):
         build: Build,
         *,
         build_id: str = NO_BUILD_ID,
+        window: int = WINDOW,
         watchdog_cycles: int = WATCHDOG_CYCLES,
         time_limit: int | None = None,
     ) -> None:
+        if window not in _WINDOWS:
+            raise ValueError(f"window must be one of {', '.join(map(str, _WINDOWS))}, and is {window}")
+        self._build, self._window = build, window
         self._deframer = Deframer(watchdog_cycles=watchdog_cycles)
         limit = time_limit_of(build) if time_limit is None else time_limit
-        self._executor = Executor(build, build_id=build_id, time_limit=limit)
+        self._executor = Executor(build, build_id=build_id, window=window, time_limit=limit)
+        core_events = {name: field.width for name, field in EventLayout(build)}
+        self._counters = Counters(core_events | dict.fromkeys(LINK_COUNTERS, 1))
         super().__init__(
             {
                 "i_bytes": In(stream.Signature(8)),
@@ -77,35 +88,37 @@ class Endpoint(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.deframer = deframer = self._deframer
-        m.submodules.request_memory = request_memory = SlotMemory()
-        m.submodules.window = window = Window()
+        m.submodules.request_memory = request_memory = SlotMemory(self._window)
+        m.submodules.window = window = Window(self._window)
         m.submodules.executor = executor = self._executor
-        m.submodules.answer_memory = answer_memory = SlotMemory()
+        m.submodules.answer_memory = answer_memory = SlotMemory(self._window)
         m.submodules.enframer = enframer = Enframer()
-        m.submodules.counters = counters = LinkCounters()
+        m.submodules.counters = counters = self._counters
 
         wiring.connect(m, wiring.flipped(self.i_bytes), deframer.i)
         wiring.connect(m, deframer.write, request_memory.write)
         wiring.connect(m, window.requests, executor.requests)
         wiring.connect(m, request_memory.bytes, executor.payload)
-        wiring.connect(m, executor.core, wiring.flipped(self.core))
+        self._connect_core(m, executor)
+        wiring.connect(m, executor.counters, counters.port)
         wiring.connect(m, executor.write, answer_memory.write)
         wiring.connect(m, window.answers, enframer.answers)
         wiring.connect(m, answer_memory.bytes, enframer.payload)
         wiring.connect(m, enframer.o, wiring.flipped(self.o_bytes))
         request, answer = window.requests.payload, window.answers.payload
         m.d.comb += [
-            deframer.slot.eq(window.slot),
+            request_memory.write_slot.eq(window.slot),
             deframer.full.eq(window.full),
             window.frame.eq(deframer.frame),
             window.arrived.eq(deframer.arrived),
             request_memory.start.eq(executor.start),
-            request_memory.slot.eq(request.slot),
+            request_memory.slot.eq(window.request_slot),
             request_memory.length.eq(request.length),
             window.status.eq(executor.status),
             window.length.eq(executor.length),
+            answer_memory.write_slot.eq(window.request_slot),
             answer_memory.start.eq(enframer.start),
-            answer_memory.slot.eq(answer.slot),
+            answer_memory.slot.eq(window.answer_slot),
             answer_memory.length.eq(answer.length),
             counters.events.frames_accepted.eq(window.accepted),
             counters.events.frames_repeated.eq(window.repeated),
@@ -114,6 +127,16 @@ class Endpoint(wiring.Component):
             counters.events.frames_abandoned.eq(deframer.abandoned),
             counters.events.frames_unexpected.eq(window.unexpected),
             counters.clear.eq(executor.clear_counters),
-            executor.link_counters.eq(counters.counts),
         ]
+        m.d.comb += [counters.events[name].eq(self.core.events[name]) for name in CORE_COUNTERS]
         return m
+
+    def _connect_core(self, m: Module, executor: Executor) -> None:
+        """With the sample store in between, if the build has one."""
+        if self._build.store is None:
+            wiring.connect(m, executor.core, wiring.flipped(self.core))
+            return
+        m.submodules.store = store = SampleStore(self._build)
+        wiring.connect(m, executor.core, store.link)
+        wiring.connect(m, executor.runs, store.control)
+        wiring.connect(m, store.core, wiring.flipped(self.core))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES
+from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, Status
 from presparse_hw.link.cobs import CobsEncoder
 from presparse_hw.link.interfaces import AnswerLayout, ByteLayout
 
@@ -19,7 +19,7 @@ class Enframer(wiring.Component):
     -------
     answers : In(stream)   headers; one is taken when its last byte has been read
     start : Out(1)         asks for the payload of `answers`, which comes as `payload`
-    payload : In(stream)
+    payload : In(stream)   taken if the status is OK
     o : Out(stream)        bytes to the link
     """
 
@@ -44,49 +44,57 @@ class Enframer(wiring.Component):
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
 
-        answer = Signal(AnswerLayout())  # a copy: fewer levels behind the window
-        header = Array([answer.sequence, answer.operation, answer.status])
-        assert len(header) == ANSWER_HEADER
-        index = Signal(range(max(ANSWER_HEADER, CRC_BYTES)))
-        byte = encoder.i.payload
-        taken = encoder.i.valid & encoder.i.ready
-        m.d.comb += crc.data.eq(byte.data)
-        with m.If(taken):
-            m.d.sync += index.eq(index + 1)
+        byte = Signal(ByteLayout())  # on its way to the encoder
+        waiting, counts = Signal(), Signal()  # it is there; the CRC takes it in
+        room = Signal()
+        m.d.comb += [
+            room.eq(~waiting | encoder.i.ready),
+            encoder.i.valid.eq(waiting),
+            encoder.i.payload.eq(byte),
+            crc.data.eq(byte.data),
+            crc.valid.eq(counts),
+        ]
+        with m.If(encoder.i.ready):
+            m.d.sync += waiting.eq(0)
+        m.d.sync += counts.eq(0)
 
+        empty, refused = Signal(), Signal()
+        rest = Signal(8 * max(ANSWER_HEADER, CRC_BYTES))  # of the header, then of the CRC; shifted out
+        left = Signal(range(max(ANSWER_HEADER, CRC_BYTES)))  # its bytes after the next
+        answer = self.answers.payload
         with m.FSM():
             with m.State("Wait-Answer"):
                 m.d.comb += [self.start.eq(self.answers.valid), crc.start.eq(1)]
-                m.d.sync += answer.eq(self.answers.payload)
+                m.d.sync += [
+                    rest.eq(Cat(answer.sequence, answer.operation, answer.status)),
+                    left.eq(ANSWER_HEADER - 1),
+                    empty.eq(answer.length == 0),
+                    refused.eq(answer.status != Status.OK),
+                    byte.last.eq(0),
+                ]
                 with m.If(self.answers.valid):
                     m.next = "Header"
-            with m.State("Header"):
-                m.d.comb += [encoder.i.valid.eq(1), byte.data.eq(header[index]), crc.valid.eq(taken)]
-                with m.If(taken & (index == ANSWER_HEADER - 1)):
-                    m.d.sync += index.eq(0)
-                    with m.If(answer.length == 0):
-                        m.next = "CRC"
-                    with m.Else():
-                        m.next = "Payload"
+            with m.State("Header"), m.If(room):
+                m.d.sync += [waiting.eq(1), counts.eq(1), byte.data.eq(rest), rest.eq(rest >> 8), left.eq(left - 1)]
+                with m.If(left == 0):
+                    m.next = "Payload"
+                    with m.If(empty | refused):
+                        m.next = "Count-Last"
             with m.State("Payload"):
-                m.d.comb += [
-                    encoder.i.valid.eq(self.payload.valid),
-                    self.payload.ready.eq(encoder.i.ready),
-                    byte.data.eq(self.payload.payload.data),
-                    crc.valid.eq(taken),
-                ]
-                with m.If(taken & self.payload.payload.last):
-                    m.d.sync += index.eq(0)
-                    m.next = "CRC"
-            with m.State("CRC"):
-                last = index == CRC_BYTES - 1
-                m.d.comb += [
-                    encoder.i.valid.eq(1),
-                    byte.data.eq(crc.crc.word_select(index, 8)),
-                    byte.last.eq(last),
-                    self.answers.ready.eq(encoder.i.ready & last),
-                ]
-                with m.If(taken & last):
-                    m.d.sync += index.eq(0)
+                m.d.comb += self.payload.ready.eq(room)
+                with m.If(self.payload.valid & room):
+                    m.d.sync += [waiting.eq(1), counts.eq(1), byte.data.eq(self.payload.payload.data)]
+                    with m.If(self.payload.payload.last):
+                        m.next = "Count-Last"
+            with m.State("Count-Last"):
+                m.next = "Take-CRC"
+            with m.State("Take-CRC"):
+                m.d.sync += [rest.eq(crc.crc), left.eq(CRC_BYTES - 1)]
+                m.next = "CRC"
+            with m.State("CRC"), m.If(room):
+                m.d.sync += [waiting.eq(1), byte.data.eq(rest), rest.eq(rest >> 8), left.eq(left - 1)]
+                with m.If(left == 0):
+                    m.d.sync += byte.last.eq(1)
+                    m.d.comb += self.answers.ready.eq(1)
                     m.next = "Wait-Answer"
         return m

@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.memory import COUNTER_BITS, LINK_COUNTERS
-from presparse.contract.wire import Operation, Status
+from presparse.contract.wire import Operation, Run, Status
+from presparse_hw.counters import CounterPort
 from presparse_hw.link.access import WordAccess
 from presparse_hw.link.control import Control
 from presparse_hw.link.identity import Greeter
-from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, SLOT_BITS, ByteLayout, RequestLayout
+from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, ByteLayout, RequestLayout
 from presparse_hw.link.results import ResultPacker
+from presparse_hw.link.run import RunStarter
 from presparse_hw.link.samples import Feeder
 from presparse_hw.signature import CoreSignature
+from presparse_hw.store.signature import RunSignature
+
+_OF_RUNS = [Operation.RUN, Operation.STOP, Operation.RUN_STATE]
 
 
 class Executor(wiring.Component):
     """Runs each request on the unit for its operation and collects the unit's answer.
 
     A request takes 4 cycles and its unit's; SAMPLES, if the core takes its transfers at once, a cycle
-    per byte and 7 in all, less than a frame adds to its payload. When nothing passes between a unit and
-    the core for `time_limit` cycles, all units are reset, a half-received record is dropped, and the
-    answer is STALLED.
+    per byte and 8 in all, no more than a frame adds to its payload. When nothing passes between a unit and
+    the core or into the answer for `time_limit` cycles, all units are reset, a half-received record is
+    dropped, and the answer is STALLED.
 
     Parameters
     ----------
     build_id : 16 hexadecimal digits
+    window : what IDENTIFY says
     time_limit : in cycles; longer than a flush takes
 
     Members
     -------
     requests : In(stream)    headers; one is taken in the cycle in which `status` and `length` are its answer's
-    status, length : Out
+    status, length : Out     what was written is of account if the status is OK
     start : Out(1)           asks for the payload of `requests`, which comes as `payload`
     payload : In(stream)
-    write : Out              write port of the answer memory
+    write : Out              to the slot of the request's answer
     core : In                the core's ports
-    link_counters : In
-    clear_counters : Out(1)  for the link's counters
+    runs : In                of the store; unused in builds without one
+    counters : Out           reads them
+    clear_counters : Out(1)
     """
 
     requests: stream.Interface
@@ -50,18 +56,20 @@ class Executor(wiring.Component):
     payload: stream.Interface
     write: wiring.PureInterface
     core: wiring.PureInterface
-    link_counters: data.View
+    runs: wiring.PureInterface
+    counters: wiring.PureInterface
     clear_counters: Signal
 
-    def __init__(self, build: Build, *, build_id: str, time_limit: int) -> None:
+    def __init__(self, build: Build, *, build_id: str, window: int, time_limit: int) -> None:
         if time_limit < 1:
             raise ValueError(f"time_limit must be at least 1 cycle, and is {time_limit}")
         self._time_limit = time_limit
-        self._greeter = Greeter(build, build_id=build_id)
+        self._greeter = Greeter(build, build_id=build_id, window=window)
         self._access = WordAccess()
         self._feeder = Feeder(build)
         self._packer = ResultPacker(build)
         self._control = Control()
+        self._starter = RunStarter(build) if build.store else None
         super().__init__(
             {
                 "requests": In(stream.Signature(RequestLayout())),
@@ -69,9 +77,10 @@ class Executor(wiring.Component):
                 "length": Out(LENGTH),
                 "start": Out(1),
                 "payload": In(stream.Signature(ByteLayout())),
-                "write": In(memory.WritePort.Signature(addr_width=SLOT_BITS + OFFSET_BITS, shape=8)),
+                "write": In(memory.WritePort.Signature(addr_width=OFFSET_BITS, shape=8)),
                 "core": In(CoreSignature(build)),
-                "link_counters": In(data.StructLayout(dict.fromkeys(LINK_COUNTERS, COUNTER_BITS))),
+                "runs": In(RunSignature()),
+                "counters": Out(CounterPort()),
                 "clear_counters": Out(1),
             }
         )
@@ -81,18 +90,19 @@ class Executor(wiring.Component):
         request = Signal(RequestLayout())  # the one that is executed, copied: fewer levels behind the window
         stop, start = Signal(), Signal()
         done, status = Signal(), Signal(Status)
+        fault = Signal(Status)
         self._connect_core(m, stop)
-        self._connect_units(m, request, start, done, status)
         count = Signal(LENGTH)
         late = self._watch(m, start)
         verdict = self._check(m, request)
 
-        m.d.comb += [
-            self.write.addr.eq(Cat(count[:OFFSET_BITS], request.slot)),
-            self.length.eq(Mux(self.status == Status.OK, count, 0)),
-        ]
-        with m.If(self.write.en):
+        writes, byte = Signal(), Signal(8)
+        self._connect_units(m, request, start, done, status, writes, byte)
+        m.d.comb += self.length.eq(count)
+        m.d.sync += [self.write.en.eq(writes), self.write.addr.eq(count), self.write.data.eq(byte)]
+        with m.If(writes):
             m.d.sync += count.eq(count + 1)
+        m.d.sync += [start.eq(0), stop.eq(0)]
         with m.FSM():
             with m.State("Wait-Request"):
                 m.d.comb += self.start.eq(self.requests.valid)
@@ -100,33 +110,30 @@ class Executor(wiring.Component):
                 with m.If(self.requests.valid):
                     m.next = "Check"
             with m.State("Check"):
-                m.d.sync += [self.status.eq(verdict), start.eq(verdict == Status.OK)]
+                m.d.sync += fault.eq(verdict)
                 m.next = "Begin"
             with m.State("Begin"):
-                m.d.sync += start.eq(0)
-                m.next = "Answer"
-                with m.If(start):
+                m.next = "Refuse"
+                with m.If(fault == Status.OK):
+                    m.d.sync += start.eq(1)
                     m.next = "Execute"
             with m.State("Execute"):
                 with m.If(done):
-                    m.d.sync += self.status.eq(status)
-                    m.next = "Answer"
-                with m.Elif(late):
+                    m.d.comb += [self.status.eq(status), self.requests.ready.eq(1)]
+                    m.next = "Wait-Request"
+                with m.Elif(late & ~start):
+                    m.d.sync += [stop.eq(1), fault.eq(Status.STALLED)]
                     m.next = "Stop"
             with m.State("Stop"):
-                # A state of its own: the core's `ready` may depend on `discard`, and `done` does on `ready`.
-                m.d.comb += stop.eq(1)
-                m.d.sync += self.status.eq(Status.STALLED)
-                m.next = "Answer"
-            with m.State("Answer"):
-                m.d.comb += self.requests.ready.eq(1)
+                m.next = "Refuse"
+            with m.State("Refuse"):
+                m.d.comb += [self.status.eq(fault), self.requests.ready.eq(1)]
                 m.next = "Wait-Request"
         return m
 
     def _connect_core(self, m: Module, stop: Signal) -> None:
         """The units' ports to the core's; what drops a half-received record drops it in both places."""
-        core = self.core
-        discard = stop | self._greeter.discard
+        core, discard = self.core, self.core.discard
         m.submodules.greeter = ResetInserter(stop)(self._greeter)
         m.submodules.access = ResetInserter(stop)(self._access)
         m.submodules.feeder = ResetInserter(discard | self._control.restart)(self._feeder)
@@ -134,16 +141,18 @@ class Executor(wiring.Component):
         m.submodules.control = ResetInserter(stop)(self._control)
         wiring.connect(m, self._access.commands, wiring.flipped(core.commands))
         wiring.connect(m, self._access.answers, wiring.flipped(core.answers))
+        wiring.connect(m, self._access.counters, wiring.flipped(self.counters))
         wiring.connect(m, self._feeder.samples, wiring.flipped(core.samples))
         wiring.connect(m, self._packer.results, wiring.flipped(core.results))
+        if self._starter is not None:
+            m.submodules.starter = ResetInserter(stop)(self._starter)
+            wiring.connect(m, self._starter.control, wiring.flipped(self.runs))
+            m.d.comb += self._starter.ready.eq(core.drained & self._feeder.between)
         accepted = Signal(32)
+        m.d.sync += discard.eq(stop | self._greeter.discard)
         m.d.comb += [
-            core.discard.eq(discard),
             core.restart.eq(self._control.restart),
-            core.clear_counters.eq(self._control.clear_counters),
             self.clear_counters.eq(self._control.clear_counters),
-            self._access.core_counters.eq(core.counters),
-            self._access.link_counters.eq(self.link_counters),
             self._feeder.results_waiting.eq(core.results_waiting),
             self._packer.results_waiting.eq(core.results_waiting),
             self._feeder.drained.eq(core.drained),
@@ -152,18 +161,23 @@ class Executor(wiring.Component):
         ]
         with m.If(self._control.restart):
             m.d.sync += accepted.eq(0)
-        with m.Elif(self._feeder.accepted):
+        with m.Elif(self._feeder.accepted | self.runs.accepted):
             m.d.sync += accepted.eq(accepted + 1)
 
-    def _connect_units(self, m: Module, request: data.View, start: Signal, done: Signal, status: Signal) -> None:
-        """Start and feed the unit for the operation, two cycles after `request` came; collect its answer."""
-        for unit, operations in (
+    def _connect_units(
+        self, m: Module, request: data.View, start: Signal, done: Signal, status: Signal, writes: Signal, byte: Signal
+    ) -> None:
+        """Start and feed the unit for the operation; collect its answer."""
+        units = [
             (self._greeter, [Operation.IDENTIFY]),
             (self._access, [Operation.READ, Operation.WRITE]),
             (self._feeder, [Operation.SAMPLES, Operation.FLUSH]),
             (self._packer, [Operation.RESULTS]),
             (self._control, [Operation.CLEAR_COUNTERS, Operation.RESET]),
-        ):
+        ]
+        if self._starter is not None:
+            units.append((self._starter, _OF_RUNS))
+        for unit, operations in units:
             run, chosen = unit.run, Signal(name=f"{type(unit).__name__}_chosen")
             m.d.sync += chosen.eq(request.operation.matches(*operations))
             m.d.comb += [
@@ -174,38 +188,49 @@ class Executor(wiring.Component):
                 run.start.eq(start & chosen),
             ]
             with m.If(chosen):
-                m.d.comb += [
-                    self.payload.ready.eq(run.payload.ready),
-                    self.write.data.eq(run.answer.payload),
-                    self.write.en.eq(run.answer.valid),
-                    done.eq(run.done),
-                    status.eq(run.status),
-                ]
+                m.d.comb += byte.eq(run.answer.payload)
+                m.d.sync += status.eq(run.status)
+        runs = [unit.run for unit, _ in units]
+        m.d.sync += done.eq(Cat(run.done for run in runs).any())
+        m.d.comb += [
+            self.payload.ready.eq(Cat(run.payload.ready for run in runs).any()),
+            writes.eq(Cat(run.answer.valid for run in runs).any()),
+        ]
 
     def _check(self, m: Module, request: data.View) -> Signal:
-        """Whether the operation exists and its payload's length can be right."""
+        """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed."""
         verdict, length = Signal(Status), request.length
+        right = Signal()
+        operations = set(Operation) if self._starter is not None else set(Operation) - set(_OF_RUNS)
+        m.d.comb += right.eq(length == 0)
         with m.Switch(request.operation):
             with m.Case(Operation.READ):
-                m.d.comb += verdict.eq(Mux(length == 6, Status.OK, Status.BAD_LENGTH))
+                m.d.comb += right.eq(length == 6)
             with m.Case(Operation.WRITE):
-                m.d.comb += verdict.eq(Mux((length >= 8) & (length[:2] == 0), Status.OK, Status.BAD_LENGTH))
+                m.d.comb += right.eq(length[3:].any() & (length[:2] == 0))
             with m.Case(Operation.SAMPLES):
-                m.d.comb += verdict.eq(Mux(length != 0, Status.OK, Status.BAD_LENGTH))
-            with m.Case(*(set(Operation) - {Operation.READ, Operation.WRITE, Operation.SAMPLES})):
-                m.d.comb += verdict.eq(Mux(length == 0, Status.OK, Status.BAD_LENGTH))
-            with m.Default():
-                m.d.comb += verdict.eq(Status.UNKNOWN_OPERATION)
+                m.d.comb += right.eq(length != 0)
+            with m.Case(Operation.RUN):
+                m.d.comb += right.eq(length == Run.LAYOUT.size)
+        kept = request.operation.matches(Operation.SAMPLES, Operation.FLUSH, Operation.RUN)
+        with m.If(~request.operation.matches(*operations)):
+            m.d.comb += verdict.eq(Status.UNKNOWN_OPERATION)
+        with m.Elif(~right):
+            m.d.comb += verdict.eq(Status.BAD_LENGTH)
+        with m.Elif(self.runs.running & kept):
+            m.d.comb += verdict.eq(Status.RUNNING)
+        with m.Else():
+            m.d.comb += verdict.eq(Status.OK)
         return verdict
 
     def _watch(self, m: Module, start: Signal) -> Signal:
-        """High when nothing has passed between units and core for the time limit."""
-        core, idle = self.core, Signal(range(self._time_limit + 1))
+        """High when nothing has passed between units and core, or into the answer, for the time limit."""
+        core, idle = self.core, Signal(range(-self._time_limit, 1))  # counts up to 0
         passes = [port.valid & port.ready for port in (core.samples, core.results, core.commands, core.answers)]
-        with m.If(start | Cat(passes).any()):
-            m.d.sync += idle.eq(0)
-        with m.Elif(idle != self._time_limit):
+        passed, late = Signal(), Signal()
+        m.d.sync += [passed.eq(start | self.write.en | Cat(passes).any()), late.eq(~idle[-1] & ~start & ~passed)]
+        with m.If(start | passed):
+            m.d.sync += idle.eq(-self._time_limit)
+        with m.Elif(idle[-1]):
             m.d.sync += idle.eq(idle + 1)
-        late = Signal()
-        m.d.sync += late.eq((idle == self._time_limit) & ~start)
         return late

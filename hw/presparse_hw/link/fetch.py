@@ -1,55 +1,59 @@
-"""Reading block RAM as a stream."""
+"""Reading a `RegisteredMemory` of bytes as a stream."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse_hw.link.interfaces import ByteLayout
+from presparse_hw.registered_memory import READ_LATENCY, RegisteredMemory
 
 
 class Fetcher(wiring.Component):
-    """Bytes for addresses, in order, one per cycle, latency 2. Reset drops those under way.
+    """Bytes for addresses, in order, one per cycle, latency `READ_LATENCY`. Reset drops those under way.
 
-    The byte is registered behind the memory: block RAM takes half of an ECP5's cycle.
+    Memory and bytes under way stand still together while a byte is not taken.
+
+    Parameters
+    ----------
+    memory : one field of 8 bits; its reading port is the fetcher's
 
     Members
     -------
     addresses : In(stream)   `address`, and `last` to go with its byte
     bytes : Out(stream)
-    port : Out               read port of the memory
     """
 
     addresses: stream.Interface
     bytes: stream.Interface
-    port: wiring.PureInterface
 
-    def __init__(self, address_bits: int) -> None:
+    def __init__(self, memory: RegisteredMemory) -> None:
+        self._memory = memory
+        address = {"address": len(memory.read_address), "last": 1}
         super().__init__(
             {
-                "addresses": In(stream.Signature(data.StructLayout({"address": address_bits, "last": 1}))),
+                "addresses": In(stream.Signature(data.StructLayout(address))),
                 "bytes": Out(stream.Signature(ByteLayout())),
-                "port": In(memory.ReadPort.Signature(addr_width=address_bits, shape=8)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        read, last = Signal(), Signal()  # the memory's output is a byte to come
-        take_byte = Signal()
+        moves = Signal()
         m.d.comb += [
-            take_byte.eq(~self.bytes.valid | self.bytes.ready),
-            self.addresses.ready.eq(~read | take_byte),
-            self.port.addr.eq(self.addresses.payload.address),
-            self.port.en.eq(self.addresses.ready),
+            moves.eq(~self.bytes.valid | self.bytes.ready),
+            self.addresses.ready.eq(moves),
+            self._memory.read_address.eq(self.addresses.payload.address),
+            self._memory.read_enable.eq(moves),
+            self.bytes.payload.data.eq(self._memory.read_data[0]),
         ]
-        with m.If(self.addresses.ready):
-            m.d.sync += [read.eq(self.addresses.valid), last.eq(self.addresses.payload.last)]
-        with m.If(take_byte):
-            m.d.sync += [
-                self.bytes.valid.eq(read),
-                self.bytes.payload.data.eq(self.port.data),
-                self.bytes.payload.last.eq(last),
-            ]
+        valid, last = self.addresses.valid, self.addresses.payload.last
+        for stage in range(1, READ_LATENCY):
+            next_valid, next_last = Signal(name=f"valid{stage}"), Signal(name=f"last{stage}")
+            with m.If(moves):
+                m.d.sync += [next_valid.eq(valid), next_last.eq(last)]
+            valid, last = next_valid, next_last
+        with m.If(moves):
+            m.d.sync += [self.bytes.valid.eq(valid), self.bytes.payload.last.eq(last)]
         return m

@@ -11,11 +11,11 @@ from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, Status
 from presparse_hw.link.interfaces import UnitSignature
 
 
-def identity_of(build: Build, *, build_id: str, accepted: int) -> Identity:
+def identity_of(build: Build, *, build_id: str, accepted: int, window: int = WINDOW) -> Identity:
     """What a board with this build answers; `build_id` is 16 hexadecimal digits."""
     return Identity(
         protocol=PROTOCOL_VERSION,
-        window=WINDOW,
+        window=window,
         result_capacity=build.result_capacity,
         contract_hash=build.hash,
         build=build_id,
@@ -37,10 +37,12 @@ class Greeter(wiring.Component):
     accepted: Signal
     discard: Signal
 
-    def __init__(self, build: Build, *, build_id: str) -> None:
+    def __init__(self, build: Build, *, build_id: str, window: int) -> None:
         if len(bytes.fromhex(build_id)) != 8:
             raise ValueError(f"build_id must be 16 hexadecimal digits, and is {build_id!r}")
-        none, all_ones = (identity_of(build, build_id=build_id, accepted=count).pack() for count in (0, (1 << 32) - 1))
+        none, all_ones = (
+            identity_of(build, build_id=build_id, accepted=count, window=window).pack() for count in (0, (1 << 32) - 1)
+        )
         self._constant = none
         self._accepted_at = next(i for i, (a, b) in enumerate(zip(none, all_ones, strict=True)) if a != b)
         super().__init__({"run": In(UnitSignature()), "accepted": In(32), "discard": Out(1)})

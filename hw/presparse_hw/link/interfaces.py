@@ -7,10 +7,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Status
+from presparse.contract.wire import MAX_PAYLOAD, Status
 
-SLOT_BITS = exact_log2(WINDOW)
-"""Bits of a slot number: a place for one request and, later, for its answer."""
 OFFSET_BITS = exact_log2(MAX_PAYLOAD)
 """Bits of a byte's place in a payload."""
 LENGTH = unsigned(OFFSET_BITS + 1)
@@ -25,17 +23,17 @@ class ByteLayout(data.StructLayout):
 
 
 class RequestLayout(data.StructLayout):
-    """A request's header; its payload lies in `slot` of the request memory."""
+    """A request's header; its payload lies in the request memory."""
 
     def __init__(self) -> None:
-        super().__init__({"slot": SLOT_BITS, "sequence": 8, "operation": 8, "length": LENGTH})
+        super().__init__({"sequence": 8, "operation": 8, "length": LENGTH})
 
 
 class AnswerLayout(data.StructLayout):
-    """An answer's header; its payload lies in `slot` of the answer memory."""
+    """An answer's header; its payload lies in the answer memory."""
 
     def __init__(self) -> None:
-        super().__init__({"slot": SLOT_BITS, "sequence": 8, "operation": 8, "status": Status, "length": LENGTH})
+        super().__init__({"sequence": 8, "operation": 8, "status": Status, "length": LENGTH})
 
 
 class FrameLayout(data.StructLayout):
@@ -48,12 +46,13 @@ class FrameLayout(data.StructLayout):
 class UnitSignature(wiring.Signature):
     """How the executor runs a request on the unit for its operation, seen from the unit.
 
-    A unit out of reset is idle; when the time limit runs out, the executor resets it.
+    A unit out of reset is idle; when the time limit runs out, the executor resets it. An idle unit takes nothing,
+    answers nothing and is not done.
 
     Members
     -------
     start : In(1)      a request begins
-    operation, length : In   of the request, from `start` until `done`
+    operation, length : In   of the request, from 2 cycles before `start` until `done`
     payload : In(stream)     the request's bytes, from the cycle after `start`; a unit may leave some
     answer : Out(stream)     bytes of the answer, always taken; of no effect unless `status` is OK
     done : Out(1)      the request is done; in a cycle after `start`; a byte of the answer may come with it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -73,11 +73,12 @@ class SampleParser(wiring.Component):
         sample, byte = self.samples.payload, self.i.payload.data
         sent = self.samples.valid & self.samples.ready
         take = self.i.valid & self.i.ready
-        label = Cat(label_low, byte)
+        # A byte late, so that its last byte decides on a header at once.
+        begins_well, low_is_zero, low_is_less = Signal(), Signal(), Signal()
+        m.d.sync += begins_well.eq(self._kind_and_rate_are_good(kind, rate))
         m.d.comb += [
-            self.i.ready.eq((~self.samples.valid | self.samples.ready) & (field != Field.NONE)),
+            self.i.ready.eq((~self.samples.valid | self.samples.ready) & ~self.bad),
             self.between.eq(field == Field.KIND),
-            self.bad.eq(field == Field.NONE),
             self.accepted.eq(sent & final),
         ]
         with m.If(sent):
@@ -91,25 +92,27 @@ class SampleParser(wiring.Component):
                 m.d.sync += [rate.eq(byte), field.eq(Field.LABEL_LOW)]
             with m.Case(Field.LABEL_LOW):
                 m.d.sync += [label_low.eq(byte), field.eq(Field.LABEL_HIGH)]
+                m.d.sync += [low_is_zero.eq(byte == 0), low_is_less.eq(byte < self._build.network.classes & 0xFF)]
             with m.Case(Field.LABEL_HIGH):
-                good = self._header_is_good(kind, rate, label)
-                m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(label)]
-                m.d.sync += field.eq(Mux(good, Field.FEATURES, Field.NONE))
+                most = self._build.network.classes >> 8
+                less = (byte < most) | ((byte == most) & low_is_less)
+                good = begins_well & Mux(kind == SampleKind.PREDICT, (byte == 0) & low_is_zero, less)
+                m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(label_low, byte))]
+                m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), self.bad.eq(~good)]
             with m.Case(Field.FEATURES):
                 self._take_feature_byte(m, field, final)
         with m.If(self.drop):
-            m.d.sync += field.eq(Field.KIND)
+            m.d.sync += [field.eq(Field.KIND), self.bad.eq(0)]
         return m
 
-    def _header_is_good(self, kind: Signal, rate: Signal, label: Cat) -> Mux:
+    def _kind_and_rate_are_good(self, kind: Signal, rate: Signal) -> Value:
         network = self._build.network
         training = kind == SampleKind.TRAIN
         kind_is_good = (kind == SampleKind.PREDICT) | (kind == SampleKind.EVALUATE)
         if self._build.training:
             kind_is_good |= training
         rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
-        label_is_good = Mux(kind == SampleKind.PREDICT, label == 0, label < network.classes)
-        return kind_is_good & rate_is_good & label_is_good
+        return kind_is_good & rate_is_good
 
     def _take_feature_byte(self, m: Module, field: Signal, final: Signal) -> None:
         """Assemble values, least significant byte first, and transfers by shifting values in."""
@@ -154,6 +157,7 @@ class Feeder(wiring.Component):
     samples : Out(stream)  the core's
     results_waiting, drained : In   the core's
     accepted : Out(1)      one cycle per record that the core took whole
+    between : Out(1)       no record has begun
     """
 
     run: wiring.PureInterface
@@ -161,6 +165,7 @@ class Feeder(wiring.Component):
     results_waiting: Signal
     drained: Signal
     accepted: Signal
+    between: Signal
 
     def __init__(self, build: Build) -> None:
         self._build = build
@@ -171,6 +176,7 @@ class Feeder(wiring.Component):
                 "results_waiting": In(16),
                 "drained": In(1),
                 "accepted": Out(1),
+                "between": Out(1),
             }
         )
 
@@ -180,8 +186,11 @@ class Feeder(wiring.Component):
         wiring.connect(m, parser.samples, wiring.flipped(self.samples))
         run = self.run
         waiting = Signal(16, reset_less=True)
+        flushes = Signal()
+        m.d.sync += flushes.eq(run.operation == Operation.FLUSH)
         m.d.comb += [
             self.accepted.eq(parser.accepted),
+            self.between.eq(parser.between),
             parser.i.payload.eq(run.payload.payload),
             run.answer.payload.eq(waiting[:8]),
         ]
@@ -192,7 +201,7 @@ class Feeder(wiring.Component):
 
         with m.FSM():
             with m.State("Idle"):
-                with m.If(run.start & (run.operation == Operation.FLUSH)):
+                with m.If(run.start & flushes):
                     m.next = "Flush"
                 with m.Elif(run.start):
                     m.next = "Feed"

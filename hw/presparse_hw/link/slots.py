@@ -1,101 +1,81 @@
-"""Payload memories: WINDOW slots of a whole payload each, in block RAM."""
+"""Payload memories: slots of a whole payload each, in block RAM."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from presparse.contract.wire import MAX_PAYLOAD, WINDOW
+from presparse.contract.wire import MAX_PAYLOAD
 from presparse_hw.link.fetch import Fetcher
-from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, SLOT_BITS, ByteLayout
-
-DEPTH = WINDOW * MAX_PAYLOAD
-_ADDRESS_BITS = SLOT_BITS + OFFSET_BITS
+from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, ByteLayout
+from presparse_hw.registered_memory import RegisteredMemory
+from presparse_hw.store.skid import Skid
 
 
 class SlotMemory(wiring.Component):
-    """One writer and one `SlotReader`; a byte is at `slot * MAX_PAYLOAD + offset`.
+    """Takes the bytes of one slot's payload at any place; streams another's, or the same one's once it is written.
+
+    Parameters
+    ----------
+    slots : a power of two
 
     Members
     -------
-    write : In    write port: addr, data, en
-    slot, length, start, bytes : as in `SlotReader`
+    write : In       a byte's place in its payload, the byte, `en`
+    write_slot : In
+    start : In(1)    begin to stream `slot`; what is left of the payload before is dropped
+    slot : In        stable while bytes are left
+    length : In      0 .. MAX_PAYLOAD, with `start`; with 0, no byte comes
+    bytes : Out(stream)   a byte per cycle, the first 4 cycles after `start`
     """
 
     write: wiring.PureInterface
+    write_slot: Signal
+    start: Signal
     slot: Signal
     length: Signal
-    start: Signal
     bytes: stream.Interface
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         super().__init__(
             {
-                "write": Out(memory.WritePort.Signature(addr_width=_ADDRESS_BITS, shape=8)),
-                "slot": In(SLOT_BITS),
-                "length": In(LENGTH),
+                "write": Out(memory.WritePort.Signature(addr_width=OFFSET_BITS, shape=8)),
+                "write_slot": In(exact_log2(slots)),
                 "start": In(1),
+                "slot": In(exact_log2(slots)),
+                "length": In(LENGTH),
                 "bytes": Out(stream.Signature(ByteLayout())),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = slots = Memory(shape=8, depth=DEPTH, init=[])
-        m.submodules.reader = reader = SlotReader()
-        wiring.connect(m, wiring.flipped(self.write), slots.write_port())
-        wiring.connect(m, reader.port, slots.read_port())
-        m.d.comb += [reader.slot.eq(self.slot), reader.length.eq(self.length), reader.start.eq(self.start)]
-        wiring.connect(m, reader.bytes, wiring.flipped(self.bytes))
-        return m
-
-
-class SlotReader(wiring.Component):
-    """Streams a slot's payload, a byte per cycle, the first 3 cycles after `start`.
-
-    Members
-    -------
-    start : In(1)      begin with `slot` and `length`; what is left of the payload before is dropped
-    slot : In          stable while bytes are left
-    length : In        0 .. MAX_PAYLOAD, with `start`; with 0, no byte comes
-    bytes : Out(stream)
-    port : Out         read port of the memory
-    """
-
-    start: Signal
-    slot: Signal
-    length: Signal
-    bytes: stream.Interface
-    port: wiring.PureInterface
-
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "start": In(1),
-                "slot": In(SLOT_BITS),
-                "length": In(LENGTH),
-                "bytes": Out(stream.Signature(ByteLayout())),
-                "port": In(memory.ReadPort.Signature(addr_width=_ADDRESS_BITS, shape=8)),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        fetcher = Fetcher(_ADDRESS_BITS)
+        m.submodules.memory = words = RegisteredMemory([unsigned(8)], self._slots * MAX_PAYLOAD)
+        fetcher = Fetcher(words)
         m.submodules.fetcher = ResetInserter(self.start)(fetcher)
-        offset = Signal(OFFSET_BITS)
-        left = Signal(LENGTH)
         m.d.comb += [
-            fetcher.addresses.valid.eq(left != 0),
+            words.write_address.eq(Cat(self.write.addr, self.write_slot)),
+            words.write_data[0].eq(self.write.data),
+            words.write[0].eq(self.write.en),
+        ]
+        offset, left = Signal(OFFSET_BITS), Signal(LENGTH)
+        more = Signal()  # left != 0
+        last = left == 1
+        m.d.comb += [
+            fetcher.addresses.valid.eq(more),
             fetcher.addresses.payload.address.eq(Cat(offset, self.slot)),
-            fetcher.addresses.payload.last.eq(left == 1),
+            fetcher.addresses.payload.last.eq(last),
         ]
         with m.If(self.start):
-            m.d.sync += [offset.eq(0), left.eq(self.length)]
-        with m.Elif(fetcher.addresses.valid & fetcher.addresses.ready):
-            m.d.sync += [offset.eq(offset + 1), left.eq(left - 1)]
-        wiring.connect(m, fetcher.port, wiring.flipped(self.port))
-        wiring.connect(m, fetcher.bytes, wiring.flipped(self.bytes))
+            m.d.sync += [offset.eq(0), left.eq(self.length), more.eq(self.length != 0)]
+        with m.Elif(more & fetcher.addresses.ready):
+            m.d.sync += [offset.eq(offset + 1), left.eq(left - 1), more.eq(~last)]
+        # Block RAM lies far from those who read it: a stage of registers halves the way, of bytes and of `ready`.
+        skid = Skid(ByteLayout())
+        m.submodules.skid = ResetInserter(self.start)(skid)
+        wiring.connect(m, fetcher.bytes, skid.i)
+        wiring.connect(m, skid.o, wiring.flipped(self.bytes))
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -11,10 +11,19 @@ FRAME_BITS = 10
 """Start bit, data, stop bit."""
 
 
-def _check_divisor(divisor: int) -> int:
-    if divisor < 4:
+Divisor = int | Value
+"""Clock cycles per bit, at least 4. A value must not change, and be right before the first byte."""
+
+
+def _check_divisor(divisor: Divisor) -> Divisor:
+    if isinstance(divisor, int) and divisor < 4:
         raise ValueError(f"divisor must be at least 4 cycles per bit, and is {divisor}; use a lower baud rate")
     return divisor
+
+
+def _timer(divisor: Divisor) -> Signal:
+    """Counts the cycles of a bit down."""
+    return Signal(range(divisor) if isinstance(divisor, int) else unsigned(len(divisor)), name="timer")
 
 
 class UartReceiver(wiring.Component):
@@ -22,7 +31,7 @@ class UartReceiver(wiring.Component):
 
     Parameters
     ----------
-    divisor : clock cycles per bit, at least 4
+    divisor : clock cycles per bit (`Divisor`)
 
     Members
     -------
@@ -33,7 +42,7 @@ class UartReceiver(wiring.Component):
     rx: Signal
     o: stream.Interface
 
-    def __init__(self, divisor: int) -> None:
+    def __init__(self, divisor: Divisor) -> None:
         self._divisor = _check_divisor(divisor)
         super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})
 
@@ -41,7 +50,7 @@ class UartReceiver(wiring.Component):
         m = Module()
         rx = Signal(init=1)
         m.submodules.synchroniser = FFSynchronizer(self.rx, rx, init=1)
-        timer = Signal(range(self._divisor))
+        timer = _timer(self._divisor)
         count = Signal(range(8))
         data = Signal(8)
         tick = Signal()
@@ -53,7 +62,7 @@ class UartReceiver(wiring.Component):
         with m.FSM():
             with m.State("Idle"):
                 # The edge is half a cycle old on average, and the next cycle is the first that counts.
-                m.d.sync += timer.eq((self._divisor - 3) // 2)
+                m.d.sync += timer.eq((self._divisor - 3) >> 1)
                 with m.If(~rx):
                     m.next = "Start-Bit"
             with m.State("Start-Bit"), m.If(tick):
@@ -81,7 +90,7 @@ class UartTransmitter(wiring.Component):
 
     Parameters
     ----------
-    divisor : clock cycles per bit, at least 4
+    divisor : clock cycles per bit (`Divisor`)
 
     Members
     -------
@@ -92,13 +101,13 @@ class UartTransmitter(wiring.Component):
     i: stream.Interface
     tx: Signal
 
-    def __init__(self, divisor: int) -> None:
+    def __init__(self, divisor: Divisor) -> None:
         self._divisor = _check_divisor(divisor)
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        timer = Signal(range(self._divisor))
+        timer = _timer(self._divisor)
         bits = Signal(FRAME_BITS, init=-1)
         left = Signal(range(FRAME_BITS + 1))
         m.d.comb += self.i.ready.eq((left == 0) | ((left == 1) & (timer == 0)))
@@ -125,7 +134,7 @@ class UartLink(wiring.Component):
 
     Parameters
     ----------
-    divisor : clock cycles per bit, at least 4
+    divisor : clock cycles per bit (`Divisor`)
 
     Members
     -------
@@ -138,7 +147,7 @@ class UartLink(wiring.Component):
     received: stream.Interface
     sent: stream.Interface
 
-    def __init__(self, divisor: int) -> None:
+    def __init__(self, divisor: Divisor) -> None:
         self._receiver = UartReceiver(divisor)
         self._transmitter = UartTransmitter(divisor)
         super().__init__(

@@ -56,6 +56,11 @@ inline int32_t get_signed(const uint32_t* words, size_t at, unsigned width) {
     return int32_t(uint32_t(bits >> (at % 32)) << (32 - width)) >> (32 - width);
 }
 
+// Reads `width` (1 .. 31) bits at bit `at` as a number without sign.
+inline uint32_t get_unsigned(const uint32_t* words, size_t at, unsigned width) {
+    return uint32_t(get_signed(words, at, width)) & (0xffffffffu >> (32 - width));
+}
+
 // xorshift64*: the same stalls for the same seed everywhere.
 class Random {
     uint64_t state = 1;

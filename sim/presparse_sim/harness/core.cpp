@@ -4,7 +4,7 @@
 
 namespace {
 
-// The numbers behind SampleLayout and ResultLayout.
+// The numbers behind SampleLayout, ResultLayout and EventLayout.
 struct Shape {
     uint32_t left;             // features per sample
     uint32_t port;             // features per transfer
@@ -12,6 +12,8 @@ struct Shape {
     uint32_t right;            // scores per result
     uint32_t group;            // scores per transfer
     uint32_t score_bits;
+    uint32_t counters;
+    const uint8_t* event_bits;  // (counters,), 1 .. 31 each
 };
 
 struct Stalls {
@@ -41,8 +43,10 @@ class Core {
     using ResultPort = std::remove_reference_t<decltype(Vtop::results_payload)>;
     using CommandPort = std::remove_reference_t<decltype(Vtop::commands_payload)>;
     using AnswerPort = std::remove_reference_t<decltype(Vtop::answers_payload)>;
+    using EventPort = std::remove_reference_t<decltype(Vtop::events)>;
 
     const Shape shape;
+    const std::vector<uint8_t> event_bits;
     Random random;
     Source samples, commands;
     Sink<ResultPort> results;
@@ -100,6 +104,15 @@ class Core {
         std::memcpy(access.answers + 2 * answered++, words.data(), 8);
     }
 
+    // The endpoint of a board does this with presparse_hw.counters.
+    void count() {
+        const auto words = get(bench.top.events);
+        if (words == Words<EventPort>{}) return;
+        size_t at = 0;
+        for (size_t i = 0; i < event_bits.size(); at += event_bits[i++])
+            counters[i] += get_unsigned(words.data(), at, event_bits[i]);
+    }
+
     // One clock cycle; returns whether anything was transferred.
     bool cycle() {
         Vtop& top = bench.top;
@@ -123,6 +136,7 @@ class Core {
         if (result_moves) result_moved();
         if (answer_moves) answer_moved();
         if (!results.stable || !answers.stable) fault = UNSTABLE_OUTPUT;
+        count();
         bench.edge();
         return sample_moves || command_moves || result_moves || answer_moves;
     }
@@ -141,8 +155,11 @@ class Core {
 public:
     Bench bench;
     std::vector<int32_t> scores;
+    std::vector<uint64_t> counters;
 
-    Core(const Shape& shape, const char* trace_path) : shape(shape), bench(trace_path) {}
+    Core(const Shape& shape, const char* trace_path)
+        : shape(shape), event_bits(shape.event_bits, shape.event_bits + shape.counters), bench(trace_path),
+          counters(shape.counters) {}
 
     void stall(const Stalls& stalls) {
         samples.stall = stalls.samples;
@@ -193,8 +210,15 @@ public:
         bench.settle();
     }
 
+    // Events of the cycles before are forgotten with it, as by the gateware's counters.
+    void clear_counters() {
+        cycle();
+        counters.assign(counters.size(), 0);
+    }
+
     void restart() {
         pulse(bench.top.restart);
+        counters.assign(counters.size(), 0);
         results.forget();
         owed = received = 0;
         scores.clear();
@@ -230,10 +254,8 @@ EXPORT size_t core_results(Core* core) { return core->whole_results(); }
 EXPORT size_t core_take(Core* core, int32_t* scores) { return core->take(scores); }
 EXPORT uint64_t core_owed(Core* core) { return core->owed_results(); }
 EXPORT uint64_t core_cycles(Core* core) { return core->bench.cycles; }
-EXPORT void core_counters(Core* core, uint32_t* words) {
-    const auto counters = get(core->bench.top.counters);
-    std::memcpy(words, counters.data(), sizeof(counters));
+EXPORT void core_counters(Core* core, uint64_t* counts) {
+    std::memcpy(counts, core->counters.data(), core->counters.size() * sizeof(uint64_t));
 }
-EXPORT size_t core_counter_words() { return words_of<std::remove_reference_t<decltype(Vtop::counters)>>(); }
 EXPORT void core_restart(Core* core) { core->restart(); }
-EXPORT void core_clear_counters(Core* core) { core->pulse(core->bench.top.clear_counters); }
+EXPORT void core_clear_counters(Core* core) { core->clear_counters(); }

@@ -8,7 +8,7 @@ import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from amaranth.sim import Simulator, SimulatorContext
 from cobs import cobs
@@ -16,7 +16,7 @@ from cobs import cobs
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter, counter_address
 from presparse.contract.network import Formats, Network
-from presparse.contract.wire import RECORD_HEADER, Operation, SampleKind, Status, value_bytes
+from presparse.contract.wire import RECORD_HEADER, WINDOW, Operation, SampleKind, Status, value_bytes
 from presparse_hw.link.endpoint import Endpoint
 from tests.hw.link.fake_core import FakeCore
 
@@ -31,13 +31,14 @@ def small_build(
     result_capacity: int = 8,
     feature_port: int = 1,
     mode: Literal["train", "infer"] = "train",
+    **store: Any,
 ) -> Build:
     """8 features, 4 outputs (3 classes), two scores per transfer of results."""
     network = Network(
         features=8, classes=3, layers=(8, 8, outputs), out_degree=(4, outputs // 4), lanes=(4, 4),
         activations=("relu", "sigmoid"), formats=formats or Formats(),
     )  # fmt: skip
-    return Build(network=network, result_capacity=result_capacity, feature_port=feature_port, mode=mode)
+    return Build(network=network, result_capacity=result_capacity, feature_port=feature_port, mode=mode, **store)
 
 
 def encode(body: bytes) -> bytes:
@@ -73,13 +74,23 @@ class Bench:
     """Runs a test against an endpoint. `gaps` is the probability of a pause, per byte and stream."""
 
     def __init__(
-        self, build: Build | None = None, *, seed: int = 0, gaps: float = 0.0, core_stall: float = 0.0
+        self,
+        build: Build | None = None,
+        *,
+        seed: int = 0,
+        gaps: float = 0.0,
+        core_stall: float = 0.0,
+        window: int = WINDOW,
     ) -> None:
         self.build = build or small_build()
         self.rng = random.Random(seed)
         self.gaps = gaps
         self.endpoint = Endpoint(
-            self.build, build_id="0123456789abcdef", watchdog_cycles=WATCHDOG_CYCLES, time_limit=TIME_LIMIT
+            self.build,
+            build_id="0123456789abcdef",
+            window=window,
+            watchdog_cycles=WATCHDOG_CYCLES,
+            time_limit=TIME_LIMIT,
         )
         self.core = FakeCore(self.build, self.endpoint.core, random.Random(seed + 1), stall=core_stall)
         self.sequence = 0

@@ -1,4 +1,4 @@
-"""A small, honest stand-in for the core: memory, a pipeline that keeps samples, results, counters.
+"""A small, honest stand-in for the core: memory, a pipeline that keeps samples, results, events to count.
 
 Runs as a testbench on the endpoint's core ports; its outputs change after clock edges only, as
 registers do. The score of output o is feature o + o, saturated, so that every value can be checked.
@@ -47,7 +47,6 @@ class FakeCore:
     samples: list[TakenSample] = field(default_factory=list)
     flushes: int = 0
     restarts: int = 0
-    clears: int = 0
     writes: int = 0
     deaf: bool = False
     """Answers no command any more: a broken core."""
@@ -60,7 +59,7 @@ class FakeCore:
             self.memory[2 * junction.index - 1] = [0] * junction.edges
             self.memory[2 * junction.index] = [0] * junction.right
         self._forget()
-        self.counters = dict.fromkeys(CORE_COUNTERS, 0)
+        self.events = dict.fromkeys(CORE_COUNTERS, 0)  # to be reported, one per cycle
         self._driven: dict[int, object] = {}
         self._transfers_per_result = self.build.network.layers[-1] // self.build.junctions[-1].group
 
@@ -84,12 +83,12 @@ class FakeCore:
         port = self.port
         flags = Cat(port.samples.valid & port.samples.ready, port.results.valid & port.results.ready,
                     port.commands.valid & port.commands.ready, port.answers.valid & port.answers.ready,
-                    port.clear_counters, port.discard, port.restart)  # fmt: skip
+                    port.discard, port.restart)  # fmt: skip
         payloads = port.samples.payload.as_value(), port.commands.payload.as_value()
         while True:
             self._drive(ctx)
             _, _, events, sample, command = await ctx.tick().sample(flags, *payloads)
-            sent, result_taken, commanded, answer_taken, clear, discard, restart = (events >> i & 1 for i in range(7))
+            sent, result_taken, commanded, answer_taken, discard, restart = (events >> i & 1 for i in range(6))
             if result_taken:
                 self._results.popleft()
                 self._results_valid = False
@@ -104,10 +103,8 @@ class FakeCore:
                 self._half = []
             if restart:
                 self._forget()
+                self.events = dict.fromkeys(CORE_COUNTERS, 0)
                 self.restarts += 1
-            if clear or restart:
-                self.counters = dict.fromkeys(CORE_COUNTERS, 0)
-                self.clears += clear
             self._advance()
 
     def _take(self, sample: data.Const) -> None:
@@ -124,7 +121,7 @@ class FakeCore:
             self.samples.append(taken)
             self._pipeline.append(taken)
             self._half = []
-            self.counters["blocks"] += 1
+            self.events["blocks"] += 1
 
     def _advance(self) -> None:
         """A sample leaves when too many are inside, or on a flush; never into a full result store."""
@@ -138,7 +135,7 @@ class FakeCore:
             if predicts:
                 scores, group = scores_of(self.build, left.features), self.build.junctions[-1].group
                 self._results.extend(scores[i : i + group] for i in range(0, len(scores), group))
-                self.counters["predicted"] += 1
+                self.events["predicted"] += 1
         elif self._flushing:
             self._flushing = False
 
@@ -159,6 +156,8 @@ class FakeCore:
     def _drive(self, ctx: SimulatorContext) -> None:
         """Set the outputs that change; a valid transfer stays valid until it is taken."""
         port = self.port
+        events = {name: int(count > 0) for name, count in self.events.items()}
+        self.events = {name: count - events[name] for name, count in self.events.items()}
         self._results_valid = bool(self._results) and (self._results_valid or self._moves())
         self._answers_valid = bool(self._answers) and (self._answers_valid or self._moves())
         outputs = [
@@ -168,7 +167,7 @@ class FakeCore:
             (port.answers.valid, self._answers_valid),
             (port.results_waiting, self.results_waiting),
             (port.drained, self.drained),
-            (port.counters, self.counters),
+            (port.events, events),
         ]
         if self._results:
             last = len(self._results) % self._transfers_per_result == 1 % self._transfers_per_result

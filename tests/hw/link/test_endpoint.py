@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from presparse.contract.fixed import Format
-from presparse.contract.memory import COUNTERS, bias_address, edge_address
+from presparse.contract.memory import CORE_COUNTERS, COUNTERS, LINK_COUNTERS, bias_address, edge_address
 from presparse.contract.network import Formats
 from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Identity, Operation, SampleKind, Status
 from presparse_hw.link.identity import identity_of
@@ -100,7 +100,7 @@ def test_bad_lengths() -> None:
         ]:
             await bench.ask(operation, payload, status=Status.BAD_LENGTH)
             assert await bench.ask(Operation.READ, read(edge_address(1), 1)) == words(0)
-        assert (bench.core.restarts, bench.core.clears, bench.core.flushes, bench.core.writes) == (0, 0, 0, 0)
+        assert (bench.core.restarts, bench.core.flushes, bench.core.writes) == (0, 0, 0)
 
     Bench().run(test)
 
@@ -268,26 +268,18 @@ def test_reset() -> None:
 def test_counters_and_clearing_them() -> None:
     async def test(bench: Bench) -> None:
         await bench.ask(Operation.SAMPLES, record(bench.build, SampleKind.PREDICT, FEATURES))
-        bench.core.counters |= {name: 0x1234_0000_0000 + 3 * i for i, name in enumerate(bench.core.counters)}
+        counted = {name: 7 * i for i, name in enumerate(CORE_COUNTERS)}
+        bench.core.events |= counted
+        await bench.wait(max(counted.values()))
         everything = await bench.ask(Operation.READ, read(0, 2 * len(COUNTERS)))
         values = dict(zip(COUNTERS, struct.unpack(f"<{len(COUNTERS)}Q", everything), strict=True))
-        links = dict.fromkeys((n for n in COUNTERS if n.startswith("frames_")), 0) | {"frames_accepted": 2}
-        assert values == bench.core.counters | links
+        counted["blocks"] += 1
+        assert values == counted | dict.fromkeys(LINK_COUNTERS, 0) | {"frames_accepted": 2}
         await bench.ask(Operation.CLEAR_COUNTERS)
-        assert bench.core.clears == 1
         assert await bench.counter("frames_accepted") == 1
-        assert await bench.counter("cycles") == 0
-
-    Bench().run(test)
-
-
-def test_reading_a_low_word_holds_the_high_one() -> None:
-    async def test(bench: Bench) -> None:
-        bench.core.counters["cycles"] = 0x0001_FFFF_FFFF
-        assert await bench.ask(Operation.READ, read(0, 1)) == words(0xFFFF_FFFF)
-        bench.core.counters["cycles"] = 0x0002_0000_0000
-        assert await bench.ask(Operation.READ, read(1, 1)) == words(1)
-        assert await bench.ask(Operation.READ, read(0, 2)) == words(0, 2)
+        everything = await bench.ask(Operation.READ, read(0, 2 * len(COUNTERS)))
+        values = dict(zip(COUNTERS, struct.unpack(f"<{len(COUNTERS)}Q", everything), strict=True))
+        assert values == dict.fromkeys(COUNTERS, 0) | {"frames_accepted": 2}
 
     Bench().run(test)
 
@@ -504,6 +496,48 @@ def test_a_frame_beyond_the_window_spares_the_payload_whose_slot_it_would_have()
         assert [s.features[0] for s in bench.core.samples] == list(range(8))
 
     Bench().run(test)
+
+
+@pytest.mark.parametrize("window", [1, 2, 8])
+def test_other_windows(window: int) -> None:
+    """IDENTIFY says it; as many requests wait, one more is dropped; as many answers are kept, no more."""
+
+    async def test(bench: Bench) -> None:
+        identity = identity_of(bench.build, build_id="0123456789abcdef", accepted=0, window=window)
+        assert Identity.unpack(await bench.ask(Operation.IDENTIFY)) == identity
+        long = read(edge_address(2), 256)
+        await bench.ask(Operation.WRITE, words(edge_address(2), *range(7, 207)))
+        bench.core.stuck = True  # the first request waits for the core in the middle of its payload
+        records = [record(bench.build, SampleKind.TRAIN, [i] * 8, label=1, rate=3) for i in range(8)]
+        sent = [bench.request(Operation.SAMPLES, b"".join(records))]
+        sent += [bench.request(Operation.RESULTS) for _ in range(window - 1)]
+        late = frame(bench.sequence, Operation.READ, long)
+        bench.send(late)
+        await bench.silence(20)
+        bench.core.stuck = False
+        answers = [await bench.answer() for _ in sent]
+        assert [(a.sequence, a.status) for a in answers] == [(sequence, Status.OK) for sequence in sent]
+        await bench.silence()
+        assert await bench.ask(Operation.FLUSH) == b""
+        bench.request(Operation.READ, long)
+        newest = await bench.answer()
+        assert newest.payload == words(*range(7, 207), *[0] * 56)
+        bench.send(frame(sent[0], Operation.SAMPLES, b"".join(records)))  # forgotten
+        bench.send(frame(bench.sequence - 1, Operation.READ, long))
+        assert await bench.answer() == newest
+        await bench.silence()
+        assert [s.features[0] for s in bench.core.samples] == list(range(8))
+        assert await bench.counter("frames_accepted") == 2 + window + 2 + 1  # the last one reads
+        assert await bench.counter("frames_repeated") == 1
+        assert await bench.counter("frames_unexpected") == 2
+
+    Bench(small_build(outputs=256), window=window).run(test)
+
+
+@pytest.mark.parametrize("window", [0, 3, 128])
+def test_windows_that_cannot_be(window: int) -> None:
+    with pytest.raises(ValueError, match=f"window must be one of 1, 2, .* and is {window}"):
+        Bench(window=window)
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.3, 0.7])

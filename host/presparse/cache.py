@@ -1,8 +1,9 @@
-"""A folder of compiled things that any number of processes may use at once.
+"""A folder of things that take long to make (compiled simulations, bitstreams), which any number of processes may
+use at once.
 
-An entry is a folder named by its key. It is made under another name and renamed when complete, so an
-interrupted process leaves no half entry; its manifest holds a digest of every file, so damage is noticed
-and the entry is made again.
+An entry is a folder of files, named by its key. It is made under another name and renamed when complete, so an
+interrupted process leaves no half entry; a digest of every file is kept with it, so damage is noticed and the
+entry is made again.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from presparse_sim.errors import CacheError
+from presparse.errors import CacheError
 
-_MANIFEST = "manifest.json"
+_DIGESTS = "digests.json"
 _KEPT_ENTRIES = 256
-"""Entries beyond this many are removed, least recently used first (about 1 to 10 MB each)."""
+"""Entries of one kind beyond this many are removed, least recently used first (about 1 to 10 MB each)."""
+
+
+def cache_folder() -> Path:
+    """The folder of all kinds: `PRESPARSE_CACHE`, else the user's cache folder."""
+    base = os.environ.get("PRESPARSE_CACHE") or platformdirs.user_cache_dir("presparse", appauthor=False)
+    return Path(base).expanduser()
 
 
 class Cache:
-    """Entries by key, in `root` (default: `PRESPARSE_CACHE`, else the user's cache folder)."""
+    """Entries of one kind, such as "simulation", by key; in a folder of `root` (default: `cache_folder()`)."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        base = os.environ.get("PRESPARSE_CACHE") or platformdirs.user_cache_dir("presparse", appauthor=False)
-        self.root = (Path(base) if root is None else root).expanduser() / "simulation"
+    def __init__(self, kind: str, root: Path | None = None) -> None:
+        self.root = (cache_folder() if root is None else root) / kind
 
     def fetch(self, key: str, make: Callable[[Path], None], waiting: Callable[[], None] = lambda: None) -> Path:
         """The folder of an entry; `make(folder)` fills it if it is missing or damaged.
@@ -71,8 +77,8 @@ class Cache:
         try:
             make(partial)
             with self._writable():
-                manifest = {path.name: _digest(path) for path in sorted(partial.iterdir())}
-                (partial / _MANIFEST).write_text(json.dumps(manifest))
+                digests = {path.name: _digest(path) for path in sorted(partial.iterdir())}
+                (partial / _DIGESTS).write_text(json.dumps(digests))
                 shutil.rmtree(entry, ignore_errors=True)
                 partial.rename(entry)
         finally:
@@ -80,7 +86,7 @@ class Cache:
         self._prune()
 
     def _prune(self) -> None:
-        entries = [path for path in self.root.iterdir() if (path / _MANIFEST).exists()]
+        entries = [path for path in self.root.iterdir() if path.is_dir() and path.suffix != ".partial"]
         entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in entries[_KEPT_ENTRIES:]:
             shutil.rmtree(path, ignore_errors=True)
@@ -91,15 +97,20 @@ class Cache:
             yield
         except OSError as error:
             raise CacheError(
-                f"{self.root}: compiled simulations cannot be kept in this folder ({error.strerror or error}); "
+                f"{self.root}: nothing can be kept in this folder ({error.strerror or error}); "
                 "set the environment variable PRESPARSE_CACHE to a folder that you can write to"
             ) from error
 
 
+def contents(entry: Path) -> list[Path]:
+    """The files that were made, of an entry that `fetch` returned."""
+    return sorted(path for path in entry.iterdir() if path.name != _DIGESTS)
+
+
 def _intact(entry: Path) -> bool:
     try:
-        manifest = json.loads((entry / _MANIFEST).read_bytes())
-        return bool(manifest) and all(_digest(entry / name) == digest for name, digest in manifest.items())
+        digests = json.loads((entry / _DIGESTS).read_bytes())
+        return bool(digests) and all(_digest(entry / name) == digest for name, digest in digests.items())
     except (OSError, ValueError, AttributeError):
         return False
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from presparse_sim import cache as cache_module
-from presparse_sim.cache import Cache
-from presparse_sim.errors import CacheError
+from presparse import cache as cache_module
+from presparse.cache import Cache
+from presparse.errors import CacheError
 
 PROCESS = """
 import sys, time
 from pathlib import Path
-from presparse_sim.cache import Cache
+from presparse.cache import Cache
 
 def make(folder):
     with open(sys.argv[2], "a") as log:
@@ -30,7 +30,7 @@ def make(folder):
     time.sleep(float(sys.argv[3]))
     (folder / "half").rename(folder / "whole")
 
-entry = Cache(Path(sys.argv[1])).fetch("key", make, waiting=lambda: print("waiting", flush=True))
+entry = Cache("things", Path(sys.argv[1])).fetch("key", make, waiting=lambda: print("waiting", flush=True))
 assert [p.name for p in entry.iterdir() if p.suffix != ".json"] == ["whole"]
 """
 
@@ -50,9 +50,9 @@ def _never(folder: Path) -> None:
 
 
 def test_an_entry_is_made_once(tmp_path: Path) -> None:
-    entry = Cache(tmp_path).fetch("key", _make)
+    entry = Cache("things", tmp_path).fetch("key", _make)
     assert (entry / "b").read_text() == "second"
-    assert Cache(tmp_path).fetch("key", _never) == entry
+    assert Cache("things", tmp_path).fetch("key", _never) == entry
 
 
 def test_processes_at_once_make_one_entry(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_killed_process_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     assert process.stdout.readline() == "making\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    entry = Cache(tmp_path).fetch("key", _make)
+    entry = Cache("things", tmp_path).fetch("key", _make)
     assert (entry / "a").read_text() == "first"
     assert not list(tmp_path.rglob("half"))
 
@@ -81,29 +81,29 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("compiler")
 
     with pytest.raises(RuntimeError, match="compiler"):
-        Cache(tmp_path).fetch("key", fail)
-    assert [path.name for path in (tmp_path / "simulation").iterdir()] == ["key.lock"]
+        Cache("things", tmp_path).fetch("key", fail)
+    assert [path.name for path in (tmp_path / "things").iterdir()] == ["key.lock"]
 
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("a", "fErst"), ("b", ""), ("b", None), ("manifest.json", None), ("manifest.json", "{"), ("manifest.json", "[1]")],
+    [("a", "fErst"), ("b", ""), ("b", None), ("digests.json", None), ("digests.json", "{"), ("digests.json", "[1]")],
 )
 def test_a_damaged_entry_is_made_again(tmp_path: Path, file: str, content: str | None) -> None:
-    entry = Cache(tmp_path).fetch("key", _make)
+    entry = Cache("things", tmp_path).fetch("key", _make)
     if content is None:
         (entry / file).unlink()
     else:
         (entry / file).write_text(content)
-    Cache(tmp_path).fetch("key", _make)
+    Cache("things", tmp_path).fetch("key", _make)
     assert [(entry / name).read_text() for name in "ab"] == ["first", "second"]
-    Cache(tmp_path).fetch("key", _never)
+    Cache("things", tmp_path).fetch("key", _never)
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CacheError, match=r"file/simulation: .*\(Not a directory\); set .* PRESPARSE_CACHE to a folder"):
-        Cache(tmp_path / "file").fetch("key", _make)
+    with pytest.raises(CacheError, match=r"file/things: .*\(Not a directory\); set .* PRESPARSE_CACHE to a folder"):
+        Cache("things", tmp_path / "file").fetch("key", _make)
 
 
 @contextmanager
@@ -133,21 +133,21 @@ def test_a_read_only_folder() -> None:
     with (
         _folder() as root,
         _read_only(root),
-        pytest.raises(CacheError, match=f"{root}/simulation: .*Permission denied"),
+        pytest.raises(CacheError, match=f"{root}/things: .*Permission denied"),
     ):
-        Cache(root).fetch("key", _make)
+        Cache("things", root).fetch("key", _make)
 
 
 def test_a_complete_entry_in_a_read_only_folder() -> None:
     with _folder() as root:
-        entry = Cache(root).fetch("key", _make)
+        entry = Cache("things", root).fetch("key", _make)
         with _read_only(root):
-            assert Cache(root).fetch("key", _never) == entry
+            assert Cache("things", root).fetch("key", _never) == entry
 
 
 def test_the_least_recently_used_entries_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "_KEPT_ENTRIES", 2)
-    cache = Cache(tmp_path)
+    cache = Cache("things", tmp_path)
     first, second = cache.fetch("first", _make), cache.fetch("second", _make)
     os.utime(second, (1, 1))
     third = cache.fetch("third", _make)
@@ -156,7 +156,7 @@ def test_the_least_recently_used_entries_go(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path))
-    assert Cache().root == tmp_path / "simulation"
+    assert Cache("things").root == tmp_path / "things"
     monkeypatch.delenv("PRESPARSE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert Cache().root == tmp_path / "xdg" / "presparse" / "simulation"
+    assert Cache("things").root == tmp_path / "xdg" / "presparse" / "things"

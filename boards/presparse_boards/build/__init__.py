@@ -1,0 +1,1 @@
+"""From a build to a bitstream on a board, with tools that pip installs."""

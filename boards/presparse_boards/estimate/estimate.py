@@ -1,0 +1,35 @@
+"""The estimate that people see."""
+
+from __future__ import annotations
+
+from presparse.contract.build import Build
+from presparse.contract.estimate import Estimate, Load
+from presparse_boards.board import Board
+from presparse_boards.clock import plan_clock
+from presparse_boards.estimate.coefficients import calibrated
+from presparse_boards.estimate.model import figures
+
+
+def estimate(build: Build, board: Board, *, advice: tuple[str, ...] = ()) -> Estimate:
+    """Use, clock and speed of a build on a board, without elaborating it. `advice` is passed on."""
+    found = figures(build, board)
+    clock_hz = float(plan_clock(board, found.fmax_mhz * 1e6).hz)
+    period = build.schedule.period
+    return Estimate(
+        network=build.network.name,
+        board=board.name,
+        mode=build.mode,
+        lanes=build.lanes,
+        calibrated=calibrated(board.family),
+        fits=found.fits,
+        short=found.short,
+        use=found.use,
+        fmax_mhz=round(found.fmax_mhz, 1),
+        clock_mhz=round(clock_hz / 1e6, 3),
+        cycles_per_sample=period,
+        samples_per_second=clock_hz / period,
+        junctions=tuple(
+            Load(junction=j.index, lanes=j.lanes, cycles=j.cycles, idle=period - j.cycles) for j in build.junctions
+        ),
+        advice=advice,
+    )

@@ -1,0 +1,92 @@
+"""What the coefficients of the estimate multiply: a few sums over the parts of a build, and what is known exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from presparse.contract.build import Build
+from presparse.contract.schedule import MULTIPLY, tree_levels
+from presparse_boards.board import Board
+from presparse_boards.estimate.storage import storage
+from presparse_boards.estimate.structure import structure
+from presparse_boards.multipliers import plan_multipliers
+
+LUT_FEATURES = {
+    "base": 2500.0, "training": 200.0, "junctions": 150.0, "adders": 1.0, "choices": 1.0, "memories": 1.0,
+    "multipliers": 1.0,
+}  # fmt: skip
+FF_FEATURES = {
+    "base": 1500.0, "training": 200.0, "junctions": 150.0, "registers": 1.0, "memories": 1.0, "multipliers": 1.0,
+}  # fmt: skip
+"""Features, and the coefficients that one would expect: one a bit."""
+DELAY_FEATURES = ("base", "filling", "speed grade")
+_BLOCK_REGISTERS = 3
+"""Registers of a multiplier that a DSP block has inside."""
+CELL_LUTS = 6
+"""LUT4s that a cell of distributed RAM takes: four hold the words, and two more stand where its write port is."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """A build on a board, in numbers."""
+
+    dsp: int
+    block_ram: int
+    distributed_ram: int
+    lut: tuple[float, ...]
+    """As LUT_FEATURES; besides, every distributed RAM cell takes CELL_LUTS."""
+    ff: tuple[float, ...]
+    """As FF_FEATURES."""
+
+
+def features(build: Build, board: Board) -> Features:
+    """Count. Raises nothing: what the board has too little of is for the estimate to say."""
+    parts, stored = structure(build), storage(build, board)
+    dsp, multiplier_luts, multiplier_registers = _multipliers(build, board)
+    common = (1.0, float(build.training), float(len(build.junctions)))
+    return Features(
+        dsp=dsp,
+        block_ram=stored.blocks,
+        distributed_ram=stored.cells,
+        lut=(*common, parts.adder_bits, parts.choice_bits, stored.luts, multiplier_luts),
+        ff=(*common, parts.register_bits, stored.registers, multiplier_registers),
+    )
+
+
+def _multipliers(build: Build, board: Board) -> tuple[int, float, float]:
+    """(DSP blocks, LUTs of multipliers without one, registers of both)."""
+    plan = plan_multipliers(build, blocks=board.capacity.dsp, block_width=board.capacity.dsp_width)
+    cost = _carry_multiplier if board.family == "ecp5" else _logic_multiplier
+    luts, registers = 0.0, 0.0
+    for (a, b), count in plan.dsp.items():
+        registers += count * (a + b) * (MULTIPLY - _BLOCK_REGISTERS)
+    for (a, b), count in plan.lut.items():
+        one_luts, one_registers = cost(a, b)
+        luts, registers = luts + count * one_luts, registers + count * one_registers
+    return plan.dsp_blocks, luts, registers
+
+
+def _carry_multiplier(a: int, b: int) -> tuple[float, float]:
+    """(LUTs, registers) of `presparse_boards.ecp5_multipliers.carry_multiplier`: rows, then a tree that adds them."""
+    wide, narrow = max(a, b), min(a, b)
+    level = [wide + 2] * ((narrow + 1) // 2)
+    luts, registers = float(sum(width + width % 2 for width in level) + 2), 0.0
+    shift, levels = 2, tree_levels(len(level))
+    for _ in range(levels):
+        merged = [max(low - shift, high) + 1 for low, high in zip(level[::2], level[1::2], strict=False)]
+        luts += sum(width + width % 2 for width in merged)
+        level = [shift + width for width in merged] + level[2 * len(merged) :]
+        level = [min(width, a + b) for width in level]
+        registers += sum(level)
+        shift *= 2
+    return luts, registers + (a + b) * (MULTIPLY - levels)
+
+
+def _logic_multiplier(a: int, b: int) -> tuple[float, float]:
+    """(LUTs, registers) of what synthesis makes of a product."""
+    return float(a * b), float((a + b) * MULTIPLY)
+
+
+def delay_features(board: Board, luts: int) -> tuple[float, ...]:
+    """As DELAY_FEATURES, given how many LUTs the build takes."""
+    return (1.0, min(1.0, luts / board.capacity.lut), float(board.speed == "8"))

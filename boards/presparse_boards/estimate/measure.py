@@ -1,0 +1,38 @@
+"""One real build of a design: synthesised, placed and routed as `presparse build` does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+
+from presparse.contract.bundle import Use
+from presparse_boards.build.errors import DoesNotFit
+from presparse_boards.build.plan import make_plan
+from presparse_boards.build.route import route_all, use_in_report
+from presparse_boards.build.synthesis import NETLIST, synthesise
+from presparse_boards.build.tools import Workshop
+from presparse_boards.estimate.designs import Design
+from presparse_boards.estimate.records import Record
+
+_BUILD_ID = "0" * 16
+
+
+def measure(design: Design, folder: Path, seeds: int) -> Record:
+    """Build in `folder`, where the logs stay; fmax is the median over seeds. Raises MakeError, but for DoesNotFit."""
+    board = design.on
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = make_plan(design.build, board, board.default_clock_hz, _BUILD_ID)
+    plan.write(folder)
+    with Workshop(folder) as workshop:
+        netlist = synthesise(workshop)
+    tried = range(1, seeds + 1)
+    try:
+        routes = route_all(Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops)
+    except DoesNotFit as error:
+        return _record(design, error.use, None)
+    use = use_in_report(board, routes[0].report, netlist.flip_flops)
+    return _record(design, use, round(median(routed.fmax_mhz for routed in routes), 3))
+
+
+def _record(design: Design, use: Use, fmax_mhz: float | None) -> Record:
+    return Record(**design.model_dump(), fits=fmax_mhz is not None, use=use, fmax_mhz=fmax_mhz)

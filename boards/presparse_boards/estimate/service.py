@@ -1,0 +1,41 @@
+"""What `presparse estimate` calls (entry point group "presparse.builder")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from presparse.contract.build import Build
+from presparse.contract.estimate import Estimate
+from presparse.contract.network import Network
+from presparse_boards.board import Board
+from presparse_boards.boards import BOARDS, find_board
+from presparse_boards.estimate.estimate import estimate
+from presparse_boards.lanes import NoFit, best_build, smallest_build, what_would_fit
+
+
+def estimates(
+    network: Network, boards: Sequence[str] = (), *, mode: Literal["train", "infer"], lanes: tuple[int, ...] = ()
+) -> tuple[Estimate, ...]:
+    """One estimate per board (all boards, if none are named); without `lanes`, with the best lanes of each.
+
+    Where no lanes fit, the fewest are estimated; `advice` says what would fit. Raises BoardError (unknown board) and
+    BuildError (lanes that the network does not allow).
+    """
+    chosen = [find_board(name) for name in boards] or list(BOARDS.values())
+    if lanes:
+        build = Build(network=network, lanes=lanes, mode=mode)
+        return tuple(_advised(build, board) for board in chosen)
+    return tuple(_best(network, board, mode) for board in chosen)
+
+
+def _best(network: Network, board: Board, mode: Literal["train", "infer"]) -> Estimate:
+    try:
+        return estimate(best_build(network, board, mode=mode), board)
+    except NoFit:
+        return _advised(smallest_build(network, mode=mode), board)
+
+
+def _advised(build: Build, board: Board) -> Estimate:
+    found = estimate(build, board)
+    return found if found.fits else estimate(build, board, advice=what_would_fit(build, board))

@@ -1,0 +1,50 @@
+"""What a reference takes: models and samples that a board of the build would take."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from presparse.contract.build import Build
+from presparse.contract.pattern import check
+from presparse.contract.samples import Samples
+from presparse.contract.wire import SampleKind
+from presparse.errors import FeatureError, ModelError
+from presparse.model import Model
+
+
+def check_model(build: Build, model: Model) -> None:
+    """Raise ModelError for a model of another network, PatternError for one that clashes on the build's lanes."""
+    network = build.network
+    if model.network.hash != network.hash:
+        raise ModelError(
+            f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the build of "
+            f"network {network.name} ({network.hash[:12]}); load a model of the build's network"
+        )
+    for junction, left in zip(build.junctions, model.left, strict=True):
+        check(junction, left)
+
+
+def check_samples(build: Build, samples: Samples) -> None:
+    """Raise FeatureError for the first sample that a board would refuse."""
+    network, activation = build.network, build.network.formats.activation
+    if samples.features.ndim != 2 or samples.features.shape[1] != network.layers[0]:
+        raise FeatureError(
+            f"encoded features must have shape (samples, {network.layers[0]}), and have {samples.features.shape}"
+        )
+    training = samples.kinds == SampleKind.TRAIN
+    known = training | (samples.kinds == SampleKind.PREDICT) | (samples.kinds == SampleKind.EVALUATE)
+    rate_bad = training & ((samples.rates < network.rates.least) | (samples.rates > network.rates.most))
+    feature_bad = ((samples.features < activation.min) | (samples.features > activation.max)).any(axis=1)
+    label_bad = samples.labels >= network.classes
+    for bad, problem in (
+        (~known, "its kind must be predict, train or evaluate"),
+        (
+            training & (not build.training),
+            "it is to be trained, and this build only infers; use a build with mode 'train'",
+        ),
+        (rate_bad, f"its rate exponent must be {network.rates.least} to {network.rates.most}"),
+        (label_bad, f"its label must be 0 to {network.classes - 1}"),
+        (feature_bad, f"its features must be {activation.min} to {activation.max} ({activation})"),
+    ):
+        if bad.any():
+            raise FeatureError(f"sample {int(np.argmax(bad))}: {problem}")

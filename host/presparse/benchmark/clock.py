@@ -1,0 +1,46 @@
+"""How fast a board's clock runs: from a bundle, or from results of place-and-route that ship with Presparse."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from presparse.contract.build import Build
+from presparse.contract.bundle import Manifest
+from presparse.contract.network import Network
+
+RECORDED = Path(__file__).parent / "recorded.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """A routed design's clock."""
+
+    board: str
+    fmax_mhz: float
+    """After place-and-route."""
+    baud: int
+    """Of the board's UART."""
+    source: str
+    """The bundle, or the command that measures it again."""
+
+
+def of_bundle(folder: Path) -> tuple[Build, Clock]:
+    """The build in a bundle, and how fast it runs. Raises BundleError."""
+    manifest = Manifest.load(folder)
+    clock = Clock(board=manifest.board, fmax_mhz=manifest.fmax_mhz, baud=manifest.baud, source=str(folder))
+    return manifest.build, clock
+
+
+def recorded(network: Network, file: Path = RECORDED) -> tuple[Build, Clock] | None:
+    """The fastest recorded training build of a network that ships, by samples per second; None if there is none."""
+    found = []
+    for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("route", []):
+        shipped = Network.load(entry["network"])
+        if shipped.hash != network.hash:
+            continue
+        build = Build(network=shipped, lanes=tuple(entry["lanes"]))
+        clock = Clock(board=entry["board"], fmax_mhz=entry["fmax_mhz"], baud=entry["baud"], source=entry["command"])
+        found.append((build, clock))
+    return max(found, key=lambda f: f[1].fmax_mhz / f[0].schedule.period, default=None)

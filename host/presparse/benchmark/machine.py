@@ -1,0 +1,53 @@
+"""The machine that measures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from presparse.native.compiler import FLAGS, find_compiler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What absolute figures depend on."""
+
+    processor: str
+    cores: int
+    """That this process may use. Everything is measured on one."""
+    compiler: str
+    flags: str
+    """Of the C programs."""
+    torch: str
+
+    @classmethod
+    def here(cls) -> Machine:
+        """Raises CompilerError."""
+        said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+        return cls(
+            processor=_processor(),
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            compiler=said.partition("\n")[0],
+            flags=" ".join(FLAGS),
+            torch=_version("torch"),
+        )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []  # not Linux
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,66 @@
+"""Pictures of a report: all speeds side by side, and how cost grows with edges, lanes and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from presparse.benchmark.growth import Axis, Point
+from presparse.benchmark.report import Report
+from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, figure, plain, png
+
+_AXES: dict[Axis, str] = {"edges": "edges", "lanes": "lanes", "layers": "hidden layers"}
+
+
+def draw(report: Report, folder: Path) -> list[Path]:
+    """Write speeds.png, and growth.png if growth was measured, into a folder that exists."""
+    drawn = {"speeds.png": speeds(report)}
+    if report.growth:
+        drawn["growth.png"] = growth(report.growth)
+    for name, picture in drawn.items():
+        (folder / name).write_bytes(png(picture))
+    return [folder / name for name in drawn]
+
+
+def speeds(report: Report) -> Figure:
+    """One bar per row of the table that has a speed, on a logarithmic axis."""
+    rows = [row for row in report.rows if row.samples_per_second][::-1]
+    drawn = figure(11, 0.6 + 0.42 * len(rows))
+    ax = plain(drawn.subplots(), grid=False)
+    values = [row.samples_per_second or 0.0 for row in rows]
+    colours = [BLUE if row.slowest is None else ORANGE for row in rows]
+    ax.barh([row.name for row in rows], values, color=colours, height=0.62)
+    for place, value in enumerate(values):
+        ax.annotate(f" {value:,.0f}", (value, place), va="center", color=INK)
+    ax.set_xscale("log")
+    ax.minorticks_off()
+    ax.set_xlim(min(values) / 3, max(values) * 4)
+    ax.set_xlabel(f"trained samples per second, network {report.network}; orange: timed on {report.machine.processor}")
+    return drawn
+
+
+def growth(points: Sequence[Point]) -> Figure:
+    """A column per axis: cycles and multipliers of the core above, seconds of a PC below."""
+    drawn = figure(12, 6.4)
+    grid = drawn.subplots(2, len(_AXES), sharey="row")
+    for column, (axis, label) in enumerate(_AXES.items()):
+        own = [point for point in points if point.axis == axis]
+        x = [{"edges": p.edges, "lanes": p.lanes, "layers": p.hidden_layers}[axis] for p in own]
+        above, below = plain(grid[0][column]), plain(grid[1][column])
+        above.plot(x, [p.cycles_per_sample for p in own], "o-", color=BLUE, label="cycles per sample")
+        above.plot(x, [p.multipliers for p in own], "s-", color=GREEN, label="multipliers")
+        below.plot(x, [1e6 * p.plain_c_seconds for p in own], "o-", color=ORANGE, label="plain C")
+        below.plot(x, [1e6 * p.eager_seconds for p in own], "s-", color=RED, label="PyTorch eager")
+        for ax in (above, below):
+            ax.set_yscale("log")
+            if axis != "layers":
+                ax.set_xscale("log", base=2)
+            ax.minorticks_off()
+        below.set_xlabel(label)
+    grid[0][0].set_ylabel("the core")
+    grid[1][0].set_ylabel("µs per sample on a PC")
+    grid[0][0].legend(frameon=False)
+    grid[1][0].legend(frameon=False)
+    return drawn

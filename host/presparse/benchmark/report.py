@@ -1,0 +1,213 @@
+"""The whole measurement: one table, every speed beside every other, and the figures behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from presparse.benchmark import growth, pytorch
+from presparse.benchmark.clock import Clock
+from presparse.benchmark.core import Core
+from presparse.benchmark.errors import BenchmarkError
+from presparse.benchmark.link import DEFAULT_BAUD, SimulatedBoard, Uart
+from presparse.benchmark.machine import Machine
+from presparse.benchmark.plain_c import plain_c
+from presparse.benchmark.rounds import Rates, Tell, Trainer, interleave
+from presparse.benchmark.store import Store, stored_cycles, with_store
+from presparse.benchmark.workload import COUNT, parts, training_samples
+from presparse.contract.build import Build
+from presparse.contract.samples import Samples
+from presparse.model import Model
+from presparse.native import NativeReference
+from presparse.reference import Reference
+
+ENTRY_POINTS = "presparse.benchmarks"
+"""Simulated cores: `(build, model) -> core`, with `run(samples)` and `cycles`."""
+
+EAGER = "PyTorch eager, sparse layers, batch 1"
+PLAIN_C = "plain C, batch 1, one core"
+_BATCH = 256
+_STEADY = 64
+"""Samples over which cycles are counted, after as many that fill the pipeline."""
+_SENT = 64
+"""Samples whose bytes are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    samples_per_second: float | None
+    """Trained; median over the rounds where it was timed; None for a core whose clock is not known."""
+    times_eager: float | None
+    """Over PyTorch eager, sparse layers, batch 1."""
+    times_plain_c: float | None
+    of_limit: float | None
+    """Of what the core's multipliers could do at the same clock."""
+    slowest: float | None = None
+    fastest: float | None = None
+    """Of the rounds."""
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What `measure` found."""
+
+    network: str
+    edges: int
+    machine: Machine
+    rounds: int
+    seconds: float
+    rows: tuple[Row, ...]
+    core: Core
+    store: Store
+    uart: Uart
+    simulated_cycles_per_second: float
+    growth: tuple[growth.Point, ...]
+
+    def figures(self) -> dict[str, Any]:
+        """Everything, as plain types."""
+        return asdict(self)
+
+
+def measure(
+    build: Build,
+    clock: Clock | None,
+    *,
+    rounds: int = 5,
+    seconds: float = 0.5,
+    with_growth: bool = True,
+    tell: Tell = lambda done, of, note: None,
+) -> Report:
+    """Train the build's network with everything there is, one torch thread.
+
+    Raises BenchmarkError (an inference build, too), CompilerError, and what the simulator raises.
+    """
+    if not build.training:
+        raise BenchmarkError(
+            f"bench measures training, and this build of {build.network.name} only infers; use one with mode 'train'"
+        )
+    machine = Machine.here()
+    with pytorch.one_thread():
+        return _measure(build, clock, machine, rounds, seconds, with_growth, tell)
+
+
+def _measure(
+    build: Build, clock: Clock | None, machine: Machine, rounds: int, seconds: float, with_growth: bool, tell: Tell
+) -> Report:
+    network = build.network
+    # The core is fed as fast as it takes samples: nothing outside it counts.
+    alone = Build(network=network, lanes=build.lanes, gap=build.gap, feature_port=build.lanes[0])
+    model, samples = Model.initial(network), training_samples(network)
+    contestants: dict[str, Trainer] = {}
+    how: dict[str, str] = {}
+
+    def enter(name: str, described: str, make: Callable[[], Trainer]) -> None:
+        tell(len(contestants), 9, f"preparing {name}")
+        contestants[name], how[name] = make(), described
+
+    enter(PLAIN_C, "float32, same pattern, checked against numpy", lambda: plain_c(model, samples))
+    for batch in (1, _BATCH):
+        for masked, layers in ((False, "sparse"), (True, "masked dense")):
+            name = f"PyTorch eager, {layers} layers, batch {batch}"
+            enter(name, "float32, SGD", lambda m=masked, b=batch: pytorch.eager(model, samples, masked=m, batch=b))
+    enter("reference in C", "bit-exact", lambda: _runner(NativeReference(alone, model), samples))
+    enter("reference in PyTorch", "bit-exact", lambda: _runner(Reference(alone, model), samples))
+    simulated = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        tell(len(contestants), 9, f"preparing {point.name}")
+        simulated[point.name] = point.load()(alone, model)
+        contestants[point.name], how[point.name] = _runner(simulated[point.name], samples), "gateware, cycle by cycle"
+    tell(len(contestants), 9, "preparing the simulated board")
+    board = SimulatedBoard(with_store(build), model)
+    try:
+        enter("simulated board, end to end", "driver, link and core", lambda: board.trainer(samples))
+        rates = interleave(contestants, rounds=rounds, seconds=seconds, tell=tell)
+        uart = board.uart(samples[:_SENT], clock.baud if clock else DEFAULT_BAUD)
+        store = Store.of(stored_cycles(board.session, samples), clock)
+    finally:
+        board.close()
+    cycles = min(_cycles_per_sample(core, samples) for core in simulated.values())
+    points = []
+    if with_growth:
+        points = growth.measure(rounds=3, seconds=seconds / 10, tell=lambda note: tell(0, 1, note))
+    core = Core.of(build, cycles, clock)
+    return Report(
+        network=network.name,
+        edges=network.edges,
+        machine=machine,
+        rounds=rounds,
+        seconds=seconds,
+        rows=tuple(_rows(core, store, uart, rates, how)),
+        core=core,
+        store=store,
+        uart=uart,
+        simulated_cycles_per_second=max(rates[name].median for name in simulated) * cycles,
+        growth=tuple(points),
+    )
+
+
+def _runner(engine: Any, samples: Samples) -> Trainer:
+    """Anything with `run(samples)`, over and over."""
+
+    def train(count: int) -> None:
+        for part in parts(len(samples), count, COUNT):
+            engine.run(samples[part])
+
+    return train
+
+
+def _cycles_per_sample(core: Any, samples: Samples) -> float:
+    """In steady state, the pipeline full."""
+    core.run(samples[:_STEADY])
+    before = core.cycles
+    core.run(samples[_STEADY : 2 * _STEADY])
+    return (core.cycles - before) / _STEADY
+
+
+def _rows(core: Core, store: Store, uart: Uart, rates: dict[str, Rates], how: dict[str, str]) -> list[Row]:
+    eager, c, limit = rates[EAGER].median, rates[PLAIN_C].median, core.limit_samples_per_second
+
+    def row(name: str, speed: float | None, described: str) -> Row:
+        return Row(
+            name=name,
+            samples_per_second=speed,
+            times_eager=speed / eager if speed else None,
+            times_plain_c=speed / c if speed else None,
+            of_limit=speed / limit if speed and limit else None,
+            how=described,
+        )
+
+    at = f"{core.board} at {core.fmax_mhz:.1f} MHz" if core.fmax_mhz else "no routed design"
+    both = min(uart.samples_per_second, core.samples_per_second or uart.samples_per_second)
+    rows = [
+        row(f"core, {at}", core.samples_per_second, f"fmax / {core.cycles_per_sample:g} cycles"),
+        row(
+            "end to end, samples stored on the board",
+            store.samples_per_second,
+            f"fmax / {store.cycles_per_sample:g} cycles",
+        ),
+        row(
+            f"end to end, UART at {uart.baud:,} baud",
+            both,
+            f"{max(uart.bytes_to_board, uart.bytes_from_board):,.0f} bytes per sample",
+        ),
+    ]
+    for name, found in rates.items():
+        rows.append(
+            Row(
+                name=name,
+                samples_per_second=found.median,
+                times_eager=found.times(rates[EAGER]),
+                times_plain_c=found.times(rates[PLAIN_C]),
+                of_limit=found.median / limit if limit else None,
+                slowest=min(found.rounds),
+                fastest=max(found.rounds),
+                how=how[name],
+            )
+        )
+    return sorted(rows, key=lambda r: -(r.samples_per_second or float("inf")))

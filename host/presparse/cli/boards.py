@@ -1,0 +1,34 @@
+"""`presparse boards`: the boards that bitstreams can be built for."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from presparse.builder import builder
+from presparse.cli.options import AsJson
+from presparse.cli.output import put
+from presparse.contract.bundle import BoardInfo
+
+NAME = "boards"
+
+
+def run(as_json: AsJson = False) -> None:
+    """List the boards: FPGA, what it holds, clock, link, and what programs it."""
+    boards: tuple[BoardInfo, ...] = builder(NAME)()
+    put({"boards": [board.model_dump() for board in boards]}, as_json=as_json, text=_drawn(boards))
+
+
+def _drawn(boards: tuple[BoardInfo, ...]) -> str:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("name", "FPGA", "LUT", "DSP", "block RAM", "MHz", "link", "bitstream", "programmed by"):
+        table.add_column(heading, justify="right" if heading in ("LUT", "DSP", "block RAM", "MHz") else "left")
+    for board in boards:
+        held = board.capacity
+        numbers = (f"{held['lut']:,}", str(held["dsp"]), str(held["block_ram"]), f"{board.clock_mhz:g}")
+        link = f"{board.link}, {board.baud:,} baud"
+        table.add_row(board.name, board.device, *numbers, link, board.bitstream, board.program)
+    console = Console(highlight=False, width=200)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -1,0 +1,164 @@
+"""`presparse build`: a bitstream of a network for a board."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from presparse.builder import builder
+from presparse.cli.options import AsJson
+from presparse.cli.output import people, put
+from presparse.contract.bundle import Manifest, Step
+from presparse.contract.network import Network
+from presparse.errors import ArgumentError
+
+NAME = "build"
+
+
+def run(
+    network: Annotated[
+        str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.", show_default=False)
+    ],
+    board: Annotated[str, typer.Option("--board", "-b", help="`presparse boards` lists them.", show_default=False)],
+    mode: Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")] = "train",
+    lanes: Annotated[
+        str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")
+    ] = "auto",
+    clock: Annotated[
+        str, typer.Option(help="auto: the fastest that is reached; or MHz that must be reached.")
+    ] = "auto",
+    seeds: Annotated[
+        int, typer.Option(help="Place-and-route runs, in parallel; the fastest is taken.", min=1, max=1000)
+    ] = 1,
+    store: Annotated[int, typer.Option(help="Samples that the board can keep to learn from.", min=0)] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The bundle's folder (default: NETWORK-BOARD.bundle).", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build again, even if the cache has it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Synthesise, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs."""
+    if mode not in ("train", "infer"):
+        raise ArgumentError(f"--mode must be train or infer, and is {mode!r}")
+    shape = Network.load(network)
+    make = builder(NAME)
+    folder = output or Path(f"{shape.name}-{board}.bundle")
+    with Steps() as steps:
+        manifest: Manifest = make(
+            shape,
+            board,
+            folder=folder,
+            mode=mode,
+            lanes=lane_numbers(lanes),
+            clock_hz=_clock(clock),
+            seeds=seeds,
+            force=force,
+            options={"store_samples": store} if store else {},
+            progress=steps.show,
+        )
+    put(figures(manifest, folder), as_json=as_json, text="" if as_json else _drawn(manifest, folder))
+
+
+def figures(manifest: Manifest, folder: Path) -> dict[str, object]:
+    """What `--json` prints."""
+    return {"bundle": str(folder), **manifest.model_dump(mode="json", exclude={"build"})}
+
+
+def lane_numbers(text: str) -> tuple[int, ...]:
+    """Lanes per junction; none for "auto". Raises ArgumentError."""
+    if text == "auto":
+        return ()
+    if not re.fullmatch(r"[0-9]+( *, *[0-9]+)*", text.strip()):
+        raise ArgumentError(f"--lanes must be auto, or whole numbers such as 32,16, and is {text!r}")
+    return tuple(int(part) for part in text.split(","))
+
+
+def _clock(text: str) -> float | None:
+    """Hertz."""
+    if text == "auto":
+        return None
+    try:
+        mhz = float(text)
+    except ValueError:
+        mhz = 0.0
+    if not 0 < mhz < 10_000:
+        raise ArgumentError(f"--clock must be auto, or a number of MHz such as 100, and is {text!r}")
+    return mhz * 1e6
+
+
+class Steps:
+    """Steps as they begin and end, with the time each took."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=people,
+            transient=True,
+            disable=not people.is_terminal,
+        )
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, step: Step) -> None:
+        if step.done:
+            seconds = time.monotonic() - self._began
+            self._say(Text.assemble(("✓ ", "green"), f"{step.name}: {step.found}", (f"  {seconds:.1f} s", "dim")))
+            return
+        self._began = time.monotonic()
+        for task in self._progress.task_ids:
+            self._progress.remove_task(task)
+        self._progress.add_task(step.name)
+        if self._progress.disable:
+            self._say(Text(f"  {step.name} ..."))
+
+    def _say(self, text: Text) -> None:
+        self._progress.print(text, soft_wrap=True) if not self._progress.disable else people.print(text, soft_wrap=True)
+
+
+def _drawn(manifest: Manifest, folder: Path) -> str:
+    use = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for name, resource in manifest.use.items():
+        if resource.available or resource.used:
+            use.add_row(name, f"{resource.used:,} of {resource.available:,}", f"{resource.share:.0%}")
+    what = "trained" if manifest.mode == "train" else "predicted"
+    path = manifest.critical_path
+    seeds = len(manifest.routes)
+    median = f" (median of {seeds} seeds: {manifest.median_fmax_mhz:.2f})" if seeds > 1 else ""
+    lines = [
+        Text(
+            f"{manifest.samples_per_second:,.0f} {what} samples/s: {manifest.cycles_per_sample:,} cycles per sample at "
+            f"{manifest.clock_mhz:.2f} MHz, lanes {','.join(map(str, manifest.lanes))}"
+        ),
+        Text(
+            f"fmax {manifest.fmax_mhz:.2f} MHz{median}; slowest path: {path.text} ({path.delay_ns:.1f} ns, "
+            f"{path.routing_ns:.1f} of it wires)"
+        ),
+        use,
+        *(Text(f"note: {note}", "yellow") for note in manifest.notes),
+        Text(f"{folder}: load it into the board with: presparse program {folder}"),
+    ]
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for line in lines:
+            console.print(line, soft_wrap=isinstance(line, Text))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -1,0 +1,128 @@
+"""`presparse estimate`: whether a network fits a board, and how fast it runs there, before synthesis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from presparse.builder import builder
+from presparse.cli.options import AsJson
+from presparse.cli.output import put
+from presparse.contract.bundle import Resource
+from presparse.contract.estimate import Estimate
+from presparse.contract.network import Network
+from presparse.errors import ArgumentError
+
+NAME = "estimate"
+_BAR = 24
+
+
+def run(
+    network: Annotated[str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.")],
+    board: Annotated[str, typer.Option("--board", "-b", help="`presparse boards` lists them.")] = "",
+    mode: Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")] = "train",
+    lanes: Annotated[
+        str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")
+    ] = "auto",
+    all_boards: Annotated[bool, typer.Option("--all-boards", help="Compare all boards.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate use, clock and speed in a moment; docs/performance.md says how far that agrees with real builds."""
+    if bool(board) == all_boards:
+        raise ArgumentError("estimate needs one of --board NAME and --all-boards; `presparse boards` lists the names")
+    if mode not in ("train", "infer"):
+        raise ArgumentError(f"--mode must be train or infer, and is {mode!r}")
+    shape = Network.load(network)
+    found: tuple[Estimate, ...] = builder(NAME)(
+        shape, () if all_boards else (board,), mode=mode, lanes=() if lanes == "auto" else _lanes(lanes)
+    )
+    shown = _compared(found) if all_boards else _single(found[0])
+    figures = [estimate.model_dump(mode="json") for estimate in found]
+    put({"estimates": figures} if all_boards else figures[0], as_json=as_json, text="" if as_json else _drawn(shown))
+
+
+def _lanes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ArgumentError(f"--lanes must be auto, or whole numbers such as 32,16, and is {text!r}") from error
+
+
+def _drawn(parts: Sequence[RenderableType]) -> str:
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part, soft_wrap=isinstance(part, Text))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _single(found: Estimate) -> list[RenderableType]:
+    """One board in detail: verdict, speed, use, junctions."""
+    what = "training" if found.mode == "train" else "inference"
+    verdict = Text("fits", "bold green") if found.fits else Text(f"does not fit ({found.short})", "bold red")
+    title = Text.assemble(
+        (found.network, "bold"), f", {what}, lanes {_listed(found.lanes)}, on {found.board}: ", verdict
+    )
+    speed = Text(
+        f"{found.samples_per_second:,.0f} samples/s: {found.cycles_per_sample:,} cycles per sample at "
+        f"{found.clock_mhz:.1f} MHz (fmax about {found.fmax_mhz:.0f} MHz)"
+    )
+    lines: list[RenderableType] = [title, speed, _use(found), _junctions(found)]
+    if not found.calibrated:
+        lines.append(Text("A rough guess: no open tool places and routes this FPGA.", "yellow"))
+    lines += [Text(line) for line in found.advice]
+    return lines
+
+
+def _use(found: Estimate) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, resource in found.use.items():
+        if resource.available or resource.used:
+            counts = f"{resource.used:,} of {resource.available:,}"
+            table.add_row(name, _bar(resource), _percent(resource), counts, style="" if resource.fits else "red")
+    return table
+
+
+def _junctions(found: Estimate) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for load in found.junctions:
+        idle = f"idles {load.idle:,} of {found.cycles_per_sample:,} cycles" if load.idle else "never idles"
+        lanes = f"{load.lanes} lane" if load.lanes == 1 else f"{load.lanes} lanes"
+        table.add_row(f"junction {load.junction}", lanes, f"{load.cycles:,} cycles", idle)
+    return table
+
+
+def _compared(found: tuple[Estimate, ...]) -> list[RenderableType]:
+    """All boards, one line each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading, right in (("board", 0), ("", 0), ("lanes", 0), ("MHz", 1), ("samples/s", 1), ("LUT", 1), ("DSP", 1)):
+        table.add_column(heading, justify="right" if right else "left")
+    table.add_column("block RAM", justify="right")
+    for estimate in found:
+        use = estimate.use
+        verdict = Text("fits", "green") if estimate.fits else Text("too small", "red")
+        speed = (f"{estimate.fmax_mhz:.0f}", f"{estimate.samples_per_second:,.0f}") if estimate.fits else ("", "")
+        shares = (_percent(resource) for resource in (use.lut, use.dsp, use.block_ram))
+        star = "" if estimate.calibrated else " *"
+        table.add_row(estimate.board + star, verdict, _listed(estimate.lanes), *speed, *shares)
+    if all(estimate.calibrated for estimate in found):
+        return [table]
+    return [table, Text("* a rough guess: no open tool places and routes this FPGA")]
+
+
+def _bar(resource: Resource) -> ProgressBar:
+    return ProgressBar(total=1, completed=min(1.0, resource.share), width=_BAR)
+
+
+def _percent(resource: Resource) -> str:
+    return f"{resource.share:.0%}" if resource.available else ("none there" if resource.used else "-")
+
+
+def _listed(lanes: tuple[int, ...]) -> str:
+    return ",".join(map(str, lanes))

@@ -1,0 +1,176 @@
+"""A bundle: a folder with the bitstream of one build for one board, and what it is and how fast it runs."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, ValidationError
+
+from presparse.contract.build import Build
+from presparse.contract.description import Description, problems
+from presparse.contract.errors import PresparseError
+
+BUNDLE_VERSION = 1
+MANIFEST = "manifest.json"
+NETWORK = "network.toml"
+
+
+class BundleError(PresparseError, ValueError):
+    """A folder that is no bundle, or one that was damaged."""
+
+
+class Resource(Description):
+    """How much of one kind a design uses."""
+
+    used: int = Field(ge=0)
+    available: int = Field(ge=0, description="on the board's FPGA")
+
+    @property
+    def fits(self) -> bool:
+        return self.used <= self.available
+
+    @property
+    def share(self) -> float:
+        """Used over available; 0 if there is none and none is used, infinite if there is none and some is used."""
+        if self.available:
+            return self.used / self.available
+        return float("inf") if self.used else 0.0
+
+
+class Use(Description):
+    """What a design uses of an FPGA, by kind. Counted as place-and-route counts, so that it fits if each kind does."""
+
+    lut: Resource = Field(description="LUT4s, those of carry chains and distributed RAM included")
+    ff: Resource = Field(description="flip-flops")
+    dsp: Resource = Field(description="multipliers: ECP5 18x18, iCE40 16x16")
+    block_ram: Resource = Field(description="memory blocks: ECP5 DP16KD (18 Ki bits), iCE40 SB_RAM40_4K (4 Ki bits)")
+    distributed_ram: Resource = Field(description="memories of 16 words of 4 bits in LUTs (ECP5 TRELLIS_DPR16X4)")
+
+    def items(self) -> tuple[tuple[str, Resource], ...]:
+        """(what people call it, how much), in a fixed order."""
+        return (
+            ("LUT", self.lut),
+            ("FF", self.ff),
+            ("DSP", self.dsp),
+            ("block RAM", self.block_ram),
+            ("distributed RAM", self.distributed_ram),
+        )
+
+    @property
+    def fits(self) -> bool:
+        return all(resource.fits for _, resource in self.items())
+
+    @property
+    def short(self) -> str:
+        """What does not fit: "LUT: 30,100 of 24,288; DSP: 40 of 28"; empty if everything does."""
+        return "; ".join(f"{name}: {r.used:,} of {r.available:,}" for name, r in self.items() if not r.fits)
+
+
+class Route(Description):
+    """What place-and-route reached with one seed."""
+
+    seed: int
+    fmax_mhz: float
+
+
+class CriticalPath(Description):
+    """The slowest way from one register to the next."""
+
+    text: str = Field(description='in the design\'s own terms: "junction 1, lane 3: UP, product -> change"')
+    delay_ns: float
+    routing_ns: float = Field(description="the part of it that is wires")
+    steps: tuple[str, ...] = Field(description="components and signals on the way")
+
+
+class Manifest(Description):
+    """What a bundle holds.
+
+    `fmax_mhz` is what the routed design could run at (of the seed that was taken), `clock_mhz` what it does run at.
+    """
+
+    refusal: ClassVar[type[PresparseError]] = BundleError
+
+    version: Literal[1] = BUNDLE_VERSION
+    name: str
+    board: str
+    device: str = Field(description="the FPGA, package and speed grade")
+    mode: Literal["train", "infer"]
+    lanes: tuple[int, ...]
+    clock_mhz: float
+    fmax_mhz: float
+    routes: tuple[Route, ...] = Field(min_length=1, description="every seed tried, in order")
+    seed: int = Field(description="of the route that was taken")
+    cycles_per_sample: int
+    samples_per_second: float = Field(description="of the core, at `clock_mhz`")
+    samples_per_second_at_fmax: float
+    use: Use
+    baud: int = Field(description="that the host sets its serial port to")
+    critical_path: CriticalPath
+    contract_hash: str = Field(description="what the board answers to IDENTIFY")
+    build_id: str = Field(pattern=r"^[0-9a-f]{16}$", description="of design, board and tools; IDENTIFY returns it")
+    bitstream: str = Field(description="file name in the bundle")
+    bitstream_sha256: str
+    tools: dict[str, str] = Field(description="name: version")
+    notes: tuple[str, ...] = Field(default=(), description="what the tools did that was not planned")
+    build: Build = Field(description="what `presparse.open` takes")
+
+    @classmethod
+    def load(cls, bundle: str | Path) -> Manifest:
+        """The manifest of a bundle folder; bitstream and contract are checked.
+
+        Raises BundleError, naming the folder and how to mend it.
+        """
+        folder = Path(bundle)
+        try:
+            manifest = cls.model_validate_json((folder / MANIFEST).read_bytes())
+            bits = (folder / manifest.bitstream).read_bytes()
+        except ValidationError as error:
+            raise BundleError(f"{folder / MANIFEST}: {problems(error)}; build the bundle again") from None
+        except OSError as error:
+            raise BundleError(
+                f"{folder}: not a bundle ({error.strerror or error}: {error.filename}); "
+                "give the folder that `presparse build` made"
+            ) from error
+        if hashlib.sha256(bits).hexdigest() != manifest.bitstream_sha256:
+            raise BundleError(
+                f"{folder / manifest.bitstream}: not the bitstream that was built; build the bundle again"
+            )
+        if manifest.build.hash != manifest.contract_hash:
+            raise BundleError(
+                f"{folder}: made by another version of Presparse, whose gateware this one does not understand; "
+                "build the bundle again"
+            )
+        return manifest
+
+    @property
+    def median_fmax_mhz(self) -> float:
+        """Over all seeds."""
+        ordered = sorted(route.fmax_mhz for route in self.routes)
+        middle = len(ordered) // 2
+        return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+class Step(Description):
+    """How far the making of a bundle is: a step begins (`done` False), or has ended."""
+
+    name: str
+    done: bool = False
+    found: str = Field(default="", description="what it found")
+
+
+class BoardInfo(Description):
+    """One line of `presparse boards`."""
+
+    name: str
+    title: str
+    family: str
+    device: str
+    capacity: dict[str, int] = Field(description="lut, ff, dsp, block_ram, distributed_ram")
+    oscillator_mhz: float
+    clock_mhz: float = Field(description="that builds get unless they ask for another")
+    baud: int
+    link: str
+    bitstream: str = Field(description="what makes its bitstreams")
+    program: str = Field(description="what programs it")

@@ -1,0 +1,218 @@
+"""Lanes that stand together and share registers for what comes from their junction's control.
+
+Everything comes SPREAD cycles after its turn, in registers that this group has to itself: so no signal drives
+more than a few lanes, and the long way over the chip has a whole cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.build import Build
+from presparse.contract.memories import delta_bank_depth
+from presparse.contract.schedule import BACKPROPAGATE, EDGE_READ, READ, SPREAD, UPDATE
+from presparse_hw.lane import Lane
+from presparse_hw.pipeline import LOCAL, delay, spread
+
+MAX_LANES = 8
+"""Lanes of one group."""
+WORD_READ = SPREAD + EDGE_READ + 1
+"""Cycles from the turn of an edge to `edge_word`."""
+
+
+class LaneGroup(wiring.Component):
+    """Up to `MAX_LANES` neighbouring lanes of a junction.
+
+    Cycles count from an edge's turn, that is its address here.
+
+    Parameters
+    ----------
+    build : Build
+    index : int        the junction, counted from 0
+    lanes : range      numbers of the lanes
+    left_values : int  left activations written at once
+
+    Members
+    -------
+    edge_address : In                 cycle 0
+    active, training : In(1)          cycle 0: it is the turn of edges, whose weights are to be updated
+    forward_slot, update_slot, delta_set : In  cycle 0
+    deltas, scaled_deltas : In(signed).array   cycle DELTAS: of all right neurons of the step
+    products : Out(signed).array      cycle OPERANDS + MULTIPLY
+    left_write, left_group, left_slot, left_row, left_values : In   left activations to be written
+    edge_write, access_column, access_data : In   host access, held long enough
+    edge_word : Out(32)               cycle WORD_READ: of the lane `access_column`, else 0
+    weight_saturated : Out.array      cycle UPDATE + 1
+    fetch_address : In, fetch_sums : Out.array    delta sums, SPREAD + READ later
+    clear, clear_address : In
+    """
+
+    edge_address: Signal
+    active: Signal
+    training: Signal
+    forward_slot: Signal
+    update_slot: Signal
+    delta_set: Signal
+    deltas: Sequence[Signal]
+    scaled_deltas: Sequence[Signal]
+    products: Sequence[Signal]
+    left_write: Signal
+    left_group: Signal
+    left_slot: Signal
+    left_row: Signal
+    left_values: Sequence[Signal]
+    edge_write: Signal
+    access_column: Signal
+    access_data: Signal
+    edge_word: Signal
+    weight_saturated: Sequence[Signal]
+    fetch_address: Signal
+    fetch_sums: Sequence[Signal]
+    clear: Signal
+    clear_address: Signal
+
+    def __init__(self, build: Build, index: int, lanes: range, left_values: int) -> None:
+        self._build = build
+        self._numbers = lanes
+        self._junction = j = build.junctions[index]
+        self._has_deltas = build.training and index > 0
+        plan, f = build.schedule.junctions[index], build.network.formats
+        self._lanes = [Lane(build, index) for _ in lanes]
+        count = len(lanes)
+        members = {
+            "edge_address": In(range(j.cycles)),
+            "forward_slot": In(range(plan.activation_slots)),
+            "products": Out(self._lanes[0].forward_product.shape()).array(count),
+            "left_write": In(1),
+            "left_group": In(range(j.lanes // left_values)),
+            "left_slot": In(range(plan.activation_slots)),
+            "left_row": In(range(j.rows)),
+            "left_values": In(signed(f.activation.width)).array(left_values),
+            "edge_write": In(1),
+            "access_column": In(range(j.lanes)),
+            "access_data": In(32),
+            "edge_word": Out(32),
+        }
+        if build.training:
+            members |= {
+                "active": In(1),
+                "training": In(1),
+                "update_slot": In(range(plan.activation_slots)),
+                "scaled_deltas": In(signed(f.delta.width + build.network.rates.span)).array(j.group),
+                "weight_saturated": Out(1).array(count),
+            }
+        if self._has_deltas:
+            depth = range(delta_bank_depth(build, index))
+            members |= {
+                "delta_set": In(range(plan.delta_sets)),
+                "deltas": In(signed(f.delta.width)).array(j.group),
+                "fetch_address": In(depth),
+                "fetch_sums": Out(signed(build.network.delta_sum_width(j))).array(count),
+                "clear": In(1),
+                "clear_address": In(depth),
+            }
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for number, lane in zip(self._numbers, self._lanes, strict=True):
+            m.submodules[f"lane{number}"] = lane
+        self._forward(m)
+        self._write_left(m)
+        self._access(m)
+        if self._build.training:
+            self._update(m)
+        if self._has_deltas:
+            self._backpropagate(m)
+        return m
+
+    def _forward(self, m: Module) -> None:
+        address = spread(m, self.edge_address, name="edge_address", reset=True)
+        written = delay(m, address, UPDATE - SPREAD, name="write_address", reset=True)
+        slot = delay(
+            m, spread(m, self.forward_slot, name="forward_slot", reset=True), EDGE_READ, name="slot", reset=True
+        )
+        for lane, product in zip(self._lanes, self.products, strict=True):
+            m.d.comb += [
+                lane.edge_address.eq(address),
+                lane.write_address.eq(written),
+                lane.forward_slot.eq(slot),
+                product.eq(lane.forward_product),
+            ]
+
+    def _write_left(self, m: Module) -> None:
+        write = delay(m, self.left_write, SPREAD - 1, name="left_write", reset=True)
+        group = delay(m, self.left_group, SPREAD - 1, name="left_group", reset=True)
+        slot = spread(m, self.left_slot, name="left_slot", reset=True)
+        row = spread(m, self.left_row, name="left_row", reset=True)
+        columns = [number % len(self.left_values) for number in self._numbers]
+        values = {c: spread(m, self.left_values[c], name=f"left_value{c}") for c in sorted(set(columns))}
+        for number, column, lane in zip(self._numbers, columns, self._lanes, strict=True):
+            mine = Signal(name=f"left_write{number}", attrs={LOCAL: 1})
+            m.d.sync += mine.eq(write & (group == number // len(self.left_values)))
+            m.d.comb += [
+                lane.activation_write.eq(mine),
+                lane.activation_slot.eq(slot),
+                lane.activation_row.eq(row),
+                lane.activation.eq(values[column]),
+            ]
+
+    def _access(self, m: Module) -> None:
+        """The host's writes travel with their address; its row, column and data are held meanwhile."""
+        write = delay(
+            m, spread(m, self.edge_write, name="edge_write", reset=True), UPDATE - SPREAD, name="write", reset=True
+        )
+        column = spread(m, self.access_column, name="access_column")
+        data = spread(m, self.access_data, name="access_data")
+        word = Signal(32)
+        for number, lane in zip(self._numbers, self._lanes, strict=True):
+            chosen = Signal(name=f"chosen{number}")
+            m.d.sync += chosen.eq(column == number)
+            m.d.comb += [lane.edge_write.eq(write & chosen), lane.edge_data.eq(data)]
+            word = word | Mux(chosen, lane.edge_word, 0)
+        m.d.sync += self.edge_word.eq(word)
+
+    def _update(self, m: Module) -> None:
+        active = spread(m, self.active, name="active", reset=True)
+        training = spread(m, self.training, name="training", reset=True)
+        slot = delay(
+            m, spread(m, self.update_slot, name="update_slot", reset=True), EDGE_READ, name="slot_up", reset=True
+        )
+        update = delay(m, active & training, UPDATE - SPREAD, name="update", reset=True)
+        scaled = self._of_neurons(m, self.scaled_deltas, "scaled_delta")
+        for i, lane in enumerate(self._lanes):
+            m.d.comb += [
+                lane.update_slot.eq(slot),
+                lane.update.eq(update),
+                lane.scaled_delta.eq(scaled[i]),
+                self.weight_saturated[i].eq(lane.weight_saturated),
+            ]
+
+    def _backpropagate(self, m: Module) -> None:
+        adding = BACKPROPAGATE - 1 - READ - SPREAD  # the bank reads before it adds
+        add = delay(m, spread(m, self.active, name="delta_active", reset=True), adding, name="add", reset=True)
+        delta_set = delay(m, spread(m, self.delta_set, name="delta_set", reset=True), adding, name="set", reset=True)
+        fetch = spread(m, self.fetch_address, name="fetch_address", reset=True)
+        clear = spread(m, self.clear, name="clear", reset=True)
+        clear_address = spread(m, self.clear_address, name="clear_address", reset=True)
+        deltas = self._of_neurons(m, self.deltas, "delta")
+        for i, lane in enumerate(self._lanes):
+            m.d.comb += [
+                lane.delta.eq(deltas[i]),
+                lane.delta_add.eq(add),
+                lane.delta_set.eq(delta_set),
+                lane.fetch_address.eq(fetch),
+                self.fetch_sums[i].eq(lane.fetch_sum),
+                lane.clear.eq(clear),
+                lane.clear_address.eq(clear_address),
+            ]
+
+    def _of_neurons(self, m: Module, values: Sequence[Signal], name: str) -> list[Signal]:
+        """Each lane's own of a value per right neuron of the step."""
+        neurons = [number * self._junction.group // self._junction.lanes for number in self._numbers]
+        near = {n: spread(m, values[n], name=f"{name}{n}") for n in sorted(set(neurons))}
+        return [near[n] for n in neurons]

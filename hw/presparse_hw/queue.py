@@ -1,0 +1,62 @@
+"""A queue in block RAM that gives one word per cycle, from a register."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Shape, ShapeLike, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.schedule import READ
+from presparse_hw.pipeline import count_modulo
+from presparse_hw.registered_memory import RegisteredMemory
+
+
+class Queue(wiring.Component):
+    """Words in order. Who writes knows that there is room for `depth` words; a word comes out READ + 1 cycles after
+    it went into an empty queue.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+    depth : int
+
+    Members
+    -------
+    write : In(1), word : In
+    words : Out(stream)
+    """
+
+    write: Signal
+    word: Signal
+    words: stream.Interface
+
+    def __init__(self, shape: ShapeLike, depth: int) -> None:
+        self._depth = depth
+        super().__init__({"write": In(1), "word": In(shape), "words": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = RegisteredMemory((Shape.cast(self.word.shape()),), self._depth)
+        written, read = Signal(range(self._depth)), Signal(range(self._depth))
+        held = Signal(range(self._depth + 1))  # words in memory that have not been asked for
+        valid = Signal(READ)  # the words asked for, the oldest highest: it is the one that comes out
+        move, ask = Signal(), Signal()
+        m.d.comb += [
+            memory.write[0].eq(self.write),
+            memory.write_address.eq(written),
+            memory.write_data[0].eq(self.word),
+            memory.read_address.eq(read),
+            memory.read_enable.eq(move),
+            self.words.payload.eq(memory.read_data[0]),
+            self.words.valid.eq(valid[-1]),
+            move.eq(~valid[-1] | self.words.ready),
+            ask.eq(move & (held != 0)),
+        ]
+        m.d.sync += held.eq(held + self.write - ask)
+        with m.If(self.write):
+            count_modulo(m, written, self._depth)
+        with m.If(ask):
+            count_modulo(m, read, self._depth)
+        with m.If(move):
+            m.d.sync += valid.eq(valid << 1 | ask)
+        return m

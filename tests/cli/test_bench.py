@@ -1,0 +1,178 @@
+"""`presparse bench`: one table, one JSON object with every figure of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from presparse.benchmark import report
+from presparse.contract.build import Build
+from presparse.contract.bundle import MANIFEST, CriticalPath, Manifest, Resource, Route, Use
+from presparse.contract.network import Network
+from tests.cli.command import Shell
+
+CONTESTANTS = {
+    "plain C, batch 1, one core",
+    "PyTorch eager, sparse layers, batch 1",
+    "PyTorch eager, masked dense layers, batch 1",
+    "PyTorch eager, sparse layers, batch 256",
+    "PyTorch eager, masked dense layers, batch 256",
+    "reference in C",
+    "reference in PyTorch",
+    "simulated core",
+    "simulated board, end to end",
+}
+QUICK = ("--rounds", 1, "--seconds", 0.02)
+
+
+def bundle(folder: Path, network: Network, mode: Literal["train", "infer"] = "train") -> Manifest:
+    """A bundle of a route that never was: 50 MHz, half the network's lanes."""
+    build = Build(network=network, lanes=tuple(z // 2 for z in network.lanes), mode=mode)
+    bits = b"not a bitstream"
+    (folder / "top.bit").write_bytes(bits)
+    some = Resource(used=1, available=2)
+    manifest = Manifest(
+        name=network.name,
+        board="ulx3s-12f",
+        device="LFE5U-12F",
+        mode=mode,
+        lanes=build.lanes,
+        clock_mhz=48.0,
+        fmax_mhz=50.0,
+        routes=(Route(seed=1, fmax_mhz=50.0),),
+        seed=1,
+        cycles_per_sample=build.schedule.period,
+        samples_per_second=48e6 / build.schedule.period,
+        samples_per_second_at_fmax=50e6 / build.schedule.period,
+        use=Use(lut=some, ff=some, dsp=some, block_ram=some, distributed_ram=some),
+        baud=1_000_000,
+        critical_path=CriticalPath(text="junction 1", delay_ns=20.0, routing_ns=10.0, steps=()),
+        contract_hash=build.hash,
+        build_id="0123456789abcdef",
+        bitstream="top.bit",
+        bitstream_sha256=hashlib.sha256(bits).hexdigest(),
+        tools={},
+        build=build,
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    return manifest
+
+
+def row(figures: dict[str, Any], start: str) -> dict[str, Any]:
+    (found,) = [row for row in figures["rows"] if row["name"].startswith(start)]
+    return found
+
+
+def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> None:
+    """Core, link, contestants and growth; what follows from other figures does so exactly."""
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    manifest = bundle(folder, Network.load(files / "small.toml"))
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    ran = shell("bench", "--bundle", folder, *QUICK, "--plots", plots, "--json")
+    assert ran.status == 0, ran.err
+    figures = ran.figures
+    assert (figures["network"], figures["rounds"], figures["seconds"]) == ("small", 1, 0.02)
+    assert figures["edges"] == manifest.build.network.edges
+    assert all(figures["machine"][key] for key in ("processor", "cores", "compiler", "flags", "torch"))
+
+    core = figures["core"]
+    assert core["lanes"] == [2, 3]
+    assert core["cycles_per_sample"] == manifest.build.schedule.period  # measured; no cycle is idle
+    assert (core["board"], core["fmax_mhz"], core["fmax_source"]) == ("ulx3s-12f", 50.0, str(folder))
+    assert core["samples_per_second"] == 50e6 / core["cycles_per_sample"]
+    assert core["limit_samples_per_second"] == core["multipliers"] * 50e6 / core["products_per_sample"]
+    assert core["utilisation"] == pytest.approx(core["samples_per_second"] / core["limit_samples_per_second"])
+    assert core["distance_to_limit"] == pytest.approx(1 - core["utilisation"])
+
+    store = figures["store"]
+    assert store["cycles_per_sample"] == core["cycles_per_sample"]
+    assert store["samples_per_second"] == core["samples_per_second"]
+
+    uart = figures["uart"]
+    assert uart["baud"] == 1_000_000
+    record = 4 + 2 * 8  # header, features of 10 bits
+    assert record < uart["bytes_to_board"] < record + 4  # and frames of up to 1,024 bytes around
+    assert 0 < uart["bytes_from_board"] < 2
+    assert uart["samples_per_second"] == 1e5 / uart["bytes_to_board"]
+
+    assert {name for name in (r["name"] for r in figures["rows"]) if name in CONTESTANTS} == CONTESTANTS
+    assert len(figures["rows"]) == len(CONTESTANTS) + 3
+    eager, c = row(figures, report.EAGER)["samples_per_second"], row(figures, report.PLAIN_C)["samples_per_second"]
+    assert row(figures, "core, ulx3s-12f at 50.0 MHz")["samples_per_second"] == core["samples_per_second"]
+    assert row(figures, "end to end, UART at 1,000,000 baud")["samples_per_second"] == uart["samples_per_second"]
+    assert row(figures, "end to end, samples stored")["samples_per_second"] == store["samples_per_second"]
+    for entry in figures["rows"]:
+        assert entry["times_eager"] == pytest.approx(entry["samples_per_second"] / eager)
+        assert entry["times_plain_c"] == pytest.approx(entry["samples_per_second"] / c)
+        assert entry["of_limit"] == pytest.approx(entry["samples_per_second"] / core["limit_samples_per_second"])
+        if entry["name"] in CONTESTANTS:
+            assert entry["slowest"] == entry["fastest"] == entry["samples_per_second"] > 0
+    assert figures["simulated_cycles_per_second"] == pytest.approx(
+        row(figures, "simulated core")["samples_per_second"] * core["cycles_per_sample"]
+    )
+
+    for axis in ("edges", "lanes"):
+        points = [p for p in figures["growth"] if p["axis"] == axis]
+        assert len(points) == 6
+        for p in points[-4:]:  # the shortest junctions have gaps
+            assert p["cycles_per_sample"] * p["lanes"] == p["edges"]
+    layers = [p for p in figures["growth"] if p["axis"] == "layers"]
+    assert len({p["cycles_per_sample"] for p in layers}) == 1
+    assert all(p["plain_c_seconds"] > 0 and p["eager_seconds"] > 0 for p in figures["growth"])
+
+    for name in ("speeds.png", "growth.png"):
+        assert (plots / name).read_bytes().startswith(b"\x89PNG")
+        assert f"wrote {plots / name}" in ran.err
+
+
+def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: Path) -> None:
+    ran = shell("bench", files / "small.toml", *QUICK, "--no-growth")
+    assert ran.status == 0
+    assert "core, no routed design" in ran.out
+    assert "name a bundle (--bundle)" in ran.out
+    for name in CONTESTANTS:
+        assert name in ran.out
+    assert "samples/s" in ran.out
+    assert "useful products" in ran.out
+
+
+def test_without_pytorch_names_the_extra(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("presparse.benchmark")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    ran = shell("bench", "--json")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == (
+        "error: bench needs the Python package torch, which is not installed: "
+        "pip install 'presparse[train,sim,report]'\n"
+    )
+
+
+def test_a_folder_for_pictures_must_be_there_before_anything_is_measured(shell: Shell, tmp_path: Path) -> None:
+    ran = shell("bench", "--plots", tmp_path / "none")
+    assert (ran.status, ran.out) == (2, "")
+    assert "there is no such folder; make it" in ran.err
+
+
+def test_a_bundle_that_is_none(shell: Shell, tmp_path: Path) -> None:
+    ran = shell("bench", "--bundle", tmp_path, "--json")
+    assert (ran.status, ran.out) == (2, "")
+    assert "not a bundle" in ran.err
+    (tmp_path / MANIFEST).write_text(json.dumps({"version": 1}))
+    assert "build the bundle again" in shell("bench", "--bundle", tmp_path).err
+
+
+def test_an_inference_bundle_has_nothing_to_train(shell: Shell, files: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    bundle(folder, Network.load(files / "small.toml"), mode="infer")
+    ran = shell("bench", "--bundle", folder)
+    assert (ran.status, ran.out) == (2, "")
+    assert "bench measures training, and this build of small only infers" in ran.err

@@ -1,0 +1,55 @@
+"""Where a core's clock comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from presparse.benchmark.clock import RECORDED, Clock, recorded
+from presparse.contract.network import Network
+from tests.host.small import NETWORK
+
+ROUTES = """
+[[route]]
+network = "mnist-dey"
+lanes = [64, 16]
+board = "ulx3s-85f"
+fmax_mhz = 100.0
+baud = 3000000
+command = "slower"
+
+[[route]]
+network = "mnist-dey"
+lanes = [32, 8]
+board = "ulx3s-85f"
+fmax_mhz = 180.0
+baud = 3000000
+command = "a faster clock, and half the lanes"
+
+[[route]]
+network = "digits"
+lanes = [16, 16]
+board = "ulx3s-25f"
+fmax_mhz = 300.0
+baud = 3000000
+command = "another network"
+"""
+
+
+def test_the_fastest_recorded_route_of_the_network_counts(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.toml"
+    file.write_text(ROUTES)
+    found = recorded(Network.load("mnist-dey"), file)
+    assert found is not None
+    build, clock = found
+    assert build.lanes == (64, 16)
+    assert clock == Clock(board="ulx3s-85f", fmax_mhz=100.0, baud=3_000_000, source="slower")
+    assert recorded(NETWORK, file) is None
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist", "mnist-dey"])
+def test_what_ships_is_valid(name: str) -> None:
+    assert RECORDED.exists()
+    found = recorded(Network.load(name))
+    assert found is None or (found[1].fmax_mhz > 0 and found[1].source.startswith("presparse build "))

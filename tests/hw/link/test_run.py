@@ -1,0 +1,348 @@
+"""Stored samples and runs, from the link: what is fed, what is refused meanwhile, and how a run ends."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from presparse.contract.build import Build
+from presparse.contract.memory import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, edge_address
+from presparse.contract.store import Contents
+from presparse.contract.wire import Identity, Operation, Run, RunState, SampleKind, Status
+from tests.host.protocol_store import ProtocolStore
+from tests.hw.link.bench import Answer, Bench, frame, record, small_build
+from tests.hw.link.fake_core import TakenSample
+
+SAMPLES = 12
+BUILD = small_build(feature_port=2, store_samples=SAMPLES, store_bits=3)
+
+
+def words(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}I", *values)
+
+
+def read(address: int, count: int) -> bytes:
+    return struct.pack("<IH", address, count)
+
+
+def contents(build: Build, seed: int = 0, count: int = SAMPLES) -> Contents:
+    """As many values as the store tells apart, the extreme ones among them."""
+    rng = np.random.default_rng(seed)
+    fmt, network = build.network.formats.activation, build.network
+    values = np.append([fmt.min, fmt.max], rng.choice(np.arange(fmt.min + 1, fmt.max), (1 << build.store_bits) - 2))
+    features = np.zeros((count, network.layers[0]), np.int64)
+    features[:, : network.features] = rng.choice(values, (count, network.features))
+    assert build.store is not None
+    return Contents.encode(build.store, features, rng.integers(network.classes, size=count))
+
+
+async def upload(bench: Bench, stored: Contents) -> None:
+    for start, region in stored.words.items():
+        for first in range(0, len(region), 255):
+            await bench.ask(Operation.WRITE, words(start + first, *region[first : first + 255].tolist()))
+
+
+async def state(bench: Bench, operation: Operation = Operation.RUN_STATE) -> RunState:
+    return RunState.unpack(await bench.ask(operation))
+
+
+async def finished(bench: Bench) -> RunState:
+    for _ in range(100):
+        now = await state(bench)
+        if not now.running:
+            return now
+    raise AssertionError(f"the run does not end: {now}")
+
+
+def expected(stored: Contents, run: Run) -> list[TakenSample]:
+    samples = stored.samples(run)
+    headers = zip(samples.kinds.tolist(), samples.rates.tolist(), samples.labels.tolist(), strict=True)
+    return [
+        TakenSample(kind, rate, label, tuple(features))
+        for (kind, rate, label), features in zip(headers, samples.features.tolist(), strict=True)
+    ]
+
+
+SHAPES = [
+    (1, 3, "per feature"),
+    (1, 1, "per feature"),
+    (2, 4, "per feature"),
+    (4, 5, "per feature"),
+    (8, 2, "per feature"),
+    (8, 5, "shared"),
+    (4, 2, "shared"),
+    (1, 5, "shared"),
+    (2, 9, "shared"),
+]
+
+
+@pytest.mark.parametrize(("port", "bits", "palettes"), SHAPES)
+def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per feature", "shared"]) -> None:
+    build = small_build(feature_port=port, store_samples=SAMPLES, store_bits=bits, store_palettes=palettes)
+    stored = contents(build, port)
+    runs = [
+        Run(kind=SampleKind.TRAIN, rate=3, count=SAMPLES),
+        Run(kind=SampleKind.EVALUATE, first=4, count=8, seed=0x12345678),
+        Run(kind=SampleKind.TRAIN, rate=8, first=11, count=1, seed=5),
+        Run(kind=SampleKind.TRAIN, rate=2, first=2, count=9, seed=0xFFFFFFFF),
+    ]
+
+    async def test(bench: Bench) -> None:
+        await upload(bench, stored)
+        accepted = 0
+        for number, run in enumerate(runs, start=1):
+            bench.core.samples.clear()
+            await bench.ask(Operation.RUN, run.pack())
+            assert await finished(bench) == RunState(running=False, fed=run.count, runs=number)
+            assert bench.core.samples == expected(stored, run)
+            assert bench.core.flushes == number
+            accepted += run.count
+        assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == accepted
+
+    Bench(build, core_stall=0.3).run(test)
+
+
+@pytest.mark.parametrize(("port", "bits", "palettes"), SHAPES[:-1])  # not the largest palette, word by word
+def test_every_word_is_kept_as_the_protocol_says(
+    port: int, bits: int, palettes: Literal["per feature", "shared"]
+) -> None:
+    build = small_build(feature_port=port, store_samples=3, store_bits=bits, store_palettes=palettes)
+    model = ProtocolStore(build)
+
+    async def test(bench: Bench) -> None:
+        rng = random.Random(port)
+        for region, held in model.words.items():
+            for first in range(0, len(held), 200):
+                values = np.array([rng.getrandbits(32) for _ in held[first : first + 200]], np.uint32)
+                assert model.write(region, first, values)
+                await bench.ask(Operation.WRITE, words(region << 24 | first, *values.tolist()))
+        for region, held in model.words.items():
+            for first in range(0, len(held), 256):
+                part = held[first : first + 256]
+                found = await bench.ask(Operation.READ, read(region << 24 | first, len(part)))
+                assert found == words(*part.tolist())
+        assert bench.core.writes == 0
+
+    Bench(build).run(test)
+
+
+def test_words_that_do_not_exist() -> None:
+    assert BUILD.store is not None
+    sizes = {
+        STORE_FEATURES: BUILD.store.feature_words,
+        STORE_LABELS: SAMPLES,
+        STORE_PALETTES: BUILD.store.palette_words,
+    }
+
+    async def test(bench: Bench) -> None:
+        for start, size in sizes.items():
+            for first, count in ((size, 1), (size - 1, 2), (1 << 23, 1), (0xFFFFFF, 3)):
+                await bench.ask(Operation.READ, read(start + first, count), status=Status.BAD_ADDRESS)
+                await bench.ask(Operation.WRITE, words(start + first, *[1] * count), status=Status.BAD_ADDRESS)
+            assert await bench.ask(Operation.READ, read(start + size - 1, 1)) == words(0)
+        await bench.ask(Operation.READ, read(5 << 24, 1), status=Status.BAD_ADDRESS)
+        await bench.ask(Operation.READ, read(0xFC << 24, 1), status=Status.BAD_ADDRESS)
+
+    Bench(BUILD).run(test)
+
+
+def test_bad_runs() -> None:
+    good = Run(kind=SampleKind.TRAIN, rate=3, count=2)
+
+    def packed(**changes: int) -> bytes:
+        fields = {"kind": 2, "rate": 3, "order": 0, "zero": 0, "first": 0, "count": 2, "seed": 0} | changes
+        return struct.pack("<BBBBIII", *fields.values())
+
+    async def test(bench: Bench) -> None:
+        assert packed() == good.pack()
+        for changes in (
+            {"kind": 0},
+            {"kind": 1, "rate": 0},
+            {"kind": 4},
+            {"kind": 130},
+            {"kind": 3},
+            {"rate": 1},
+            {"rate": 9},
+            {"rate": 131},
+            {"order": 2},
+            {"order": 255},
+            {"zero": 1},
+            {"count": 0},
+            {"count": SAMPLES + 1},
+            {"first": SAMPLES},
+            {"first": SAMPLES - 1},
+            {"first": 0xFFFFFFFF},
+            {"count": 0xFFFFFFFF},
+            {"first": 0xFFFFFFFF, "count": 0xFFFFFFFF},
+        ):
+            await bench.ask(Operation.RUN, packed(**changes), status=Status.BAD_RUN)
+        for payload in (b"", packed()[:-1], packed() + b"\0"):
+            await bench.ask(Operation.RUN, payload, status=Status.BAD_LENGTH)
+        for operation in (Operation.STOP, Operation.RUN_STATE):
+            await bench.ask(operation, b"\0", status=Status.BAD_LENGTH)
+        assert await state(bench) == await state(bench, Operation.STOP) == RunState(running=False, fed=0, runs=0)
+        assert bench.core.samples == []
+        await bench.ask(Operation.RUN, packed(first=SAMPLES - 2))
+        assert (await finished(bench)).fed == 2
+
+    Bench(BUILD).run(test)
+
+
+def test_a_build_that_only_infers_runs_evaluations() -> None:
+    async def test(bench: Bench) -> None:
+        training = Run(kind=SampleKind.TRAIN, rate=2, count=1)
+        await bench.ask(Operation.RUN, training.pack(), status=Status.BAD_RUN)
+        await bench.ask(Operation.RUN, Run(kind=SampleKind.EVALUATE, count=3).pack())
+        assert (await finished(bench)).fed == 3
+
+    Bench(small_build(mode="infer", store_samples=4, store_bits=2)).run(test)
+
+
+def test_without_a_store_there_are_no_runs() -> None:
+    async def test(bench: Bench) -> None:
+        run = Run(kind=SampleKind.EVALUATE, count=1)
+        for operation, payload in ((Operation.RUN, run.pack()), (Operation.STOP, b""), (Operation.RUN_STATE, b"")):
+            await bench.ask(operation, payload, status=Status.UNKNOWN_OPERATION)
+        await bench.ask(Operation.READ, read(STORE_LABELS, 1), status=Status.BAD_ADDRESS)
+
+    Bench().run(test)
+
+
+def test_what_is_refused_during_a_run() -> None:
+    stored = contents(BUILD)
+    run = Run(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
+    sample = record(BUILD, SampleKind.TRAIN, [1] * 8, label=1, rate=3)
+
+    async def test(bench: Bench) -> None:
+        await upload(bench, stored)
+        bench.core.stuck = True
+        await bench.ask(Operation.RUN, run.pack())
+        for operation, payload in ((Operation.SAMPLES, sample), (Operation.FLUSH, b""), (Operation.RUN, run.pack())):
+            await bench.ask(operation, payload, status=Status.RUNNING)
+        for address in (edge_address(1), STORE_FEATURES, STORE_LABELS, STORE_PALETTES):
+            await bench.ask(Operation.READ, read(address, 1), status=Status.NOT_DRAINED)
+            await bench.ask(Operation.WRITE, words(address, 7), status=Status.NOT_DRAINED)
+        await bench.ask(Operation.READ, read(0, 4))
+        await bench.ask(Operation.CLEAR_COUNTERS)
+        assert await bench.ask(Operation.RESULTS) == b""
+        half_way = await state(bench)
+        assert half_way.running
+        assert 0 < half_way.fed < SAMPLES
+        accepted = Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted
+        assert accepted == half_way.fed
+        bench.core.stuck = False
+        assert await finished(bench) == RunState(running=False, fed=SAMPLES, runs=1)
+        assert bench.core.samples == expected(stored, run)
+        assert bench.core.writes == 0
+        for start, region in stored.words.items():
+            assert await bench.ask(Operation.READ, read(start, 1)) == words(int(region[0]))
+        await bench.ask(Operation.SAMPLES, sample)
+        assert bench.core.samples[SAMPLES:] == [TakenSample(2, 3, 1, (1,) * 8)]
+
+    Bench(BUILD).run(test)
+
+
+def test_a_run_needs_a_drained_pipeline() -> None:
+    run = Run(kind=SampleKind.EVALUATE, count=2).pack()
+    sample = record(BUILD, SampleKind.EVALUATE, [1] * 8, label=1)
+
+    async def test(bench: Bench) -> None:
+        await bench.ask(Operation.SAMPLES, sample)
+        await bench.ask(Operation.RUN, run, status=Status.NOT_DRAINED)
+        await bench.ask(Operation.READ, read(STORE_LABELS, 1), status=Status.NOT_DRAINED)
+        await bench.ask(Operation.FLUSH)
+        for cut in (1, 4, 5, 9):
+            await bench.ask(Operation.SAMPLES, sample[:cut])
+            await bench.ask(Operation.RUN, run, status=Status.NOT_DRAINED)
+            await bench.ask(Operation.SAMPLES, sample[cut:])
+            await bench.ask(Operation.FLUSH)
+        await bench.ask(Operation.RUN, run)
+        assert await finished(bench) == RunState(running=False, fed=2, runs=1)
+        assert len(bench.core.samples) == 7
+
+    Bench(BUILD).run(test)
+
+
+@pytest.mark.parametrize("wait", [1, 3, 20])
+def test_stop_ends_a_run_with_whole_samples(wait: int) -> None:
+    stored = contents(BUILD)
+    run = Run(kind=SampleKind.TRAIN, rate=4, count=SAMPLES, seed=9)
+
+    async def test(bench: Bench) -> None:
+        await upload(bench, stored)
+        for number in (1, 2):
+            bench.core.samples.clear()
+            bench.core.stuck = True
+            bench.request(Operation.RUN, run.pack())
+            await bench.wait(wait)
+            bench.request(Operation.STOP)
+            assert (await bench.answer()).status == (await bench.answer()).status == Status.OK
+            await bench.wait(100)
+            bench.core.stuck = False
+            end = await finished(bench)
+            assert end.fed < SAMPLES
+            assert end.runs == bench.core.flushes == 2 * number - 1
+            assert bench.core.samples == expected(stored, run)[: end.fed]
+            bench.core.samples.clear()
+            await bench.ask(Operation.RUN, run.pack())
+            assert (await finished(bench)).fed == SAMPLES
+            assert bench.core.samples == expected(stored, run)
+
+    Bench(BUILD).run(test)
+
+
+def test_reset_ends_a_run_and_keeps_what_is_stored() -> None:
+    stored = contents(BUILD)
+    run = Run(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
+
+    async def test(bench: Bench) -> None:
+        await upload(bench, stored)
+        for waited in (1, 17, 40):
+            bench.core.stuck = True
+            bench.request(Operation.RUN, run.pack())
+            await bench.wait(waited)
+            bench.request(Operation.RESET)
+            assert (await bench.answer()).status == (await bench.answer()).status == Status.OK
+            bench.core.stuck = False
+            assert await state(bench) == RunState(running=False, fed=0, runs=0)
+            assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == 0
+            bench.core.samples.clear()
+            await bench.wait(50)
+            assert bench.core.samples == []
+        await bench.ask(Operation.RUN, run.pack())
+        assert await finished(bench) == RunState(running=False, fed=SAMPLES, runs=1)
+        assert bench.core.samples == expected(stored, run)
+
+    Bench(BUILD).run(test)
+
+
+def test_a_repeated_run_is_not_executed_again() -> None:
+    run = Run(kind=SampleKind.EVALUATE, count=3)
+
+    async def test(bench: Bench) -> None:
+        sequence = bench.request(Operation.RUN, run.pack())
+        answer = await bench.answer()
+        for _ in range(3):
+            bench.send(frame(sequence, Operation.RUN, run.pack()))
+            assert await bench.answer() == answer == Answer(sequence, Operation.RUN, Status.OK, b"")
+        assert await finished(bench) == RunState(running=False, fed=3, runs=1)
+        bench.send(frame(bench.sequence - 1, Operation.RUN_STATE))
+        await bench.answer()
+        assert len(bench.core.samples) == 3
+
+    Bench(BUILD).run(test)
+
+
+def test_a_silent_core_does_not_silence_the_store() -> None:
+    async def test(bench: Bench) -> None:
+        bench.core.deaf = True
+        await bench.ask(Operation.READ, read(edge_address(1), 1), status=Status.STALLED)
+        assert await bench.ask(Operation.READ, read(STORE_LABELS, 1)) == words(0)
+        bench.core.deaf = False
+        assert await bench.ask(Operation.READ, read(edge_address(1), 1)) == words(0)
+
+    Bench(BUILD).run(test)

@@ -1,0 +1,27 @@
+// Drives a design whose only ports are one input `i` and one output `o`: a row of words each per clock cycle.
+
+#include "../../sim/presparse_sim/harness/bench.hpp"
+
+namespace {
+
+using Input = std::remove_reference_t<decltype(Vtop::i)>;
+using Output = std::remove_reference_t<decltype(Vtop::o)>;
+
+}  // namespace
+
+EXPORT size_t vectors_input_words() { return words_of<Input>(); }
+EXPORT size_t vectors_output_words() { return words_of<Output>(); }
+
+// Output row k is what `o` shows in cycle k, with input row k, before the clock edge that ends it.
+EXPORT void vectors_run(size_t count, const uint32_t* inputs, uint32_t* outputs) {
+    Bench bench(nullptr);
+    for (size_t cycle = 0; cycle < count; ++cycle) {
+        Words<Input> in{};
+        std::memcpy(in.data(), inputs + cycle * in.size(), sizeof(in));
+        put(bench.top.i, in);
+        bench.settle();
+        const auto out = get(bench.top.o);
+        std::memcpy(outputs + cycle * out.size(), out.data(), sizeof(out));
+        bench.edge();
+    }
+}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from enum import Enum
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import enum, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.schedule import READ
@@ -13,7 +14,7 @@ from presparse_hw.pipeline import ages, delay
 from presparse_hw.registered_memory import RegisteredMemory
 
 
-class _Source(enum.Enum, shape=2):
+class _Source(Enum):
     """Where the sum that is added to comes from."""
 
     ZERO = 0

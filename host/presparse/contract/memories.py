@@ -8,13 +8,16 @@ from typing import Literal
 from presparse.contract.build import Build
 
 
+Purpose = Literal["edges", "activations", "deltas"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryGroup:
     """Equal memories of one junction, each with one write and one read port."""
 
     junction: int
     """Counted from 1."""
-    purpose: Literal["edges", "activations", "deltas"]
+    purpose: Purpose
     count: int
     widths: tuple[int, ...]
     """Bits of the fields that are written each by itself."""
@@ -43,7 +46,7 @@ def lane_memories(build: Build) -> tuple[MemoryGroup, ...]:
     groups = []
     for index, j in enumerate(build.junctions):
         rows = row_bits(build, index)
-        wanted = [("edges", 1, (f.weight.width, rows + 1), j.cycles)]
+        wanted: list[tuple[Purpose, int, tuple[int, ...], int]] = [("edges", 1, (f.weight.width, rows + 1), j.cycles)]
         banks = 2 if build.training else 1
         wanted.append(("activations", banks, (f.activation.width,), activation_bank_depth(build, index)))
         if build.training and index > 0:

@@ -9,13 +9,16 @@ from presparse.contract.activation import derivative_width
 from presparse.contract.build import Build
 
 
+Purpose = Literal["FF", "BP", "UP", "derivative"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class MultiplierGroup:
     """Equal multipliers of one junction."""
 
     junction: int
     """Counted from 1."""
-    purpose: Literal["FF", "BP", "UP", "derivative"]
+    purpose: Purpose
     count: int
     a_width: int
     b_width: int
@@ -34,7 +37,7 @@ def multipliers(build: Build) -> tuple[MultiplierGroup, ...]:
     scaled = f.delta.width + build.network.rates.span
     groups = []
     for number, j in enumerate(build.junctions, start=1):
-        wanted = [("FF", j.lanes, f.operand.width, f.activation.width)]
+        wanted: list[tuple[Purpose, int, int, int]] = [("FF", j.lanes, f.operand.width, f.activation.width)]
         if build.training:
             wanted.append(("UP", j.lanes, scaled, f.activation.width))
             if number > 1:

@@ -7,7 +7,6 @@ from typing import Literal
 
 from presparse.contract.build import Build
 
-
 Purpose = Literal["edges", "activations", "deltas"]
 
 

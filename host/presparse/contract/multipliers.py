@@ -8,7 +8,6 @@ from typing import Literal
 from presparse.contract.activation import derivative_width
 from presparse.contract.build import Build
 
-
 Purpose = Literal["FF", "BP", "UP", "derivative"]
 
 

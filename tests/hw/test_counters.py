@@ -20,7 +20,7 @@ class Bench:
 
     def __init__(self, dut: Counters, ctx: SimulatorContext, events: Iterator[dict[Counter, int]]) -> None:
         self._dut, self._ctx, self._events = dut, ctx, events
-        self.history = [dict.fromkeys(COUNTERS, 0)]
+        self.history: list[dict[Counter, int]] = [dict.fromkeys(COUNTERS, 0)]
 
     async def step(self, *, clear: bool = False) -> None:
         events = next(self._events)
@@ -28,7 +28,7 @@ class Bench:
         self._ctx.set(self._dut.clear, clear)
         await self._ctx.tick()
         self._ctx.set(self._dut.clear, 0)
-        totals = {name: self.history[-1][name] + events[name] & MASK for name in COUNTERS}
+        totals: dict[Counter, int] = {name: self.history[-1][name] + events[name] & MASK for name in COUNTERS}
         self.history.append(dict.fromkeys(COUNTERS, 0) if clear else totals)
 
     async def read(self, word: int) -> tuple[int, int]:
@@ -66,7 +66,7 @@ def random_events(seed: int, widths: dict[Counter, int]) -> Iterator[dict[Counte
         yield {name: rng.choice([0, (1 << width) - 1, rng.getrandbits(width)]) for name, width in widths.items()}
 
 
-ONE = dict.fromkeys(COUNTERS, 1)
+ONE: dict[Counter, int] = dict.fromkeys(COUNTERS, 1)
 MIXED: dict[Counter, int] = {name: (1, 2, 7, 16, 31, 40, 47)[i % 7] for i, name in enumerate(COUNTERS)}
 
 
@@ -92,7 +92,7 @@ def test_events_in_every_cycle_are_never_lost() -> None:
     """The most that can be collected between two visits fits; all counters agree in the end."""
     widths = MIXED
     dut = Counters(widths)
-    full = {name: (1 << width) - 1 for name, width in widths.items()}
+    full: dict[Counter, int] = {name: (1 << width) - 1 for name, width in widths.items()}
 
     async def testbench(ctx: SimulatorContext) -> None:
         bench = Bench(dut, ctx, iter(lambda: full, None))
@@ -150,11 +150,12 @@ def test_reading_a_low_word_holds_the_high_one() -> None:
     """While the counter goes on: 3 * 2^32 - 1 is read, and its high word after 3 * 2^32 is reached."""
     widths = dict.fromkeys(COUNTERS, 34)
     dut = Counters(widths)
-    none = dict.fromkeys(COUNTERS, 0)
+    none: dict[Counter, int] = dict.fromkeys(COUNTERS, 0)
 
     async def testbench(ctx: SimulatorContext) -> None:
-        one = {**none, "cycles": 1}
-        bench = Bench(dut, ctx, iter([{**none, "cycles": 3 * (1 << 32) - 1}, *[none] * 60, one, *[none] * 200]))
+        one: dict[Counter, int] = {**none, "cycles": 1}
+        many: dict[Counter, int] = {**none, "cycles": 3 * (1 << 32) - 1}
+        bench = Bench(dut, ctx, iter([many, *[none] * 60, one, *[none] * 200]))
         await bench.step()
         assert (await bench.read(0))[0] == (1 << 32) - 1
         while bench.history[-1]["cycles"] != 3 << 32:

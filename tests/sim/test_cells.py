@@ -64,22 +64,20 @@ class Multiplier:
 
     def model(self, inputs: list[int]) -> Iterator[int]:
         """P in every cycle."""
-        a = b = product = result = 0
+        registers: list[int] = [0, 0, 0, 0]
         for value in inputs:
             enable, clear = field(value, 36, 4), field(value, 40, 4)
             if self.reset == "ASYNC":  # at once, not only with the clock
-                a, b, product, result = (0 if clear >> k & 1 else v for k, v in enumerate((a, b, product, result)))
-            left = a if self.input_a else field(value, 0, 18, signed=self.signed_a)
-            right = b if self.input_b else field(value, 18, 18, signed=self.signed_b)
-            multiplied = left * right
-            piped = product if self.pipeline else multiplied
-            yield (result if self.output else piped) % 2**36
-            operands = field(value, 0, 18, signed=self.signed_a), field(value, 18, 18, signed=self.signed_b)
-            following = (*operands, multiplied, piped)
-            a, b, product, result = (
+                registers = [0 if clear >> k & 1 else old for k, old in enumerate(registers)]
+            a, b = field(value, 0, 18, signed=self.signed_a), field(value, 18, 18, signed=self.signed_b)
+            multiplied = (registers[0] if self.input_a else a) * (registers[1] if self.input_b else b)
+            piped = registers[2] if self.pipeline else multiplied
+            yield (registers[3] if self.output else piped) % 2**36
+            following: list[int] = [a, b, multiplied, piped]
+            registers = [
                 0 if clear >> k & 1 else new if enable >> k & 1 else old
-                for k, (old, new) in enumerate(zip((a, b, product, result), following, strict=True))
-            )
+                for k, (old, new) in enumerate(zip(registers, following, strict=True))
+            ]
 
 
 MULTIPLIERS = (

@@ -13,7 +13,7 @@ from presparse.benchmark.rounds import Trainer, interleave
 from presparse.benchmark.work import Work
 from presparse.benchmark.workload import training_samples
 from presparse.contract.build import Build
-from presparse.contract.network import Network
+from presparse.contract.network import Activation, Network
 from presparse.model import Model
 
 Axis = Literal["edges", "lanes", "layers"]
@@ -67,6 +67,7 @@ def _network(hidden: int, lanes: int, hidden_layers: int) -> Network:
     The output junction has a quarter of the last hidden layer's edges, and a quarter of the lanes: none waits.
     """
     layers = (256, *[hidden] * hidden_layers, 16)
+    hidden_activations: list[Activation] = ["relu"] * hidden_layers
     degrees = [16 * right // left for left, right in pairwise(layers[:-1])]
     return Network(
         name=f"hidden-{hidden}x{hidden_layers}",
@@ -75,7 +76,7 @@ def _network(hidden: int, lanes: int, hidden_layers: int) -> Network:
         layers=layers,
         out_degree=(*degrees, 4),
         lanes=(*[lanes] * hidden_layers, lanes // 4),
-        activations=(*["relu"] * hidden_layers, "sigmoid"),
+        activations=(*hidden_activations, "sigmoid"),
     )
 
 

@@ -30,20 +30,20 @@ class Samples:
         return Samples(self.kinds[part], self.features[part], self.labels[part], self.rates[part])
 
     @classmethod
-    def predict(cls, features: NDArray[np.int64]) -> Samples:
+    def predict(cls, features: NDArray[np.integer]) -> Samples:
         return cls._make(SampleKind.PREDICT, features, 0, 0)
 
     @classmethod
-    def train(cls, features: NDArray[np.int64], labels: ArrayLike, rate: ArrayLike) -> Samples:
+    def train(cls, features: NDArray[np.integer], labels: ArrayLike, rate: ArrayLike) -> Samples:
         """`rate`: the exponent k, one for all samples or one each."""
         return cls._make(SampleKind.TRAIN, features, labels, rate)
 
     @classmethod
-    def evaluate(cls, features: NDArray[np.int64], labels: ArrayLike) -> Samples:
+    def evaluate(cls, features: NDArray[np.integer], labels: ArrayLike) -> Samples:
         return cls._make(SampleKind.EVALUATE, features, labels, 0)
 
     @classmethod
-    def _make(cls, kind: SampleKind, features: NDArray[np.int64], labels: ArrayLike, rates: ArrayLike) -> Samples:
+    def _make(cls, kind: SampleKind, features: NDArray[np.integer], labels: ArrayLike, rates: ArrayLike) -> Samples:
         count = len(features)
         return cls(
             np.full(count, kind, dtype=np.uint8),

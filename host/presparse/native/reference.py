@@ -86,8 +86,8 @@ class NativeReference:
         return Model(
             network=self._template.network,
             left=self._template.left,
-            weights=tuple(self._weights),
-            biases=tuple(self._biases),
+            weights=tuple(weights.astype(np.int64) for weights in self._weights),
+            biases=tuple(biases.astype(np.int64) for biases in self._biases),
             offset=self._template.offset,
             gain=self._template.gain,
         )

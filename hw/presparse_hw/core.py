@@ -24,7 +24,7 @@ from presparse_hw.junction import Junction
 from presparse_hw.loader import SampleLoader
 from presparse_hw.pipeline import Launch, count_modulo, delay
 from presparse_hw.results import ArgMax, ResultQueue
-from presparse_hw.signature import CoreSignature
+from presparse_hw.signature import RESTART, CoreSignature
 
 
 class Core(wiring.Component):
@@ -72,7 +72,9 @@ class Core(wiring.Component):
         self._count(m, controller, argmax, junctions, sources)
         m.d.comb += self.drained.eq(loader.idle & controller.drained)
         m.d.comb += access.drained.eq(self.drained)
-        return ResetInserter(self.restart)(m)
+        # From its own registers: all over the chip within a cycle of each.
+        restart = delay(m, self.restart, RESTART - 1, name="restart")
+        return ResetInserter(restart)(m)
 
     def _feed(self, m: Module, loader: SampleLoader, controller: Controller, results: ResultQueue) -> None:
         wiring.connect(m, wiring.flipped(self.samples), loader.samples)

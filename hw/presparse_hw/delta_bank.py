@@ -84,7 +84,7 @@ class DeltaBank(wiring.Component):
         same = [was & (other == this) for was, other in zip(adding[READ:], address[READ:], strict=True)]
         first = delay(m, self.first, READ - 1, name="first")
 
-        recent = [Signal.like(self.sum, name=f"recent{age}", reset_less=age > 1) for age in range(1, READ + 2)]
+        recent = [Signal.like(self.sum, name=f"recent{age}", reset_less=True) for age in range(1, READ + 2)]
         older = Signal.like(self.sum, reset_less=True)  # the newest of all but the last sum with this address
         source = Signal(_Source)
         with m.If(first):

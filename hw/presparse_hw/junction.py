@@ -206,7 +206,7 @@ class Junction(wiring.Component):
             ]
         m.d.comb += [
             self.right_valid.eq(delay(m, walk.last, latency, name="right_valid", reset=True)),
-            self.right_item.eq(delay(m, item, latency, name="right_item", reset=True)),
+            self.right_item.eq(delay(m, item, latency, name="right_item")),
         ]
         real = self.right_valid & (self.right_item.kind != SampleKind.FLUSH)
         m.d.sync += self.activation_saturations.eq(Mux(real, sum(n.saturated for n in self._neurons), 0))

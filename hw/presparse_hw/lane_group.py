@@ -131,11 +131,9 @@ class LaneGroup(wiring.Component):
         return m
 
     def _forward(self, m: Module) -> None:
-        address = spread(m, self.edge_address, name="edge_address", reset=True)
-        written = delay(m, address, UPDATE - SPREAD, name="write_address", reset=True)
-        slot = delay(
-            m, spread(m, self.forward_slot, name="forward_slot", reset=True), EDGE_READ, name="slot", reset=True
-        )
+        address = spread(m, self.edge_address, name="edge_address")
+        written = delay(m, address, UPDATE - SPREAD, name="write_address")
+        slot = delay(m, spread(m, self.forward_slot, name="forward_slot"), EDGE_READ, name="slot")
         for lane, product in zip(self._lanes, self.products, strict=True):
             m.d.comb += [
                 lane.edge_address.eq(address),
@@ -146,9 +144,9 @@ class LaneGroup(wiring.Component):
 
     def _write_left(self, m: Module) -> None:
         write = delay(m, self.left_write, SPREAD - 1, name="left_write", reset=True)
-        group = delay(m, self.left_group, SPREAD - 1, name="left_group", reset=True)
-        slot = spread(m, self.left_slot, name="left_slot", reset=True)
-        row = spread(m, self.left_row, name="left_row", reset=True)
+        group = delay(m, self.left_group, SPREAD - 1, name="left_group")
+        slot = spread(m, self.left_slot, name="left_slot")
+        row = spread(m, self.left_row, name="left_row")
         columns = [number % len(self.left_values) for number in self._numbers]
         values = {c: spread(m, self.left_values[c], name=f"left_value{c}") for c in sorted(set(columns))}
         for number, column, lane in zip(self._numbers, columns, self._lanes, strict=True):
@@ -178,10 +176,8 @@ class LaneGroup(wiring.Component):
 
     def _update(self, m: Module) -> None:
         active = spread(m, self.active, name="active", reset=True)
-        training = spread(m, self.training, name="training", reset=True)
-        slot = delay(
-            m, spread(m, self.update_slot, name="update_slot", reset=True), EDGE_READ, name="slot_up", reset=True
-        )
+        training = spread(m, self.training, name="training")
+        slot = delay(m, spread(m, self.update_slot, name="update_slot"), EDGE_READ, name="slot_up")
         update = delay(m, active & training, UPDATE - SPREAD, name="update", reset=True)
         scaled = self._of_neurons(m, self.scaled_deltas, "scaled_delta")
         for i, lane in enumerate(self._lanes):
@@ -195,10 +191,10 @@ class LaneGroup(wiring.Component):
     def _backpropagate(self, m: Module) -> None:
         adding = BACKPROPAGATE - 1 - READ - SPREAD  # the bank reads before it adds
         add = delay(m, spread(m, self.active, name="delta_active", reset=True), adding, name="add", reset=True)
-        delta_set = delay(m, spread(m, self.delta_set, name="delta_set", reset=True), adding, name="set", reset=True)
-        fetch = spread(m, self.fetch_address, name="fetch_address", reset=True)
+        delta_set = delay(m, spread(m, self.delta_set, name="delta_set"), adding, name="set")
+        fetch = spread(m, self.fetch_address, name="fetch_address")
         clear = spread(m, self.clear, name="clear", reset=True)
-        clear_address = spread(m, self.clear_address, name="clear_address", reset=True)
+        clear_address = spread(m, self.clear_address, name="clear_address")
         deltas = self._of_neurons(m, self.deltas, "delta")
         for i, lane in enumerate(self._lanes):
             m.d.comb += [

@@ -111,7 +111,7 @@ class ArgMax(wiring.Component):
         came = delay(m, self.valid, 1, name="came", reset=True)
         levels = tree_levels(group)
         valid = delay(m, came, levels, name="valid", reset=True)
-        item = delay(m, self.item, 1 + levels, name="item", reset=True)
+        item = delay(m, self.item, 1 + levels, name="item")
         score, column = self._best_of_step(m, came)
 
         # One register between counting and comparing.
@@ -135,7 +135,7 @@ class ArgMax(wiring.Component):
             with m.If(step == steps - 1):
                 m.d.sync += [step.eq(0), base.eq(0)]
 
-        best, winner = Signal.like(score), Signal(range(self._junction.right))
+        best, winner = Signal.like(score, reset_less=True), Signal(range(self._junction.right))
         ended, wanted = Signal(), Signal.like(label)
         with m.If(compare & real & (first | (challenger > best))):
             m.d.sync += [best.eq(challenger), winner.eq(index)]
@@ -165,7 +165,7 @@ class ArgMax(wiring.Component):
                     ok, score, column = ok | other_ok, Mux(other, other_score, score), Mux(other, other_column, column)
                 new = (
                     Signal(name=f"ok_{depth}_{i}"),
-                    Signal(self.values[0].shape(), name=f"score_{depth}_{i}"),
+                    Signal(self.values[0].shape(), name=f"score_{depth}_{i}", reset_less=True),
                     Signal(range(group), name=f"column_{depth}_{i}"),
                 )
                 m.d.sync += [register.eq(value) for register, value in zip(new, (ok, score, column), strict=True)]

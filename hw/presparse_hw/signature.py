@@ -9,6 +9,9 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.memory import CORE_COUNTERS, Counter
 
+RESTART = 3
+"""Cycles from `restart` to a core that has restarted."""
+
 
 class SampleLayout(data.StructLayout):
     """One transfer of a sample: `feature_port` features, in order of left neurons.
@@ -87,7 +90,8 @@ class CoreSignature(wiring.Signature):
     results_waiting : Out(16)  whole results that `results` holds ready
     drained : Out(1)       no sample is in flight or half received; stays so until a sample arrives
     discard : In(1)        forget the half-received sample, if there is one
-    restart : In(1)        pipeline and results as after power-on; edges and biases stay
+    restart : In(1)        pipeline and results as after power-on, RESTART cycles later; edges and biases stay.
+        Until then nothing is offered to the core or taken from it, and its events do not count
     """
 
     def __init__(self, build: Build) -> None:

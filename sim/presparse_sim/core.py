@@ -25,7 +25,7 @@ from presparse.contract.memory import (
     unpack_edges,
 )
 from presparse.contract.samples import Samples
-from presparse_hw.signature import EventLayout
+from presparse_hw.signature import RESTART, EventLayout
 from presparse_sim.design import Design, core_design
 from presparse_sim.errors import DesignFault, SimulationError
 from presparse_sim.library import Progress, load_library, trace_file
@@ -175,8 +175,8 @@ class SimulatedCore:
         self._library.core_clear_counters(self._open())
 
     def restart(self) -> None:
-        """One cycle with `restart` raised; results that were not returned yet are forgotten."""
-        self._library.core_restart(self._open())
+        """`restart` raised for a cycle, and obeyed; results that were not returned yet are forgotten."""
+        self._library.core_restart(self._open(), RESTART)
 
     def wait(self, cycles: int) -> None:
         """Let time pass without offering anything."""
@@ -308,7 +308,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ("core_owed", u64, (core,)),
         ("core_cycles", u64, (core,)),
         ("core_counters", None, (core, pointer)),
-        ("core_restart", None, (core,)),
+        ("core_restart", None, (core, ctypes.c_uint64)),
         ("core_clear_counters", None, (core,)),
     ):
         function = getattr(library, name)

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.wire import Operation, Status
 from presparse_hw.link.interfaces import UnitSignature
+from presparse_hw.signature import RESTART
 
 
 class Control(wiring.Component):
@@ -33,15 +34,22 @@ class Control(wiring.Component):
         m.d.comb += self.run.status.eq(Status.OK)
         resets = Signal()
         m.d.sync += resets.eq(self.run.operation == Operation.RESET)
-        m.d.sync += [self.clear_counters.eq(self.run.start), self.restart.eq(self.run.start & resets)]
+        settle = Signal(range(RESTART))
+        m.d.sync += [self.clear_counters.eq(0), self.restart.eq(self.run.start & resets)]
         with m.FSM():
             with m.State("Idle"), m.If(self.run.start):
-                m.next = "Done"
+                m.next = "Clear"
                 with m.If(resets):
+                    m.d.sync += settle.eq(RESTART - 1)
                     m.next = "Restart"
             with m.State("Restart"):
-                m.next = "Wait-Drained"
+                m.d.sync += settle.eq(settle - 1)
+                with m.If(settle == 0):
+                    m.next = "Wait-Drained"
             with m.State("Wait-Drained"), m.If(self.drained):
+                m.next = "Clear"
+            with m.State("Clear"):
+                m.d.sync += self.clear_counters.eq(1)
                 m.next = "Done"
             with m.State("Done"):
                 m.d.comb += self.run.done.eq(1)

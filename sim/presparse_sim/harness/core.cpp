@@ -216,8 +216,9 @@ public:
         counters.assign(counters.size(), 0);
     }
 
-    void restart() {
+    void restart(uint64_t settle) {
         pulse(bench.top.restart);
+        wait(settle - 1);
         counters.assign(counters.size(), 0);
         results.forget();
         owed = received = 0;
@@ -257,5 +258,5 @@ EXPORT uint64_t core_cycles(Core* core) { return core->bench.cycles; }
 EXPORT void core_counters(Core* core, uint64_t* counts) {
     std::memcpy(counts, core->counters.data(), core->counters.size() * sizeof(uint64_t));
 }
-EXPORT void core_restart(Core* core) { core->restart(); }
+EXPORT void core_restart(Core* core, uint64_t settle) { core->restart(settle); }
 EXPORT void core_clear_counters(Core* core) { core->clear_counters(); }

@@ -11,7 +11,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.memory import COUNTER_BITS, COUNTERS, Counter
-from presparse_hw.registered_memory import READ_LATENCY, RegisteredMemory
+from presparse.contract.schedule import READ
+from presparse_hw.registered_memory import RegisteredMemory
 
 WORDS = 2 * len(COUNTERS)
 """Words of region 0: two a counter, the low one first."""
@@ -110,7 +111,7 @@ class Counters(wiring.Component):
     def _add(self, m: Module, place: Signal, index: Signal, before: Signal, taken: Signal, clearing: Signal) -> Signal:
         """Add slice by slice; returns the sum, which is written in this cycle."""
         m.submodules.totals = totals = RegisteredMemory([unsigned(SLICE_BITS)], SLICES << len(before))
-        cleared = Signal(READ_LATENCY)  # as old as what is read
+        cleared = Signal(READ)  # as old as what is read
         old, total, carry = Signal(SLICE_BITS), Signal(SLICE_BITS), Signal()
         m.d.sync += [
             cleared.eq(Cat(clearing, cleared)),

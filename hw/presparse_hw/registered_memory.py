@@ -9,14 +9,9 @@ from amaranth.hdl import Elaboratable, Module, Shape, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.schedule import READ
-
-READ_LATENCY = READ
-"""Cycles from `read_address` to `read_data`."""
-
 
 class RegisteredMemory(wiring.Component):
-    """Words of several fields that are written each by itself and read together, `READ_LATENCY` cycles after their
+    """Words of several fields that are written each by itself and read together, `schedule.READ` cycles after their
     address.
 
     Without its output register a block RAM of an ECP5 needs 5.8 ns, with it 1 ns. A platform that can use it

@@ -6,12 +6,13 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from presparse.contract.schedule import READ
 from presparse_hw.link.interfaces import ByteLayout
-from presparse_hw.registered_memory import READ_LATENCY, RegisteredMemory
+from presparse_hw.registered_memory import RegisteredMemory
 
 
 class Fetcher(wiring.Component):
-    """Bytes for addresses, in order, one per cycle, latency `READ_LATENCY`. Reset drops those under way.
+    """Bytes for addresses, in order, one per cycle, latency `READ`. Reset drops those under way.
 
     Memory and bytes under way stand still together while a byte is not taken.
 
@@ -49,7 +50,7 @@ class Fetcher(wiring.Component):
             self.bytes.payload.data.eq(self._memory.read_data[0]),
         ]
         valid, last = self.addresses.valid, self.addresses.payload.last
-        for stage in range(1, READ_LATENCY):
+        for stage in range(1, READ):
             next_valid, next_last = Signal(name=f"valid{stage}"), Signal(name=f"last{stage}")
             with m.If(moves):
                 m.d.sync += [next_valid.eq(valid), next_last.eq(last)]

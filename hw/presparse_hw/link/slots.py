@@ -11,7 +11,7 @@ from presparse.contract.wire import MAX_PAYLOAD
 from presparse_hw.link.fetch import Fetcher
 from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, ByteLayout
 from presparse_hw.registered_memory import RegisteredMemory
-from presparse_hw.store.skid import Skid
+from presparse_hw.skid import Skid
 
 
 class SlotMemory(wiring.Component):

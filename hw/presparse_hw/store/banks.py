@@ -8,12 +8,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse_hw.registered_memory import READ_LATENCY, RegisteredMemory
+from presparse.contract.schedule import READ
+from presparse_hw.registered_memory import RegisteredMemory
 from presparse_hw.store.moving import later
 
 BANK_BITS = 14
 """Address bits of an ECP5 block RAM at its deepest: more words take further banks."""
-BANK_LATENCY = READ_LATENCY + 1
+BANK_LATENCY = READ + 1
 """Cycles from address to data."""
 
 
@@ -57,7 +58,7 @@ class Banks(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         size = 1 << BANK_BITS
-        bank = later(m, self.address[BANK_BITS:], READ_LATENCY, self.move, name="bank")
+        bank = later(m, self.address[BANK_BITS:], READ, self.move, name="bank")
         chosen = None
         for number, first in enumerate(range(0, self._depth, size)):
             memory = RegisteredMemory([unsigned(width) for width in self._widths], min(size, self._depth - first))

@@ -9,12 +9,12 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
 from presparse_hw.signature import CoreSignature, SampleLayout
+from presparse_hw.skid import Skid
 from presparse_hw.store.access import StoreAccess
 from presparse_hw.store.fetch import FETCH_LATENCY, StoredSamples, store_of
 from presparse_hw.store.moving import later
 from presparse_hw.store.player import Player, StepLayout
 from presparse_hw.store.signature import RunSignature
-from presparse_hw.store.skid import Skid
 
 
 class FedLayout(data.StructLayout):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from amaranth.sim import SimulatorContext
 
-from presparse_hw.store.skid import Skid
+from presparse_hw.skid import Skid
 from tests.hw.bench import simulate
 
 

@@ -33,6 +33,14 @@ def test_json_is_the_estimate(shell: Shell) -> None:
     assert ran.err == ""
 
 
+def test_a_store_takes_block_ram(shell: Shell) -> None:
+    def block_ram(*options: str) -> int:
+        ran = shell("estimate", "digits", "--board", "ecpix5-45f", "--lanes", "16,16", *options, "--json")
+        return Estimate.model_validate(ran.figures).use.block_ram.used
+
+    assert block_ram() < block_ram("--store", "1347", "--store-bits", "5") < block_ram("--store", "1347")
+
+
 def test_idle_junctions_and_a_misfit_are_told(shell: Shell) -> None:
     ran = shell("estimate", "mnist", "--board", "icebreaker", "--lanes", "64,4")
     assert ran.status == 0
@@ -69,6 +77,7 @@ def test_all_boards_as_json(shell: Shell) -> None:
         (["digits", "-b", "icebreaker", "--lanes", "many"], "--lanes must be auto, or whole numbers such as 32,16"),
         (["digits", "-b", "icebreaker", "--lanes", "3,32"], "junction 1: a build's lanes must divide the network's"),
         (["digits", "-b", "icebreaker", "--lanes", "8"], "lanes needs one entry per junction (2), and has 1"),
+        (["digits", "-b", "icebreaker", "--store-bits", "5"], "store_bits is 5, and there is no store"),
         (["no-such.toml", "-b", "icebreaker"], "no-such.toml: not a readable network file"),
     ],
 )

@@ -94,7 +94,7 @@ def _make(
         progress(Step(name="packed", done=True, found=f"{(work / bitstream).stat().st_size:,} bytes"))
     except MakeError as error:
         if isinstance(error, DoesNotFit):
-            error.args = (" ".join([f"{error}.", *what_would_fit(build, board)]).rstrip("."),)
+            error.args = (" ".join([f"{str(error).rstrip('.')}.", *what_would_fit(build, board)]).rstrip("."),)
         error.args = (f"{error}. Logs: {_kept_logs(work, f'{build.network.name}-{board.name}')}",)
         raise
 

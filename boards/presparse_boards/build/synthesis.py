@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from presparse_boards.build.errors import ToolFailed
 from presparse_boards.build.names import readable
 from presparse_boards.build.plan import TOP
 from presparse_boards.build.tools import Workshop
@@ -19,6 +20,7 @@ _FLIP_FLOPS = re.compile(
     r"^Mapping memory \\(\S+) in module .*:\n +created (\d+) \$\S+ cells and \d+ static cells of width (\d+)\.",
     re.MULTILINE,
 )
+_CONFLICT = re.compile(r"^Warning: (Driver-driver conflict .*)$", re.MULTILINE)
 _FEW_BITS = 128
 """Memories up to this size are as good in flip-flops."""
 _CELL_TYPE = re.compile(r'^ +"type": "([A-Z][A-Z0-9_]*)",$')
@@ -48,8 +50,11 @@ class Netlist:
 
 
 def synthesise(workshop: Workshop) -> Netlist:
-    """Run Yosys on the plan's files. Raises ToolFailed."""
+    """Run Yosys on the plan's files. Raises ToolFailed, also for a net with two drivers, of which Yosys drops one."""
     workshop.check("yosys", ["-q", "-l", LOG, f"{TOP}.ys"], "synthesis.out")
+    log = (workshop.folder / LOG).read_text(errors="replace")
+    if conflict := _CONFLICT.search(log):
+        raise ToolFailed(f"synthesis found a net with two drivers: {conflict[1]}. That is a fault of Presparse")
     return Netlist(workshop.folder / NETLIST)
 
 

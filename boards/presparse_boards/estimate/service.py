@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from presparse.contract.build import Build
 from presparse.contract.estimate import Estimate
@@ -15,25 +15,30 @@ from presparse_boards.lanes import NoFit, best_build, smallest_build, what_would
 
 
 def estimates(
-    network: Network, boards: Sequence[str] = (), *, mode: Literal["train", "infer"], lanes: tuple[int, ...] = ()
+    network: Network,
+    boards: Sequence[str] = (),
+    *,
+    mode: Literal["train", "infer"],
+    lanes: tuple[int, ...] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[Estimate, ...]:
     """One estimate per board (all boards, if none are named); without `lanes`, with the best lanes of each.
 
-    Where no lanes fit, the fewest are estimated; `advice` says what would fit. Raises BoardError (unknown board) and
-    BuildError (lanes that the network does not allow).
+    Where no lanes fit, the fewest are estimated; `advice` says what would fit. `options` are Build's. Raises BoardError
+    (unknown board) and BuildError (lanes that the network does not allow).
     """
     chosen = [find_board(name) for name in boards] or list(BOARDS.values())
     if lanes:
-        build = Build(network=network, lanes=lanes, mode=mode)
+        build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
         return tuple(_advised(build, board) for board in chosen)
-    return tuple(_best(network, board, mode) for board in chosen)
+    return tuple(_best(network, board, mode, options or {}) for board in chosen)
 
 
-def _best(network: Network, board: Board, mode: Literal["train", "infer"]) -> Estimate:
+def _best(network: Network, board: Board, mode: Literal["train", "infer"], options: Mapping[str, Any]) -> Estimate:
     try:
-        return estimate(best_build(network, board, mode=mode), board)
+        return estimate(best_build(network, board, mode=mode, **options), board)
     except NoFit:
-        return _advised(smallest_build(network, mode=mode), board)
+        return _advised(smallest_build(network, mode=mode, **options), board)
 
 
 def _advised(build: Build, board: Board) -> Estimate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,31 +14,28 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.builder import builder
+from presparse.cli.build_options import Lanes, Mode, NetworkName, Store, StoreBits, Wanted
 from presparse.cli.options import AsJson
 from presparse.cli.output import people, put
 from presparse.contract.bundle import Manifest, Step
-from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 
 NAME = "build"
 
 
 def run(
-    network: Annotated[
-        str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.", show_default=False)
-    ],
+    network: NetworkName,
     board: Annotated[str, typer.Option("--board", "-b", help="`presparse boards` lists them.", show_default=False)],
-    mode: Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")] = "train",
-    lanes: Annotated[
-        str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")
-    ] = "auto",
+    mode: Mode = "train",
+    lanes: Lanes = "auto",
     clock: Annotated[
         str, typer.Option(help="auto: the fastest that is reached; or MHz that must be reached.")
     ] = "auto",
     seeds: Annotated[
         int, typer.Option(help="Place-and-route runs, in parallel; the fastest is taken.", min=1, max=1000)
     ] = 1,
-    store: Annotated[int, typer.Option(help="Samples that the board can keep to learn from.", min=0)] = 0,
+    store: Store = 0,
+    store_bits: StoreBits = 0,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The bundle's folder (default: NETWORK-BOARD.bundle).", show_default=False),
@@ -48,22 +44,17 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Synthesise, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs."""
-    if mode not in ("train", "infer"):
-        raise ArgumentError(f"--mode must be train or infer, and is {mode!r}")
-    shape = Network.load(network)
+    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
     make = builder(NAME)
-    folder = output or Path(f"{shape.name}-{board}.bundle")
+    folder = output or Path(f"{wanted.network.name}-{board}.bundle")
     with Steps() as steps:
         manifest: Manifest = make(
-            shape,
-            board,
+            **vars(wanted),
+            board=board,
             folder=folder,
-            mode=mode,
-            lanes=lane_numbers(lanes),
             clock_hz=_clock(clock),
             seeds=seeds,
             force=force,
-            options={"store_samples": store} if store else {},
             progress=steps.show,
         )
     put(figures(manifest, folder), as_json=as_json, text="" if as_json else _drawn(manifest, folder))
@@ -72,15 +63,6 @@ def run(
 def figures(manifest: Manifest, folder: Path) -> dict[str, object]:
     """What `--json` prints."""
     return {"bundle": str(folder), **manifest.model_dump(mode="json", exclude={"build"})}
-
-
-def lane_numbers(text: str) -> tuple[int, ...]:
-    """Lanes per junction; none for "auto". Raises ArgumentError."""
-    if text == "auto":
-        return ()
-    if not re.fullmatch(r"[0-9]+( *, *[0-9]+)*", text.strip()):
-        raise ArgumentError(f"--lanes must be auto, or whole numbers such as 32,16, and is {text!r}")
-    return tuple(int(part) for part in text.split(","))
 
 
 def _clock(text: str) -> float | None:

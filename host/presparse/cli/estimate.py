@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.builder import builder
+from presparse.cli.build_options import Lanes, Mode, NetworkName, Store, StoreBits, Wanted
 from presparse.cli.options import AsJson
 from presparse.cli.output import put
 from presparse.contract.bundle import Resource
 from presparse.contract.estimate import Estimate
-from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 
 NAME = "estimate"
@@ -24,34 +24,23 @@ _BAR = 24
 
 
 def run(
-    network: Annotated[str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.")],
+    network: NetworkName,
     board: Annotated[str, typer.Option("--board", "-b", help="`presparse boards` lists them.")] = "",
-    mode: Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")] = "train",
-    lanes: Annotated[
-        str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")
-    ] = "auto",
+    mode: Mode = "train",
+    lanes: Lanes = "auto",
+    store: Store = 0,
+    store_bits: StoreBits = 0,
     all_boards: Annotated[bool, typer.Option("--all-boards", help="Compare all boards.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Estimate use, clock and speed in a moment; docs/performance.md says how far that agrees with real builds."""
     if bool(board) == all_boards:
         raise ArgumentError("estimate needs one of --board NAME and --all-boards; `presparse boards` lists the names")
-    if mode not in ("train", "infer"):
-        raise ArgumentError(f"--mode must be train or infer, and is {mode!r}")
-    shape = Network.load(network)
-    found: tuple[Estimate, ...] = builder(NAME)(
-        shape, () if all_boards else (board,), mode=mode, lanes=() if lanes == "auto" else _lanes(lanes)
-    )
+    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
+    found: tuple[Estimate, ...] = builder(NAME)(**vars(wanted), boards=() if all_boards else (board,))
     shown = _compared(found) if all_boards else _single(found[0])
     figures = [estimate.model_dump(mode="json") for estimate in found]
     put({"estimates": figures} if all_boards else figures[0], as_json=as_json, text="" if as_json else _drawn(shown))
-
-
-def _lanes(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise ArgumentError(f"--lanes must be auto, or whole numbers such as 32,16, and is {text!r}") from error
 
 
 def _drawn(parts: Sequence[RenderableType]) -> str:

@@ -14,7 +14,7 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test nightly nightly-mnist bench accuracy calibrate lint format clean
+.PHONY: help demo test mutants nightly nightly-mnist bench accuracy calibrate lint format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make lint     ruff, pyright, import-linter"
 	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side"
 	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantised; mean of SPLITS=10 splits"
+	@echo "make mutants  seeded faults in gateware, schedule and arithmetic: do the tests notice every one?"
 	@echo "make nightly  many more random networks (NETWORKS=500), and bitstreams of the shipped ones"
 	@echo "make nightly-mnist  15 epochs of MNIST, bit for bit as the board does (PRESPARSE_DATA names the folder)"
 	@echo "make calibrate  real builds that the estimate is fitted to: make calibrate BUILDS=4 runs four at once"
@@ -50,6 +51,9 @@ bench: $(DEV)
 
 accuracy: $(DEV)
 	$(BIN)/python -m presparse.demo.accuracy --splits $(or $(SPLITS),10)
+
+mutants: $(DEV)
+	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ARGS)
 
 nightly: $(DEV)
 	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS) tests tests/nightly

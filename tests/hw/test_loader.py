@@ -77,19 +77,13 @@ def test_discard_forgets_a_half_sample_and_keeps_a_whole_one() -> None:
     dut = SampleLoader(Build(network=NETWORK, feature_port=3))
     first, second = [[i + 1] * 12 for i in range(2)]
 
-    async def send(ctx: SimulatorContext, transfer: dict[str, object]) -> None:
-        ctx.set(dut.samples.valid, 1)
-        ctx.set(dut.samples.payload, transfer)
-        await ctx.tick().until(dut.samples.ready)
-        ctx.set(dut.samples.valid, 0)
-
     async def testbench(ctx: SimulatorContext) -> None:
         head = {"kind": SampleKind.TRAIN, "rate": 2, "label": 1}
         for transfer in transfers(first, 3, **head):
-            await send(ctx, transfer)
+            await _send(ctx, dut, transfer)
         await ctx.tick().repeat(3)
         for transfer in transfers(second, 3, **head)[:1]:
-            await send(ctx, transfer)
+            await _send(ctx, dut, transfer)
         assert ctx.get(dut.pending)
         assert not ctx.get(dut.idle)
         ctx.set(dut.discard, 1)
@@ -104,3 +98,40 @@ def test_discard_forgets_a_half_sample_and_keeps_a_whole_one() -> None:
         assert ctx.get(dut.idle)
 
     simulate(dut, testbench)
+
+
+def test_discard_forgets_what_was_already_written() -> None:
+    """The next sample begins with its own first transfer, however many of the forgotten one are in the banks."""
+    dut = SampleLoader(Build(network=NETWORK, feature_port=3))
+    whole = [[i + 1] * 12 for i in range(4)]
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        for sent, features in enumerate(whole[:3], start=1):
+            for transfer in transfers(whole[3], 3, kind=SampleKind.TRAIN, rate=2, label=1)[:sent]:
+                await _send(ctx, dut, transfer)
+            await ctx.tick().repeat(3)
+            ctx.set(dut.discard, 1)
+            await ctx.tick()
+            ctx.set(dut.discard, 0)
+            assert ctx.get(dut.idle)
+            parts = transfers(features, 3, kind=SampleKind.EVALUATE, rate=2, label=sent)
+            for part in parts[:-1]:
+                await _send(ctx, dut, part)
+            await ctx.tick().repeat(3)
+            assert not ctx.get(dut.pending)
+            await _send(ctx, dut, parts[-1])
+            await ctx.tick().repeat(3)
+            assert ctx.get(dut.pending)
+            assert (ctx.get(dut.item.kind), ctx.get(dut.item.label)) == (SampleKind.EVALUATE, sent)
+            ctx.set(dut.take, 1)
+            await ctx.tick()
+            ctx.set(dut.take, 0)
+
+    simulate(dut, testbench)
+
+
+async def _send(ctx: SimulatorContext, dut: SampleLoader, transfer: dict[str, object]) -> None:
+    ctx.set(dut.samples.valid, 1)
+    ctx.set(dut.samples.payload, transfer)
+    await ctx.tick().until(dut.samples.ready)
+    ctx.set(dut.samples.valid, 0)

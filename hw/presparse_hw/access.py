@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +17,7 @@ from presparse_hw.signature import AnswerLayout, CommandLayout
 
 
 class MemoryAccess(wiring.Component):
-    """Executes commands one at a time; each is answered within `ACCESS` + 5 cycles, reads and writes alike.
+    """Executes commands one at a time; each is answered within `ACCESS` + 6 cycles, reads and writes alike.
 
     Members
     -------
@@ -64,26 +66,28 @@ class MemoryAccess(wiring.Component):
         region, word = command.address[REGION_SHIFT:], command.address[:REGION_SHIFT]
         answer = self.answers.payload
         known = Signal()
-        reading = Signal(32)
-        wait = Signal(range(ACCESS + 1))
+        edges, biases = (Signal(len(self._junctions), name=name) for name in ("edges", "biases"))  # whose word it is
+        reading = Signal(32, reset_less=True)
+        wait = Signal(range(ACCESS + 2))
 
+        m.d.sync += [known.eq(0), edges.eq(0), biases.eq(0)]
         with m.Switch(region):
             for index, j in enumerate(self._junctions):
                 regions = (
-                    (2 * index + 1, edge_words(j), row_stride(j.lanes), self.edge_words[index]),
-                    (2 * index + 2, bias_words(j), row_stride(j.group), self.bias_words[index]),
+                    (2 * index + 1, edges[index], edge_words(j), row_stride(j.lanes)),
+                    (2 * index + 2, biases[index], bias_words(j), row_stride(j.group)),
                 )
-                for number, size, stride, data_read in regions:
+                for number, chosen, size, stride in regions:
                     with m.Case(number):
                         bits = stride.bit_length() - 1
                         m.d.sync += [
+                            chosen.eq(1),
                             known.eq(word < size),
                             self.row.eq(word >> bits),
                             self.column.eq(word & (stride - 1)),
                         ]
-                        m.d.comb += reading.eq(data_read)
-            with m.Default():
-                m.d.sync += known.eq(0)
+        chosen_words = zip((*edges, *biases), (*self.edge_words, *self.bias_words), strict=True)
+        m.d.sync += reading.eq(reduce(or_, (Mux(chosen, word, 0) for chosen, word in chosen_words)))
         m.d.comb += self.data.eq(command.data)
         m.d.sync += [write.eq(0) for write in (*self.edge_write, *self.bias_write)]
 
@@ -96,7 +100,7 @@ class MemoryAccess(wiring.Component):
             with m.State("Locate"):
                 m.next = "Check"
             with m.State("Check"):
-                m.d.sync += [answer.eq(0), wait.eq(ACCESS)]
+                m.d.sync += [answer.eq(0), wait.eq(ACCESS + 1)]
                 with m.If(~known):
                     m.d.sync += answer.bad_address.eq(1)
                     m.next = "Answer"
@@ -106,13 +110,10 @@ class MemoryAccess(wiring.Component):
                 with m.Else():
                     m.next = "Execute"
                     with m.If(command.write):
-                        for index in range(len(self._junctions)):
-                            m.d.sync += [
-                                self.edge_write[index].eq(region == 2 * index + 1),
-                                self.bias_write[index].eq(region == 2 * index + 2),
-                            ]
+                        m.d.sync += [write.eq(chosen) for write, chosen in zip(self.edge_write, edges, strict=True)]
+                        m.d.sync += [write.eq(chosen) for write, chosen in zip(self.bias_write, biases, strict=True)]
             with m.State("Execute"):
-                m.d.comb += self.written.eq(command.write & region[0])
+                m.d.comb += self.written.eq(command.write & edges.any())
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
                     m.d.sync += answer.data.eq(reading)

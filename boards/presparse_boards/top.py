@@ -30,6 +30,7 @@ class BoardTop(Elaboratable):
     """An accelerator on a board: PLL, reset, UART, LEDs.
 
         oscillator -> PLL -> domain "sync" <- reset: until the PLL locks, and while the board's button is pressed
+                          -> domain "core", which has no reset: the link restarts the core
         uart.rx -> UartAccelerator -> uart.tx
         led 0: heartbeat    led 1: bytes come or go
 
@@ -61,7 +62,7 @@ class BoardTop(Elaboratable):
         self._build, self._capacity = build, board.capacity
         self._divisor = AdjustableNumber(board.family, self.clock.divisor, divisor_bits(board)) if adjustable else None
         divisor = self._divisor.o if self._divisor else self.clock.divisor
-        self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
+        self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window, core_domain="core")
         self._half_blink = round(self.clock.hz / blink_hz / 2)
 
     def elaborate(self, platform: Platform) -> Module:
@@ -69,12 +70,14 @@ class BoardTop(Elaboratable):
             platform.plan(self._build, self._capacity)
         m = Module()
         m.domains.sync = sync = ClockDomain()
+        m.domains.core = core = ClockDomain(reset_less=True)  # its reset would reach all over the chip in a cycle
         clk, locked = self._oscillator(m, platform)
         m.submodules.reset_hold = reset_hold = ResetHold(ceil(self.clock.hz * RESET_SECONDS))
         m.d.comb += [
             reset_hold.clk.eq(clk),
             reset_hold.i_reset.eq(~locked | self._button(m, platform)),
             sync.clk.eq(clk),
+            core.clk.eq(clk),
             sync.rst.eq(reset_hold.o_reset),
         ]
 

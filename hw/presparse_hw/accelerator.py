@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import DomainRenamer, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,6 +20,8 @@ class Accelerator(wiring.Component):
     ----------
     build_id : 16 hexadecimal digits that tell bitstreams of one build apart; the host reads them by IDENTIFY
     window : requests that may be unanswered at once: 1, 2, 4 .. 64, 2 KiB of block RAM each; the host reads it likewise
+    core_domain : the core's clock domain, of the same clock. It needs no reset: while the link is reset, and in the
+        first cycles, the core restarts
 
     Members
     -------
@@ -30,14 +32,18 @@ class Accelerator(wiring.Component):
     i_bytes: stream.Interface
     o_bytes: stream.Interface
 
-    def __init__(self, build: Build, *, build_id: str = NO_BUILD_ID, window: int = WINDOW) -> None:
+    def __init__(
+        self, build: Build, *, build_id: str = NO_BUILD_ID, window: int = WINDOW, core_domain: str = "sync"
+    ) -> None:
+        self._core_domain = core_domain
         self._core = Core(build)
         self._endpoint = Endpoint(build, build_id=build_id, window=window)
         super().__init__({"i_bytes": In(stream.Signature(8)), "o_bytes": Out(stream.Signature(8))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.core = core = self._core
+        core = self._core
+        m.submodules.core = DomainRenamer(self._core_domain)(core)
         m.submodules.endpoint = endpoint = self._endpoint
         wiring.connect(m, endpoint.core, core)
         wiring.connect(m, wiring.flipped(self.i_bytes), endpoint.i_bytes)
@@ -51,7 +57,7 @@ class UartAccelerator(wiring.Component):
     Parameters
     ----------
     divisor : clock cycles per bit, as in `UartLink`
-    build_id, window : as in `Accelerator`
+    build_id, window, core_domain : as in `Accelerator`
 
     Members
     -------
@@ -61,8 +67,16 @@ class UartAccelerator(wiring.Component):
     rx: Signal
     tx: Signal
 
-    def __init__(self, build: Build, divisor: Divisor, *, build_id: str = NO_BUILD_ID, window: int = WINDOW) -> None:
-        self._accelerator = Accelerator(build, build_id=build_id, window=window)
+    def __init__(
+        self,
+        build: Build,
+        divisor: Divisor,
+        *,
+        build_id: str = NO_BUILD_ID,
+        window: int = WINDOW,
+        core_domain: str = "sync",
+    ) -> None:
+        self._accelerator = Accelerator(build, build_id=build_id, window=window, core_domain=core_domain)
         self._uart = UartLink(divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 

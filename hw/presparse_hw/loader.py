@@ -65,9 +65,9 @@ class SampleLoader(wiring.Component):
         held = Signal(SampleLayout(build), reset_less=True)
         holding = Signal()
         part, transfer = Signal(range(parts)), Signal(range(transfers))
+        begins, ends = Signal(init=1), Signal(init=transfers == 1)  # `transfer` is an item's first, its last
         header = Signal(ItemLayout(build))
 
-        begins = transfer == 0
         flush = begins & (held.kind == SampleKind.FLUSH)
         free = ~self.pending | self.take
         write = Signal()
@@ -77,7 +77,7 @@ class SampleLoader(wiring.Component):
         m.d.comb += [
             write.eq(holding & free & ~flush),
             done.eq(holding & free & (flush | (part == parts - 1))),
-            last.eq(done & (flush | (transfer == transfers - 1))),
+            last.eq(done & (flush | ends)),
             self.samples.ready.eq((~holding | done) & ~self.discard),
             incoming.kind.eq(held.kind),
             incoming.shift.eq(build.network.rates.most - held.rate),
@@ -101,17 +101,18 @@ class SampleLoader(wiring.Component):
                     with m.Case(p):
                         m.d.sync += value.eq(choice)
         with m.If(done & ~flush):
-            m.d.sync += [part.eq(0), transfer.eq(transfer + 1)]
+            m.d.sync += [part.eq(0), transfer.eq(transfer + 1), begins.eq(0), ends.eq(transfer == transfers - 2)]
         with m.If(last):
-            m.d.sync += transfer.eq(0)
+            m.d.sync += [transfer.eq(0), begins.eq(1), ends.eq(transfers == 1)]
 
         with m.If(last):
             m.d.sync += [self.pending.eq(1), self.item.eq(Mux(begins & (part == 0), incoming, header))]
         with m.Elif(self.take):
             m.d.sync += self.pending.eq(0)
 
-        whole = holding & (flush | (transfer == transfers - 1))  # the held transfer completes its item
+        whole = holding & (flush | ends)  # the held transfer completes its item
         m.d.comb += self.left_restart.eq(self.discard & ~whole)
         with m.If(self.left_restart):
-            m.d.sync += [holding.eq(0), transfer.eq(0), part.eq(0), self.left_write.eq(0)]
+            m.d.sync += [holding.eq(0), part.eq(0), self.left_write.eq(0)]
+            m.d.sync += [transfer.eq(0), begins.eq(1), ends.eq(transfers == 1)]
         return m

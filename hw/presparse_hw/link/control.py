@@ -34,13 +34,13 @@ class Control(wiring.Component):
         m.d.comb += self.run.status.eq(Status.OK)
         resets = Signal()
         m.d.sync += resets.eq(self.run.operation == Operation.RESET)
-        settle = Signal(range(RESTART))
+        settle = Signal(range(RESTART + 1))  # the executor passes `restart` on a cycle later
         m.d.sync += [self.clear_counters.eq(0), self.restart.eq(self.run.start & resets)]
         with m.FSM():
             with m.State("Idle"), m.If(self.run.start):
                 m.next = "Clear"
                 with m.If(resets):
-                    m.d.sync += settle.eq(RESTART - 1)
+                    m.d.sync += settle.eq(RESTART)
                     m.next = "Restart"
             with m.State("Restart"):
                 m.d.sync += settle.eq(settle - 1)

@@ -136,7 +136,9 @@ class Executor(wiring.Component):
         core, discard = self.core, self.core.discard
         m.submodules.greeter = ResetInserter(stop)(self._greeter)
         m.submodules.access = ResetInserter(stop)(self._access)
-        m.submodules.feeder = ResetInserter(discard | self._control.restart)(self._feeder)
+        restart = Signal(init=1)  # from the first cycle on: the core may have no other reset
+        m.d.sync += restart.eq(self._control.restart)
+        m.submodules.feeder = ResetInserter(discard | restart)(self._feeder)
         m.submodules.packer = ResetInserter(stop)(self._packer)
         m.submodules.control = ResetInserter(stop)(self._control)
         wiring.connect(m, self._access.commands, wiring.flipped(core.commands))
@@ -151,7 +153,7 @@ class Executor(wiring.Component):
         accepted = Signal(32)
         m.d.sync += discard.eq(stop | self._greeter.discard)
         m.d.comb += [
-            core.restart.eq(self._control.restart),
+            core.restart.eq(restart),
             self.clear_counters.eq(self._control.clear_counters),
             self._feeder.results_waiting.eq(core.results_waiting),
             self._packer.results_waiting.eq(core.results_waiting),
@@ -159,7 +161,7 @@ class Executor(wiring.Component):
             self._control.drained.eq(core.drained),
             self._greeter.accepted.eq(accepted),
         ]
-        with m.If(self._control.restart):
+        with m.If(restart):
             m.d.sync += accepted.eq(0)
         with m.Elif(self._feeder.accepted | self.runs.accepted):
             m.d.sync += accepted.eq(accepted + 1)

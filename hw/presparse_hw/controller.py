@@ -73,7 +73,8 @@ class Controller(wiring.Component):
         empties = Signal(range(depth + 1))  # left of a flush
         behind = Signal(range(depth + 1))  # blocks until the newest sample is through
 
-        ready, flush, sample, room, start = Signal(), Signal(), Signal(), Signal(), Signal()
+        ready, flush, sample, room = Signal(), Signal(), Signal(), Signal()
+        start = Signal()
         m.d.comb += [
             ready.eq(due & ~self.hold),
             flush.eq(self.pending & (self.item.kind == SampleKind.FLUSH)),

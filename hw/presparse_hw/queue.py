@@ -37,7 +37,8 @@ class Queue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = RegisteredMemory((Shape.cast(self.word.shape()),), self._depth)
-        written, read = Signal(range(self._depth)), Signal(range(self._depth))
+        written = Signal(range(self._depth))
+        read = Signal(range(self._depth))
         held = Signal(range(self._depth + 1))  # words in memory that have not been asked for
         valid = Signal(READ)  # the words asked for, the oldest highest: it is the one that comes out
         move, ask = Signal(), Signal()

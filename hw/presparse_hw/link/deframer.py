@@ -77,7 +77,9 @@ class Deframer(wiring.Component):
         position = Signal(signed(OFFSET_BITS + 2), init=-REQUEST_HEADER)
         overlong = Signal()
         header = Signal(data.StructLayout({"sequence": 8, "operation": 8}))
-        operation_came, stored, write = Signal(), Signal(), Signal()
+        operation_came = Signal()
+        stored = Signal()
+        write = Signal()
         m.d.sync += [
             self.write.addr.eq(position[:OFFSET_BITS]),
             self.write.data.eq(decoder.data),
@@ -99,19 +101,23 @@ class Deframer(wiring.Component):
             m.d.sync += [position.eq(-REQUEST_HEADER), overlong.eq(0)]
 
         ended, malformed, matches = Signal(), Signal(), Signal()
+        good = ended & ~malformed & matches
+        length = Signal.like(self.frame.length)  # in the cycle of `ended`
         m.d.sync += [
             ended.eq(decoder.end),
             malformed.eq(decoder.broken | overlong | (position < CRC_BYTES)),
             matches.eq(crc.match_detected),
+            length.eq(position - CRC_BYTES),
             self.malformed.eq(ended & malformed),
             self.corrupt.eq(ended & ~malformed & ~matches),
-            self.arrived.eq(ended & ~malformed & matches),
+            self.arrived.eq(good),
         ]
-        with m.If(decoder.end):
+        # A bad frame may end two cycles after a good one, whose header must stay.
+        with m.If(good):
             m.d.sync += [
                 self.frame.sequence.eq(header.sequence),
                 self.frame.operation.eq(header.operation),
-                self.frame.length.eq(position - CRC_BYTES),
+                self.frame.length.eq(length),
                 self.frame.stored.eq(stored),
             ]
         return m

@@ -70,12 +70,12 @@ class Enframer(wiring.Component):
                     left.eq(ANSWER_HEADER - 1),
                     empty.eq(answer.length == 0),
                     refused.eq(answer.status != Status.OK),
-                    byte.last.eq(0),
                 ]
                 with m.If(self.answers.valid):
                     m.next = "Header"
             with m.State("Header"), m.If(room):
                 m.d.sync += [waiting.eq(1), counts.eq(1), byte.data.eq(rest), rest.eq(rest >> 8), left.eq(left - 1)]
+                m.d.sync += byte.last.eq(0)  # not sooner: the last byte of the answer before may still wait
                 with m.If(left == 0):
                     m.next = "Payload"
                     with m.If(empty | refused):

@@ -61,7 +61,8 @@ class SlotMemory(wiring.Component):
             words.write_data[0].eq(self.write.data),
             words.write[0].eq(self.write.en),
         ]
-        offset, left = Signal(OFFSET_BITS), Signal(LENGTH)
+        offset = Signal(OFFSET_BITS)
+        left = Signal(LENGTH)
         more = Signal()  # left != 0
         last = left == 1
         m.d.comb += [

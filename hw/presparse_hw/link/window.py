@@ -101,7 +101,8 @@ class Window(wiring.Component):
         newest = Signal(8, init=-1)
         remembered = Signal(range(self._slots + 1))  # requests of this session that can be answered again
         newest_identifies = Signal()
-        judging, identify = Signal(), Signal()
+        judging = Signal()
+        identify = Signal()
         age = Signal(8)  # 0: the newest number; -1: the next one
         repeat_slot = Signal.like(self.slot)
         repeats, acceptable = Signal(), Signal()

@@ -12,6 +12,7 @@ from cobs import cobs
 from presparse.contract.memory import LINK_COUNTERS, edge_address
 from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Operation, SampleKind, Status
 from tests.hw.link.bench import WATCHDOG_CYCLES, Bench, encode, frame, record, small_build
+from tests.hw.link.fake_core import POWER_ON
 
 GOOD = bytes([0, Operation.RESULTS])
 
@@ -74,6 +75,20 @@ def test_every_bit_of_a_frame_is_protected() -> None:
         assert counts.pop("frames_accepted") == len(frame(0, Operation.RESULTS)) - 1 + 1
         assert set(counts) == {"frames_corrupt", "frames_malformed"}
         assert sum(counts.values()) >= damaged
+
+    Bench().run(test)
+
+
+@pytest.mark.parametrize("behind", [b"\1\0", b"\2x\0", b"\1\1\0", b"\0\1\0", b"\5x\0"])
+def test_a_bad_frame_right_behind_a_good_one_does_not_change_it(behind: bytes) -> None:
+    """Shorter than a header, it ends while the good frame is being judged."""
+
+    async def test(bench: Bench) -> None:
+        bench.send(frame(0, Operation.READ, struct.pack("<IH", 0, 2)) + behind)
+        bench.sequence = 1
+        answer = await bench.answer()
+        assert (answer.status, len(answer.payload)) == (Status.OK, 8)
+        assert await link_counters(bench) == {"frames_accepted": 2, "frames_malformed": 1}
 
     Bench().run(test)
 
@@ -146,7 +161,7 @@ def test_random_bytes_then_a_good_frame() -> None:
         counts = await link_counters(bench)
         assert counts["frames_accepted"] == accepted + 1
         assert counts["frames_malformed"] > 100
-        assert (bench.core.samples, bench.core.writes, bench.core.restarts) == ([], 0, 0)
+        assert (bench.core.samples, bench.core.writes, bench.core.restarts) == ([], 0, POWER_ON)
 
     Bench(seed=2, gaps=0.1).run(test)
 
@@ -174,3 +189,28 @@ def test_samples_take_no_longer_than_their_bytes(feature_port: int) -> None:
         assert bench.answered_at[-1] - bench.answered_at[0] <= (frames - 1) * (size + 2)
 
     Bench(build).run(test)
+
+
+@pytest.mark.parametrize("words", [126, 127, 128, 255, 256])
+def test_long_answers_over_a_slow_link(words: int) -> None:
+    """Answers longer than the encoder's ring, taken more slowly than they are made: each is whole, to its end."""
+    build = small_build(outputs=256)
+
+    async def test(bench: Bench) -> None:
+        for _ in range(2):
+            assert len(await bench.ask(Operation.READ, struct.pack("<IH", edge_address(2), words))) == 4 * words
+
+    Bench(build, seed=words, gaps=0.9).run(test)
+
+
+def test_a_runt_right_behind_a_request_leaves_it_alone() -> None:
+    """Byte by byte without a pause: a frame too short to be one ends while the request before it is looked at."""
+
+    async def test(bench: Bench) -> None:
+        for runt in (b"\x44\0", b"\x01\0", b"\x02\x07\0", b"\x03\x01\x01\0", b"\x44\0\x44\0\x44\0"):
+            sequence = bench.request(Operation.READ, struct.pack("<IH", edge_address(1), 4))
+            bench.send(runt)
+            answer = await bench.answer()
+            assert (answer.sequence, answer.status, len(answer.payload)) == (sequence, Status.OK, 16)
+
+    Bench().run(test)

@@ -5,7 +5,7 @@
 # The newest of these that is 3.11 or newer; `make PYTHON=/path/to/python` chooses another.
 PYTHON  ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
              $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# Processes that run tests.
+# Processes that run tests, proofs, mutants.
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 # More options for pytest, for example `make test ARGS="-k pattern"`.
 ARGS    ?=
@@ -14,7 +14,7 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test mutants nightly nightly-mnist bench accuracy calibrate lint format clean
+.PHONY: help demo test sim formal formal-mutants mutants faults soak nightly nightly-mnist bench accuracy calibrate lint format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,11 @@ help:
 	@echo "make lint     ruff, pyright, import-linter"
 	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side"
 	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantised; mean of SPLITS=10 splits"
+	@echo "make sim      lane, junctions, core and pins of a small network against the reference, in Verilator and Icarus"
+	@echo "make formal   proofs of the control logic"
+	@echo "make faults   100,000 harmed frames between host and simulated board: nothing is lost or done twice"
+	@echo "make soak     an hour of everything at once (SECONDS=3600): state and memory as they should be"
+	@echo "make formal-mutants  faults that the proofs must find"
 	@echo "make mutants  seeded faults in gateware, schedule and arithmetic: do the tests notice every one?"
 	@echo "make nightly  many more random networks (NETWORKS=500), and bitstreams of the shipped ones"
 	@echo "make nightly-mnist  15 epochs of MNIST, bit for bit as the board does (PRESPARSE_DATA names the folder)"
@@ -51,6 +56,22 @@ bench: $(DEV)
 
 accuracy: $(DEV)
 	$(BIN)/python -m presparse.demo.accuracy --splits $(or $(SPLITS),10)
+
+sim: $(DEV)
+	$(BIN)/presparse sim --simulator verilator
+	$(BIN)/presparse sim --simulator icarus
+
+formal: $(DEV)
+	$(BIN)/python -m tests.formal --jobs $(JOBS) $(ARGS)
+
+formal-mutants: $(DEV)
+	$(BIN)/python -m tests.formal.mutants --jobs $(JOBS) $(ARGS)
+
+faults: $(DEV)
+	$(BIN)/python -m presparse_sim.campaigns.faults $(ARGS)
+
+soak: $(DEV)
+	$(BIN)/python -m presparse_sim.campaigns.soak --seconds $(or $(SECONDS),3600) $(ARGS)
 
 mutants: $(DEV)
 	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ARGS)

@@ -89,7 +89,7 @@ class Reference:
         self.build = build
         self._template = model
         self._junctions = [
-            _Junction(network, junction, left, weights, biases)
+            ReferenceJunction(network, junction, left, weights, biases)
             for junction, left, weights, biases in zip(
                 build.junctions, model.left, model.weights, model.biases, strict=True
             )
@@ -164,7 +164,7 @@ class Reference:
         out = self._flight[times[-1].forward]
         return [out.activations] if out is not None and out.kind == SampleKind.PREDICT else []
 
-    def _forward(self, junction: _Junction, sample: _Sample) -> None:
+    def _forward(self, junction: ReferenceJunction, sample: _Sample) -> None:
         inputs = junction.gather(sample.activations)
         sample.activations, derivative, saturated = junction.activate(junction.sums(inputs))
         self.counters["saturated_activation"] += saturated
@@ -188,7 +188,7 @@ class Reference:
             error[sample.label] -= formats.output.one
             sample.delta = self._delta(error, formats.output.frac)
 
-    def _learn(self, index: int, junction: _Junction, sample: _Sample) -> None:
+    def _learn(self, index: int, junction: ReferenceJunction, sample: _Sample) -> None:
         """BP and UP of one junction; both see the weights of the block before."""
         delta = sample.delta
         assert delta is not None  # the schedule feeds a sample forward before it updates
@@ -239,7 +239,7 @@ class Reference:
         return torch.stack(results).numpy()
 
 
-class _Junction:
+class ReferenceJunction:
     """One junction's weights, biases and arithmetic."""
 
     def __init__(

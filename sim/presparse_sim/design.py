@@ -14,6 +14,9 @@ from amaranth.lib import wiring
 from presparse.contract.build import Build
 from presparse_sim.verilog import to_verilog
 
+PINS_DIVISOR = 25
+"""Clock cycles per bit at the pins (the same in harness/pins.cpp): 3 Mbaud at 75 MHz."""
+
 _HERE = Path(__file__).parent
 _SUFFIXES = (".py", ".cpp", ".hpp", ".v")
 
@@ -83,9 +86,27 @@ def board_design(build: Build) -> Design:
     )
 
 
+def pins_design(build: Build) -> Design:
+    """The same behind its UART (`presparse_hw.accelerator.UartAccelerator`), with nothing but its two pins."""
+
+    def component() -> wiring.Component:
+        from presparse_hw.accelerator import UartAccelerator
+
+        return UartAccelerator(build, PINS_DIVISOR)
+
+    return Design(
+        name="pins",
+        identity=build.hash,
+        sources=gateware_sources(),
+        harness=_HERE / "harness" / "pins.cpp",
+        component=component,
+    )
+
+
 def gateware_sources() -> tuple[Path, ...]:
-    """Gateware, contract and simulator: whatever a compiled design can depend on."""
-    return (*package("presparse_hw"), *package("presparse.contract"), _HERE)
+    """Gateware, contract, and the simulator's own files: whatever a compiled design can depend on."""
+    own = (*sorted(_HERE.glob("*.py")), _HERE / "harness", _HERE / "cells")
+    return (*package("presparse_hw"), *package("presparse.contract"), *own)
 
 
 def package(name: str) -> tuple[Path, ...]:

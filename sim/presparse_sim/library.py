@@ -1,4 +1,5 @@
-"""From a design to a shared library in this process: compiled in parallel, kept in the cache."""
+"""From a design to native code, a shared library in this process or a program: compiled in parallel, kept in the
+cache."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from presparse.cache import Cache
@@ -19,7 +21,6 @@ from presparse_sim.toolchain import Toolchain, find_toolchain
 Progress = Callable[[str], None]
 """Receives the name of each stage of a compile (5 to 60 s in all) as it begins."""
 
-_LIBRARY = "simulation.so"
 _VERILATOR_FLAGS = (
     *("--cc", "-O3", "--prefix", "Vtop", "--top-module", "top"),
     *("--x-assign", "fast", "--x-initial", "fast", "--noassert"),
@@ -32,12 +33,26 @@ _GXX_FLAGS = (
     # One library, called through few C functions: nothing else needs to be visible or replaceable.
     *("-fPIC", "-fvisibility=hidden", "-fno-semantic-interposition"),
 )
-_RUNTIME = ("verilated", "verilated_threads")
-_RUNTIME_TRACE = (*_RUNTIME, "verilated_vcd_c")
 _HEADER = "runtime.hpp"
 """Precompiled: Verilator's headers alone take 0.7 s per C++ file."""
 _BYTES_PER_UNIT = 40_000
 """Generated C++ that is worth a compiler process of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """What a design is compiled to, and the options that make it so."""
+
+    name: str
+    """Of the file."""
+    verilator: tuple[str, ...] = ()
+    gxx: tuple[str, ...] = ()
+    link: tuple[str, ...]
+    runtime: tuple[str, ...] = ("verilated", "verilated_threads")
+    """Verilator's own C++ files that it needs."""
+
+
+_LIBRARY = Product(name="simulation.so", link=("-shared",))
 
 
 def load_library(design: Design, *, trace: bool = False, progress: Progress = lambda stage: None) -> ctypes.CDLL:
@@ -45,20 +60,30 @@ def load_library(design: Design, *, trace: bool = False, progress: Progress = la
 
     Raises ToolMissing, CacheError, CompileError.
     """
+    path = compiled(design, _LIBRARY, trace=trace, progress=progress)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        Cache("simulation").discard(path.parent.name)  # intact, and yet useless: begin anew next time
+        raise CompileError(f"the compiled simulation cannot be loaded: {error}; try again") from error
+
+
+def compiled(design: Design, product: Product, *, trace: bool = False, progress: Progress = lambda stage: None) -> Path:
+    """The file that a design is compiled to; made if no process has done so before with these sources and tools.
+
+    Raises ToolMissing, CacheError, CompileError.
+    """
     toolchain = find_toolchain()
     cache = Cache("simulation")
-    flags = [design.optimisation, *_GXX_FLAGS, f"-DVM_TRACE={int(trace)}"]
-    key = f"{design.name}-{_hash(design.key, *toolchain.fingerprint, *_VERILATOR_FLAGS, *flags)}"
+    flags = [design.optimisation, *_GXX_FLAGS, f"-DVM_TRACE={int(trace)}", *product.gxx]
+    options = (*_VERILATOR_FLAGS, *product.verilator, *flags, *product.link)
+    key = f"{design.name}-{_hash(design.key, *toolchain.fingerprint, *options)}"
     entry = cache.fetch(
         key,
-        lambda folder: _Compiler(toolchain, cache, flags, trace, progress).compile(design, folder / _LIBRARY),
+        lambda folder: _Compiler(toolchain, cache, product, flags, trace, progress).compile(design, folder),
         waiting=lambda: progress("waiting for another process that compiles the same design"),
     )
-    try:
-        return ctypes.CDLL(str(entry / _LIBRARY))
-    except OSError as error:
-        cache.discard(key)  # intact, and yet useless: begin anew next time
-        raise CompileError(f"the compiled simulation cannot be loaded: {error}; try again") from error
+    return entry / product.name
 
 
 def trace_file(trace: str | Path | None) -> bytes | None:
@@ -78,17 +103,24 @@ class _Compiler:
     """One run of Yosys, Verilator and several g++."""
 
     def __init__(
-        self, toolchain: Toolchain, cache: Cache, flags: Sequence[str], trace: bool, progress: Progress
+        self,
+        toolchain: Toolchain,
+        cache: Cache,
+        product: Product,
+        flags: Sequence[str],
+        trace: bool,
+        progress: Progress,
     ) -> None:
         self.toolchain = toolchain
         self.cache = cache
+        self.product = product
         self.trace = trace
         self.progress = progress
         self.flags = [*flags, f"-I{toolchain.include}", f"-I{toolchain.include / 'vltstd'}"]
         self.jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def compile(self, design: Design, library: Path) -> None:
-        work = library.parent / "work"
+    def compile(self, design: Design, folder: Path) -> None:
+        work = folder / "work"
         work.mkdir()
         with ThreadPoolExecutor(self.jobs) as pool:
             runtime_ready = pool.submit(self.runtime)
@@ -101,12 +133,12 @@ class _Compiler:
             self.progress(f"compiling C++ ({len(units)} parts)")
             objects = list(pool.map(lambda unit: self.compile_unit(unit, work, runtime), units))
             self.progress("linking")
-            self.gxx("-shared", *objects, *runtime.glob("*.o"), "-o", library)
+            self.gxx(*objects, *runtime.glob("*.o"), *self.product.link, "-o", folder / self.product.name)
         shutil.rmtree(work)
 
     def runtime(self) -> Path:
         """Verilator's own C++, compiled once for all designs."""
-        key = f"runtime-{_hash(*self.toolchain.fingerprint, *self.flags)}"
+        key = f"runtime-{_hash(*self.toolchain.fingerprint, *self.flags, *self.product.runtime)}"
         return self.cache.fetch(key, self.make_runtime)
 
     def make_runtime(self, folder: Path) -> None:
@@ -114,13 +146,14 @@ class _Compiler:
         header = folder / _HEADER
         header.write_text('#include "verilated.h"\n')
         jobs = [[header, "-x", "c++-header", "-o", f"{header}.gch"]]
-        for name in _RUNTIME_TRACE if self.trace else _RUNTIME:
+        for name in (*self.product.runtime, *(["verilated_vcd_c"] if self.trace else [])):
             jobs.append(["-c", self.toolchain.include / f"{name}.cpp", "-o", folder / f"{name}.o"])
         with ThreadPoolExecutor(len(jobs)) as pool:
             list(pool.map(lambda job: self.gxx(*job), jobs))
 
     def verilate(self, work: Path, design: Design) -> None:
-        command = [self.toolchain.verilator, *_VERILATOR_FLAGS, *(["--trace-vcd"] if self.trace else [])]
+        command = [self.toolchain.verilator, *_VERILATOR_FLAGS, *self.product.verilator]
+        command += ["--trace-vcd"] if self.trace else []
         command += ["--Mdir", work, work / "top.v", *design.models, *(f"-I{folder}" for folder in design.include)]
         self.run(command, env={**os.environ, "VERILATOR_ROOT": str(self.toolchain.verilator_root)})
 

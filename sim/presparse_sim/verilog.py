@@ -6,14 +6,18 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from amaranth.back import verilog
+from amaranth._toolchain.yosys import YosysError, find_yosys
+from amaranth.back import rtlil, verilog
 from amaranth.hdl import ClockDomain, Module, Value
 from amaranth.lib import wiring
 
 from presparse_sim.errors import CompileError, ToolMissing
 from presparse_sim.sharing import share_modules
 
+_YOSYS = (0, 40)
+"""The oldest that Amaranth's RTLIL is for."""
 _RUN = re.compile(r"(?<=[{,] )([^,{}]+?)(?:, \1)+(?=,| \})")
 """Equal neighbours in a concatenation."""
 
@@ -24,24 +28,48 @@ def to_verilog(component: wiring.Component) -> str:
     The clock domain has no reset: state starts from its initial values, and the simulation saves a test of
     the reset in every register and cycle. Equal modules are one. Raises CompileError, ToolMissing.
     """
+    top, ports = _wrapped(component)
+    with _no_garbage_collection(), _refusals():
+        text = verilog.convert(top, ports=ports, emit_src=False, strip_internal_attrs=True)
+    return share_modules(_replicate(_run_always(text)))
+
+
+def to_event_driven_verilog(component: wiring.Component) -> str:
+    """The same as `to_verilog`, all combinational logic in continuous assignments.
+
+    A process that first assigns a default wakes whoever reads it, even if its value ends where it was: two processes
+    that read different bits of each other's signals wake each other for ever. Verilator sorts them, Icarus hangs.
+    """
+    top, ports = _wrapped(component)
+    with _no_garbage_collection(), _refusals():
+        text = rtlil.convert(top, ports=ports, emit_src=False)
+        script = f"read_rtlil <<rtlil\n{text}\nrtlil\nproc\nmemory_collect\nwrite_verilog -norename -noattr"
+        found = find_yosys(lambda version: version >= _YOSYS).run(["-q", "-"], script, ignore_warnings=True)
+    return found.replace(r"\$procmux$", r"\procmux$")  # functions, whose names would be those of system functions
+
+
+def _wrapped(component: wiring.Component) -> tuple[Module, dict[str, Any]]:
+    """The component in a module with a clock, and the ports of that."""
     top = Module()
     top.domains.sync = sync = ClockDomain(reset_less=True)
     top.submodules.design = component
     members = component.signature.flatten(component)
     ports = {"_".join(map(str, path)): (Value.cast(value), None) for path, _, value in members}
+    return top, {"clk": (sync.clk, None), **ports}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Yosys's errors as the simulator's."""
     try:
-        with _no_garbage_collection():
-            text = verilog.convert(
-                top, ports={"clk": (sync.clk, None), **ports}, emit_src=False, strip_internal_attrs=True
-            )
-    except verilog.YosysError as error:
+        yield
+    except YosysError as error:
         if "Could not find" in str(error):
             raise ToolMissing(
                 "Yosys, which writes Verilog for the simulator, is missing; "
                 "install it with: pip install 'amaranth[builtin-yosys]'"
             ) from error
         raise CompileError(f"Yosys refused the design: {error}") from error
-    return share_modules(_replicate(_run_always(text)))
 
 
 @contextmanager

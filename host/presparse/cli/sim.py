@@ -1,0 +1,140 @@
+"""`presparse sim`: the gateware of a network, simulated at every level and compared with the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+from xml.etree import ElementTree
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from presparse import textfile
+from presparse.cli.options import AsJson
+from presparse.cli.output import bar, put
+from presparse.contract.network import Network
+from presparse.contract.simulation import Level, Simulator, Verdict
+from presparse.errors import ArgumentError
+from presparse.simulations import benches
+
+NAME = "sim"
+_LEVELS: tuple[Level, ...] = get_args(Level)
+_SIMULATORS: tuple[Simulator, ...] = get_args(Simulator)
+
+
+def run(
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="A TOML file, or digits, digits-small, mnist, mnist-dey; default: a small one that takes a minute.",
+            show_default=False,
+        ),
+    ] = "",
+    simulator: Annotated[str, typer.Option(help=" or ".join(_SIMULATORS) + ".")] = "verilator",
+    level: Annotated[str, typer.Option(help=f"{', '.join(_LEVELS)}, or all.")] = "all",
+    samples: Annotated[int, typer.Option(help="Samples that each bench feeds.", min=1)] = 60,
+    seed: Annotated[int, typer.Option(help="Of weights, samples and pauses.", min=0)] = 0,
+    board: Annotated[str, typer.Option(help="Whose clock and baud rate the pins have.")] = "ulx3s-85f",
+    mode: Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")] = "train",
+    lanes: Annotated[
+        str, typer.Option(help="One number per junction, such as 32,16; default: the network's.", show_default=False)
+    ] = "",
+    junit: Annotated[
+        Path | None, typer.Option(help="Write the results here, as JUnit XML for CI.", show_default=False)
+    ] = None,
+    waves: Annotated[Path | None, typer.Option(help="Write waveforms into this folder.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a network's gateware against the PyTorch reference, bit by bit; exit status 1 if anything differs."""
+    shape = Network.load(network) if network else None
+    verdicts: list[Verdict] = []
+    _check("--simulator", simulator, _SIMULATORS)
+    _check("--level", level, (*_LEVELS, "all"))
+    _check("--mode", mode, ("train", "infer"))
+    if junit is not None:
+        textfile.check_writable(junit)
+    if waves is not None and not waves.is_dir():
+        raise ArgumentError(f"--waves {waves}: there is no such folder; make it, or choose another")
+    simulate = benches()
+    with bar("") as shown:
+        at = ""
+
+        def tell(bench: str, done: int, of: int, note: str) -> None:
+            nonlocal at
+            if bench != at:
+                at = bench
+                shown.restart(bench)
+            if of:
+                shown.show(done, of, note)
+            else:
+                shown.note(note)
+
+        for verdict in simulate(
+            shape,
+            simulator=simulator,
+            levels=_LEVELS if level == "all" else (level,),
+            board=board,
+            lanes=_lanes(lanes),
+            mode=mode,
+            samples=samples,
+            seed=seed,
+            waves=waves,
+            tell=tell,
+        ):
+            verdicts.append(verdict)
+            if verdict.passed:
+                shown.done(f"{verdict.compared:,} numbers equal")
+    passed = all(verdict.passed for verdict in verdicts)
+    if junit is not None:
+        textfile.write(junit, _junit(verdicts))
+    figures = {"passed": passed, "benches": [verdict.model_dump(mode="json") for verdict in verdicts]}
+    put(figures, as_json=as_json, text=_table(verdicts))
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _check(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ArgumentError(f"{option} must be {', '.join(known[:-1])} or {known[-1]}, and is {value!r}")
+
+
+def _lanes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise ArgumentError(f"--lanes must be whole numbers such as 32,16, and is {text!r}") from error
+
+
+def _table(verdicts: list[Verdict]) -> str:
+    """One line per bench; below, what differs."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("bench", "simulator", ""):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("samples", "cycles", "compared", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for v in verdicts:
+        verdict = Text("passed", "green") if v.passed else Text("failed", "bold red")
+        numbers = (f"{v.samples:,}", f"{v.cycles:,}", f"{v.compared:,}", f"{v.seconds:.1f}")
+        table.add_row(v.bench, v.simulator, verdict, *numbers)
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    return "\n".join([*lines, *(f"{v.bench}: {v.failure}" for v in verdicts if not v.passed)])
+
+
+def _junit(verdicts: list[Verdict]) -> str:
+    """JUnit's XML, as CI servers read it."""
+    failures, seconds = sum(not v.passed for v in verdicts), sum(v.seconds for v in verdicts)
+    root = ElementTree.Element("testsuites")
+    counts = {"tests": str(len(verdicts)), "failures": str(failures), "errors": "0", "time": f"{seconds:.3f}"}
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "presparse sim", **counts})
+    for v in verdicts:
+        name = {"classname": f"presparse.sim.{v.simulator}", "name": v.bench, "time": f"{v.seconds:.3f}"}
+        case = ElementTree.SubElement(suite, "testcase", name)
+        if not v.passed:
+            ElementTree.SubElement(case, "failure", message=v.failure.partition("\n")[0]).text = v.failure
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,0 +1,99 @@
+"""The cocotb benches: they pass on both simulators, cycle for cycle alike, and fail for gateware with a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from amaranth.hdl import Value
+
+from presparse.contract.fixed import Format
+from presparse.contract.network import Network
+from presparse.contract.simulation import Level, Simulator, Verdict
+from presparse_hw import bias, lane
+from presparse_sim.benches import service
+
+TINY = Network(
+    name="tiny",
+    features=5,
+    classes=3,
+    layers=(6, 4, 4),
+    out_degree=(2, 2),
+    lanes=(3, 2),
+    activations=("relu", "sigmoid"),
+)
+LEVELS: tuple[Level, ...] = ("lane", "junction", "core", "pins")
+
+
+def simulate(
+    simulator: Simulator, levels: tuple[Level, ...], *, samples: int = 24, mode: str = "train"
+) -> list[Verdict]:
+    """On the board whose UART has the fewest cycles per bit."""
+    return list(
+        service.simulate(
+            TINY,
+            simulator=simulator,
+            levels=levels,
+            board="icebreaker",
+            lanes=(),
+            mode=mode,
+            samples=samples,
+            seed=3,
+            waves=None,
+            tell=lambda bench, done, of, note: None,
+        )
+    )
+
+
+def test_every_level_passes_on_both_simulators_in_the_same_cycles() -> None:
+    found = [simulate(simulator, LEVELS) for simulator in ("verilator", "icarus")]
+    for verdicts in found:
+        assert [v.failure for v in verdicts if not v.passed] == []
+        assert [v.bench.split()[0] for v in verdicts] == ["lane", "lane", "junction", "junction", "core", "pins"]
+        assert all(v.samples == 24 and v.compared > 50 for v in verdicts)
+    assert [(v.bench, v.cycles, v.compared) for v in found[0]] == [(v.bench, v.cycles, v.compared) for v in found[1]]
+
+
+def test_a_build_that_only_infers_passes() -> None:
+    verdicts = simulate("icarus", ("lane", "junction", "core"), mode="infer")
+    assert [v.failure for v in verdicts if not v.passed] == []
+    assert len(verdicts) == 5
+
+
+def _truncating(value: Value, from_frac: int, to_frac: int) -> Value:
+    drop = from_frac - to_frac
+    return value << -drop if drop <= 0 else value >> drop
+
+
+def _wrapping(value: Value, target: Format) -> Value:
+    return value[: target.width].as_signed()
+
+
+@pytest.mark.parametrize(
+    ("level", "module", "name", "fault", "what"),
+    [
+        ("lane", lane, "rescale", _truncating, "edge word (weight, row, first)"),
+        ("junction", lane, "saturate", _wrapping, "right activation"),
+        ("junction", bias, "rescale", _truncating, "right activation"),
+        ("core", lane, "rescale", _truncating, "weight"),
+    ],
+)
+def test_a_fault_is_found_and_placed(
+    level: Level,
+    module: object,
+    name: str,
+    fault: Callable[..., Value],
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path))  # its sources are those of gateware without the fault
+    monkeypatch.setattr(module, name, fault)
+    failed = [v for v in simulate("icarus", (level,)) if not v.passed]
+    assert failed
+    mismatch = failed[0].mismatch
+    assert mismatch is not None
+    assert mismatch.expected != mismatch.got
+    assert f"junction {mismatch.junction}, cycle {mismatch.cycle}, lane {mismatch.lane}: " in failed[0].failure
+    assert mismatch.what == what, failed[0].failure

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.clock import Clock
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.samples import Samples
@@ -38,6 +39,8 @@ class Device(Protocol):
     """
 
     build: Build
+    clock: Clock
+    """What the speed of training is measured with."""
 
     def identify(self) -> Identity:
         """What the device says about itself. Keeps everything, samples in flight included."""

@@ -1,8 +1,8 @@
 """Device names, and what they open.
 
-`emulator` is the reference; `serial:PORT` and `tcp:HOST:PORT` are boards; the name of a board (`ulx3s-85f`) is the
-one attached, and `NAME:PORT` the one on that port. Every other name is an entry point of the group
-`presparse.devices`: a callable `(build, **options) -> Link`, such as `sim`, the simulated board.
+`emulator` is the reference; `serial:PORT` and `tcp:HOST:PORT` are boards; `replay:FILE` was one (`--record`); the name
+of a board (`ulx3s-85f`) is the one attached, and `NAME:PORT` the one on that port. Every other name is an entry point
+of the group `presparse.devices`: a callable `(build, **options) -> Link`, such as `sim`, the simulated board.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from presparse.contract.build import Build
 from presparse.contract.bundle import Manifest
 from presparse.contract.network import Network
 from presparse.device import Device
-from presparse.errors import MissingExtra, NetworkError, UnknownDevice
+from presparse.errors import ArgumentError, DeviceMismatch, MissingExtra, NetworkError, UnknownDevice
 from presparse.links.link import Link
+from presparse.links.recorded import Recorder, Replayer
 from presparse.session import Session
 
 DEFAULT_DEVICE = "sim"
@@ -31,6 +32,7 @@ def open(
     *,
     timeout: float = 2.0,
     retries: int = 3,
+    record: str | Path | None = None,
     **options: object,
 ) -> Accelerator:
     """Open a device for a network, given as such or by name or path; or for the exact build that a board has: a
@@ -40,16 +42,17 @@ def open(
             board.fit(X, y, epochs=5)
 
     `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
-    no cycles), a board such as "ulx3s-85f" (the one attached) or "ulx3s-85f:PORT", "serial:PORT" or "tcp:HOST:PORT".
+    no cycles), a board such as "ulx3s-85f" (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "tcp:HOST:PORT",
+    or "replay:FILE": the board of a recorded session, which answers as it did then, to the same calls; it needs no
+    network. `record` names a file to record this session in.
     `timeout` (seconds per answer) and `retries` are the link's; `options` are the device's own, such as `baud` of
     `serial:`. Leaving the `with` block closes the device.
 
-    Raises UnknownDevice, MissingExtra, NetworkError, BuildError, BundleError, LinkError, DeviceMismatch.
+    Raises UnknownDevice, MissingExtra, NetworkError, BuildError, BundleError, LinkError, DeviceMismatch, OutputError,
+    and ArgumentError for what has no link to record.
     """
-    if network is None:
-        raise NetworkError(
-            "open needs a network: a Network, a Build, a bundle, a TOML file or the name of one that ships"
-        )
+    kind, _, address = device.partition(":")
+    tape = Replayer(address) if kind == "replay" and address else None
     if isinstance(network, str | Path):
         if Path(network).is_dir():
             manifest = Manifest.load(network)
@@ -58,8 +61,14 @@ def open(
                 options.setdefault("baud", manifest.baud)
         else:
             network = Network.load(network)
+    if tape is not None:
+        return Accelerator(_replayed(tape, network))
+    if network is None:
+        raise NetworkError(
+            "open needs a network: a Network, a Build, a bundle, a TOML file or the name of one that ships"
+        )
     build = network if isinstance(network, Build) else Build(network=network)
-    return Accelerator(_device(device, build, timeout=timeout, retries=retries, options=options))
+    return Accelerator(_device(device, build, timeout=timeout, retries=retries, record=record, options=options))
 
 
 def available() -> list[str]:
@@ -67,15 +76,53 @@ def available() -> list[str]:
     from presparse.boards import known_boards  # imports pyserial
 
     devices = sorted({point.name for point in entry_points(group=GROUP)})
-    return ["emulator", "serial:PORT", "tcp:HOST:PORT", *devices, *known_boards()]
+    return ["emulator", "serial:PORT", "tcp:HOST:PORT", "replay:FILE", *devices, *known_boards()]
 
 
-def _device(name: str, build: Build, *, timeout: float, retries: int, options: dict[str, object]) -> Device:
+def _device(
+    name: str,
+    build: Build,
+    *,
+    timeout: float,
+    retries: int,
+    record: str | Path | None,
+    options: dict[str, object],
+) -> Device:
     if name == "emulator":
         from presparse.emulator import Emulator  # imports torch
 
-        return Emulator(build, **options)
-    return Session(_opener(name, build, options), build, timeout=timeout, retries=retries)
+        if record is not None:
+            raise ArgumentError("the emulator has no link, so there is nothing to record; give another device")
+        return Emulator(build, **options)  # pyright: ignore[reportArgumentType]
+    opener = _opener(name, build, options)
+    if record is None:
+        return Session(opener, build, timeout=timeout, retries=retries)
+    recorder = Recorder(record, opener, build, device=name, timeout=timeout, retries=retries)
+    return recorded_session(recorder)
+
+
+def recorded_session(tape: Recorder | Replayer) -> Session:
+    """A session as its recording is headed: the same bytes each time."""
+    heading = tape.heading
+    return Session(
+        tape.open,
+        heading.build,
+        timeout=heading.timeout,
+        retries=heading.retries,
+        first_sequence=heading.first_sequence,
+        clock=tape,
+    )
+
+
+def _replayed(tape: Replayer, wanted: Network | Build | None) -> Session:
+    build = tape.heading.build
+    held = build if isinstance(wanted, Build) else build.network
+    if wanted is not None and wanted.hash != held.hash:
+        raise DeviceMismatch(
+            f"{tape.path} was recorded with network {build.network.name}, lanes {build.lanes} ({held.hash[:12]}), and "
+            f"{wanted.hash[:12]} is wanted; replay it with the network or build that it was recorded with"
+        )
+    return recorded_session(tape)
 
 
 def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[], Link]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse.acceptance import check_samples
+from presparse.clock import Clock
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.samples import Samples
@@ -17,6 +19,7 @@ from presparse.device import Parameters
 from presparse.errors import BuildError, MissingExtra, ModelError, StoreError
 from presparse.interrupts import deferred_interrupts
 from presparse.model import Model
+from presparse.native.reference import NativeReference
 
 try:
     from presparse.reference import Reference
@@ -34,11 +37,14 @@ class Emulator:
     """A board of `build` in software. Counters that depend on timing, and the link's, are left out.
 
     Unlike a board it holds no weights before `load`: `run`, `flush` and `read` raise ModelError then.
+    `reference` computes: that to be read, or the same in C, for hundreds of thousands of samples.
     """
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, *, reference: type[Reference] | type[NativeReference] = Reference) -> None:
         self.build = build
-        self._reference: Reference | None = None
+        self.clock: Clock = time
+        self._make = reference
+        self._reference: Reference | NativeReference | None = None
         self._accepted = 0
         self._in_flight = False
         self._waiting: list[NDArray[np.int64]] = []
@@ -61,7 +67,7 @@ class Emulator:
 
     def load(self, model: Model) -> None:
         """Raises ModelError for a model of another network, PatternError if its pattern clashes on the lanes."""
-        reference = Reference(self.build, model)
+        reference = self._make(self.build, model)
         if self._reference is not None:
             self._drain()
             reference.counters = self._reference.counters
@@ -133,7 +139,7 @@ class Emulator:
 
     def reset(self) -> None:
         if self._reference is not None:
-            self._reference = Reference(self.build, self._reference.model())
+            self._reference = self._make(self.build, self._reference.model())
         self._accepted = self._fed = self._runs = 0
         self._in_flight = False
         self._run = None
@@ -161,7 +167,7 @@ class Emulator:
         if self._in_flight:
             self._waiting = [self.flush()]
 
-    def _loaded(self) -> Reference:
+    def _loaded(self) -> Reference | NativeReference:
         if self._reference is None:
             raise ModelError("the emulator holds no model yet; load one")
         return self._reference

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from presparse.device import Device
@@ -27,12 +26,12 @@ class Meter:
     def begin(self) -> None:
         """From now on samples are trained."""
         self._before = self._device.counters()
-        self._start = time.perf_counter()
+        self._start = self._device.clock.monotonic()
         self.began = True
 
     def sent(self, samples: int) -> int:
         """Report after so many samples (not the last ones: `finish` does); returns how many to send next."""
-        speed = samples / (time.perf_counter() - self._start)
+        speed = samples / (self._device.clock.monotonic() - self._start)
         if self._report is not None and samples < self._of:
             self._report(self._progress(samples, speed, self._learned()[1], None))
         return max(1, min(LARGEST_CHUNK, int(speed * PROGRESS_SECONDS)))
@@ -40,7 +39,7 @@ class Meter:
     def total(self) -> tuple[int, float, float]:
         """(samples trained, accuracy, seconds); first asked for when the pipeline is flushed after training."""
         if self._total is None:
-            self._total = (*self._learned(), time.perf_counter() - self._start)
+            self._total = (*self._learned(), self._device.clock.monotonic() - self._start)
         return self._total
 
     def epoch(self, exponent: int, validation: float | None) -> Epoch:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse import board_memory
+from presparse.clock import Clock
 from presparse.contract.build import Build
 from presparse.contract.memory import Counter
 from presparse.contract.samples import Samples
@@ -57,8 +58,10 @@ class Session:
         retries: int = 3,
         reconnects: int = 5,
         first_sequence: int | None = None,
+        clock: Clock = time,
     ) -> None:
         self.build = build
+        self.clock = clock
         self._open_link = open_link
         self._reconnects = reconnects
         self._record_bytes = record_bytes(build.network)
@@ -89,11 +92,11 @@ class Session:
 
         # Each session begins with a number of its own, so that late answers to an earlier one are not taken for its.
         sequence = secrets.randbelow(256) if first_sequence is None else first_sequence
-        self._transport = Transport(open_link(), first_sequence=sequence, timeout=timeout, retries=retries)
+        self._transport = Transport(open_link(), first_sequence=sequence, timeout=timeout, retries=retries, clock=clock)
         try:
-            accepted = self._synchronise().accepted
+            self._synchronise()
             self._stop_run()
-            if accepted:
+            if self._accepted:
                 self._discard_results()
         except BaseException:
             self.close()
@@ -152,10 +155,10 @@ class Session:
             if watch is None:
                 self._drain()
                 watch = RunWatch(run, self._accepted, self._run_state().runs)
+            self._watch = watch  # before the request: should its answer stay out, the run may be on all the same
             self._offered = watch.end
             if not watch.begun(self._run_state()):
                 self._transport.request(Operation.RUN, run.pack())
-            self._watch = watch
 
         self._persist(go_on)
 
@@ -231,10 +234,11 @@ class Session:
 
     def reset(self) -> None:
         def reset() -> None:
-            self._offered = None
+            # Before: should the answer be cut off, the count starts anew, and says nothing about what was loaded.
+            self._offered = self._loaded = self._stored = None
             self._transport.request(Operation.RESET)
             self._accepted = self._offered = 0
-            self._loaded = self._stored = self._watch = None
+            self._watch = None
             self._forget_samples()
 
         self._persist(reset)
@@ -256,7 +260,7 @@ class Session:
             try:
                 if failures:
                     self._transport.link.close()
-                    time.sleep(RECONNECT_DELAY * 2 ** (failures - 1))
+                    self.clock.sleep(RECONNECT_DELAY * 2 ** (failures - 1))
                     self._transport.link = self._open_link()
                 if not self._certain:
                     self._restore(reopened=failures > 0, own=own)
@@ -362,6 +366,9 @@ class Session:
                     raise DeviceFault("the board's run does not stop; reset the board, and load the model again")
                 self._transport.wait(STOP_PAUSE)
                 waited += STOP_PAUSE
+            if self._watch is None:  # another session began it: nobody here knows what it fed meanwhile
+                self._offered = None
+                self._synchronise()
         if self._watch is not None:
             self._accepted = self._offered = self._watch.accepted(self._run_state())
             self._watch = None
@@ -418,7 +425,7 @@ class Session:
 
     def _await_results(self) -> None:
         """Wait until the board has room for another prediction."""
-        unread, end = self._unread, time.monotonic() + self._transport.timeout
+        unread, end = self._unread, self.clock.monotonic() + self._transport.timeout
         while self._unread == unread:
             self._ask_results()
             self._transport.finish()
@@ -426,7 +433,7 @@ class Session:
                 break
             if self._in_flight and not self._learning:
                 self._drain()  # the scores wait for later samples; while no weight changes, a flush is harmless
-            elif time.monotonic() > end:
+            elif self.clock.monotonic() > end:
                 raise DeviceFault(
                     f"all {unread} results that the board has room for are in flight, so it takes no further "
                     f"prediction, and a flush would change what it learns; flush before predicting, or build it with "

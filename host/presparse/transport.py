@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from presparse.clock import Clock
 from presparse.contract.wire import Operation, Status
 from presparse.errors import DeviceFault, LinkCorrupt, LinkTimeout
 from presparse.frames import AnswerReader, encode_request
@@ -35,8 +36,9 @@ class Transport:
     After any exception, KeyboardInterrupt included, what was in flight is unknown: call `start` before anything else.
     """
 
-    def __init__(self, link: Link, *, first_sequence: int, timeout: float, retries: int) -> None:
+    def __init__(self, link: Link, *, first_sequence: int, timeout: float, retries: int, clock: Clock = time) -> None:
         self.link = link
+        self.clock = clock
         self.timeout = timeout
         """Seconds without an answer after which all unanswered requests are sent again."""
         self.retries = retries
@@ -61,8 +63,8 @@ class Transport:
         """
         self._unanswered.clear()
         self.window = 1
-        end = time.monotonic() + self.timeout
-        while self.link.read(_READ_LIMIT, 0) and time.monotonic() < end:  # answers that nobody waits for any more
+        end = self.clock.monotonic() + self.timeout
+        while self.link.read(_READ_LIMIT, 0) and self.clock.monotonic() < end:  # answers that nobody waits for any more
             pass
         self._reader.clear()
         for _ in range(_STARTS):
@@ -123,7 +125,7 @@ class Transport:
         while True:
             answer = self._reader.next()
             if answer is None:
-                left = self._deadline - time.monotonic()
+                left = self._deadline - self.clock.monotonic()
                 if left > 0:
                     self._reader.feed(self.link.read(_READ_LIMIT, left))
                 else:
@@ -148,7 +150,7 @@ class Transport:
 
     def _expect(self) -> None:
         """From now on the oldest request has all its time and repeats."""
-        self._deadline = time.monotonic() + self.timeout
+        self._deadline = self.clock.monotonic() + self.timeout
         self._repeats = 0
         self._hurried = False
         self._damaged = self._reader.damaged
@@ -168,7 +170,7 @@ class Transport:
                 f"or give a longer timeout="
             )
         self._repeats += 1
-        self._deadline = time.monotonic() + self.timeout
+        self._deadline = self.clock.monotonic() + self.timeout
         self._send_again()
 
     def _send_again(self) -> None:

@@ -14,6 +14,8 @@ from presparse.device import Device
 from presparse.emulator import Emulator
 from presparse.errors import FeatureError, ModelError
 from presparse.interrupts import deferred_interrupts
+from presparse.native import NativeReference
+from presparse.reference import Reference
 from presparse.session import Session
 from tests.host import small
 from tests.host.protocol_board import BoardLink, ProtocolBoard
@@ -44,9 +46,10 @@ def drive(device: Device) -> dict[str, object]:
     return seen
 
 
-def test_emulator_and_board_give_the_same() -> None:
+@pytest.mark.parametrize("reference", [Reference, NativeReference])
+def test_emulator_and_board_give_the_same(reference: type[Reference] | type[NativeReference]) -> None:
     board = ProtocolBoard(small.BUILD)
-    one = drive(Emulator(small.BUILD))
+    one = drive(Emulator(small.BUILD, reference=reference))
     other = drive(Session(lambda: BoardLink(board), small.BUILD))
     for name in ("scores", "flush", "after reset"):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)  # pyright: ignore[reportArgumentType]

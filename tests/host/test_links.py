@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import numpy as np
 import pytest
 
 from presparse import session as session_module
+from presparse.devices import recorded_session
 from presparse.errors import LinkClosed, RecordingError
 from presparse.links.link import Link
-from presparse.links.recorded import HEADING, Recorder, Replayer
+from presparse.links.recorded import Recorder, Replayer
 from presparse.links.serial import SerialLink
 from presparse.links.tcp import TcpLink, serve
 from presparse.reference import Reference
 from presparse.session import Session
+from presparse.textfile import OutputError
 from tests.host import small
 from tests.host.protocol_board import BoardLink, ProtocolBoard
 
@@ -196,64 +199,97 @@ def test_serial_port_in_use() -> None:
     os.close(port)
 
 
-def record(path: Path) -> np.ndarray:
-    def open_link() -> Link:
-        return Recorder(BoardLink(ProtocolBoard(small.BUILD)), path, remark="small\nfirst sequence number 9")
+BUILD = small.BUILD
 
-    session = Session(open_link, small.BUILD, first_sequence=9)
+
+def recorder(path: Path, open_link: Callable[[], Link] | None = None) -> Recorder:
+    make = open_link or (lambda: BoardLink(ProtocolBoard(BUILD)))
+    return Recorder(path, make, BUILD, device="protocol", timeout=2.0, retries=3, remark="small")
+
+
+def record(path: Path) -> np.ndarray:
+    session = recorded_session(recorder(path))
     scores = train_and_predict(session)
     session.close()
     return scores
 
 
 def test_recorded_session_replays(tmp_path: Path) -> None:
-    recorded = record(tmp_path / "session.txt")
-    replayer = Replayer(tmp_path / "session.txt")
-    session = Session(lambda: replayer, small.BUILD, first_sequence=9)
-    np.testing.assert_array_equal(train_and_predict(session), recorded)
-    assert replayer.finished
+    recorded = record(tmp_path / "session.jsonl")
+    tape = Replayer(tmp_path / "session.jsonl")
+    assert (tape.heading.remark, tape.heading.build) == ("small", BUILD)
+    np.testing.assert_array_equal(train_and_predict(recorded_session(tape)), recorded)
 
 
 def test_replay_stops_at_the_first_byte_that_differs(tmp_path: Path) -> None:
-    path = tmp_path / "session.txt"
+    path = tmp_path / "session.jsonl"
     record(path)
-    written = b"".join(bytes.fromhex(line[2:]) for line in path.read_text().splitlines() if line[0] == ">")
-    replayer = Replayer(path)
-    replayer.write(written[:777])
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    written = b"".join(bytes.fromhex(event["to_board"]) for event in events if "to_board" in event)
+    tape = Replayer(path)
+    link = tape.open()
+    link.write(written[:777])
+    frame = len([content for content in written[:777].split(b"\0")[:-1] if content]) + 1
+    byte = len(written[:777].rpartition(b"\0")[2])
     other = written[777] ^ 1
-    with pytest.raises(RecordingError, match=f"byte 777 of the host is {other:#04x}, and was {written[777]:#04x}"):
-        replayer.write(bytes([other]))
-    session = Session(lambda: Replayer(path), small.BUILD, first_sequence=9)
+    message = f"byte {byte} of the host's frame {frame} is {other:#04x}, and was {written[777]:#04x}"
+    with pytest.raises(RecordingError, match=message):
+        link.write(bytes([other]))
+    session = recorded_session(Replayer(path))
     with pytest.raises(RecordingError, match="byte"):
         session.load(small.model(seed=1))
 
 
 def test_replay_ends_with_the_recording(tmp_path: Path) -> None:
-    record(tmp_path / "session.txt")
-    session = Session(lambda: Replayer(tmp_path / "session.txt"), small.BUILD, first_sequence=9)
+    record(tmp_path / "session.jsonl")
+    session = recorded_session(Replayer(tmp_path / "session.jsonl"))
     train_and_predict(session)
     with pytest.raises(RecordingError, match="the recording ends there"):
         session.counters()
 
 
+def test_a_link_that_failed_fails_again(tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+
+    def refuse() -> Link:
+        raise LinkClosed("/dev/nothing: gone")
+
+    for open_again in (lambda: recorder(path, refuse), lambda: Replayer(path)):
+        with pytest.raises(LinkClosed, match="/dev/nothing: gone"):
+            recorded_session(open_again())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("something else\n", "begins with 'something else', and a recording with"),
-        (f"{HEADING}\n> 00\nfoo\n", "line 3: a line begins with <, > or #"),
-        (f"{HEADING}\n> 0x\n", "line 2: non-hexadecimal"),
-        ("", "begins with ''"),
+        ("something else\n", "line 1: not JSON"),
+        ("", "line 1: presparse_recording must be 2, and is None"),
+        ('{"presparse_recording": 1}\n', "line 1: presparse_recording must be 2, and is 1"),
+        ("[]\n", "line 1: not a JSON object"),
+        ('{"presparse_recording": 2}\n', "line 1: "),
     ],
 )
 def test_files_that_are_no_recordings(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "session.txt"
+    path = tmp_path / "session.jsonl"
     path.write_text(text)
     with pytest.raises(RecordingError, match=message):
         Replayer(path)
 
 
+@pytest.mark.parametrize(
+    "line", ['{"to_board": "0x"}', '{"to_host": 5}', '{"failed": "SystemExit", "message": ""}', "{"]
+)
+def test_lines_that_are_no_events(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "session.jsonl"
+    record(path)
+    kept = path.read_text().splitlines()[:3]
+    path.write_text("\n".join([*kept, line, ""]))
+    with pytest.raises(RecordingError, match=r"session\.jsonl, line 4: "):
+        train_and_predict(recorded_session(Replayer(path)))
+
+
 def test_recordings_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot be read"):
-        Replayer(tmp_path / "missing.txt")
-    with pytest.raises(RecordingError, match="cannot be written"):
-        Recorder(BoardLink(ProtocolBoard(small.BUILD)), tmp_path / "missing" / "session.txt")
+        Replayer(tmp_path / "missing.jsonl")
+    with pytest.raises(OutputError, match="missing"):
+        recorder(tmp_path / "missing" / "session.jsonl")

@@ -98,7 +98,7 @@ def test_refuses_what_the_reference_refuses() -> None:
 def test_without_a_compiler_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
     with pytest.raises(CompilerError, match=r"no C compiler .* sudo apt-get install gcc"):
-        NativeReference(small.BUILD, small.model())
+        compiler.find_compiler()
 
 
 def test_what_a_compiler_says_is_told(tmp_path: Path) -> None:

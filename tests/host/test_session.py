@@ -27,7 +27,7 @@ from presparse.errors import (
 from presparse.reference import Reference
 from presparse.session import Session
 from tests.host import small
-from tests.host.protocol_board import IDENTIFY, SAMPLES, BoardLink, Faults, ProtocolBoard
+from tests.host.protocol_board import IDENTIFY, RESET, SAMPLES, BoardLink, Faults, ProtocolBoard
 from tests.networks import random_build, random_model, random_samples
 
 QUICK = 0.01
@@ -456,3 +456,28 @@ def test_interrupted_run_leaves_the_board_usable(at: int, kind: str) -> None:
     scores = np.concatenate([session.run(again), session.flush()])
     np.testing.assert_array_equal(scores, reference.scores(again.features))
     assert len(links) == 1
+
+
+def test_a_reset_that_is_cut_says_nothing_about_the_model() -> None:
+    """RESET is executed, and the link closes before its answer: the count of samples begins anew, what was loaded has
+    been trained since, and that is no fault."""
+    board = ProtocolBoard(small.BUILD)
+    links = Links(lambda: BoardLink(board))
+    session = Session(links, small.BUILD, timeout=1)
+    session.load(small.model())
+    session.run(small.training(1, 100))
+    session.flush()
+    execute = board._execute
+
+    def cut_by_reset(operation: int, payload: bytes) -> tuple[int, bytes]:
+        if operation == RESET:
+            links.opened[0].cut_after = 0
+        return execute(operation, payload)
+
+    board._execute = cut_by_reset
+    session.reset()
+    assert len(links.opened) == 2
+    reference = Reference(small.BUILD, small.model())
+    reference.run(small.training(1, 100))
+    reference.flush()
+    assert_same(session.read(), reference)

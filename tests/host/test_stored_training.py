@@ -27,7 +27,7 @@ from presparse.model import Model
 from presparse.reference import Reference
 from presparse.session import Session
 from tests.host import small
-from tests.host.protocol_board import SAMPLES, BoardLink, Faults, ProtocolBoard
+from tests.host.protocol_board import RUN, SAMPLES, BoardLink, Faults, ProtocolBoard
 
 QUICK = 0.02
 STORE: dict[str, Any] = {"result_capacity": 16, "store_samples": 600}
@@ -533,3 +533,50 @@ def test_failed_callback_leaves_the_board_usable(open_one: Callable[[], Accelera
     assert board.predict(X).shape == (500,)
     assert 0 < board.counters()["trained"] < 500
     assert board.score() == board.score(X, y)
+
+
+def test_another_session_takes_over_in_the_middle_of_a_run() -> None:
+    """It stops the run, and reckons with what was fed until then."""
+    board = ProtocolBoard(BUILD)
+    board.fed_per_frame = 9
+    first = Session(lambda: BoardLink(board), BUILD)
+    model, stored = small.model(), contents(300)
+    first.load(model)
+    first.store(stored)
+    first.begin(TRAINING)
+    second = Session(lambda: BoardLink(board), BUILD)
+    fed = board.fed
+    assert 0 < fed < 300
+    assert second.identify().accepted == fed
+    second.run(small.training(3, 50))
+    second.flush()
+    reference = Reference(BUILD, model)
+    for samples in (stored.samples(TRAINING)[:fed], small.training(3, 50)):
+        reference.run(samples)
+        reference.flush()
+    assert_holds(second, reference)
+
+
+def test_a_run_whose_request_stays_unanswered_is_reckoned_with() -> None:
+    """RUN is executed, its answer never comes, and the caller gets an error: the session goes on all the same."""
+    board = ProtocolBoard(BUILD)
+    board.fed_per_frame = 9
+    session = Session(lambda: BoardLink(board), BUILD, timeout=QUICK, retries=0)
+    model, stored = small.model(), contents(300)
+    session.load(model)
+    session.store(stored)
+
+    def mute_from_run_on(operation: int, payload: bytes) -> tuple[int, bytes]:
+        board.mute = operation == RUN
+        return execute(operation, payload)
+
+    execute, board._execute = board._execute, mute_from_run_on
+    with pytest.raises(LinkTimeout, match="no answer to RUN"):
+        session.begin(TRAINING)
+    board._execute, board.mute = execute, False
+    accepted = session.identify().accepted
+    assert 0 < accepted == board.fed < 300
+    reference = Reference(BUILD, model)
+    reference.run(stored.samples(TRAINING)[:accepted])
+    reference.flush()
+    assert_holds(session, reference)

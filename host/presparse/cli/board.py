@@ -15,8 +15,11 @@ from presparse.errors import DeviceMismatch
 
 
 @contextmanager
-def opened(device: str, network: Network, bundle: Path | None = None) -> Iterator[Accelerator]:
-    """The device, with the stages of a simulated board's compile shown; as `bundle` was built, if there is one.
+def opened(
+    device: str, network: Network, bundle: Path | None = None, record: Path | None = None
+) -> Iterator[Accelerator]:
+    """The device, with the stages of a simulated board's compile shown; as `bundle` was built, if there is one. The
+    session is recorded in `record`.
 
     Raises as `presparse.open` does.
     """
@@ -24,7 +27,10 @@ def opened(device: str, network: Network, bundle: Path | None = None) -> Iterato
         raise DeviceMismatch(f"{bundle} was built for another network ({built_for.name}) than this ({network.name})")
     source = network if bundle is None else bundle
     with bar(f"opening {device}") as shown:
-        board = devices.open(device, source, progress=shown.note) if device == "sim" else devices.open(device, source)
+        if device == "sim":
+            board = devices.open(device, source, record=record, progress=shown.note)
+        else:
+            board = devices.open(device, source, record=record)
         with board:
             board.identify()
             shown.note("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from presparse.cli.board import opened
-from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile
+from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
 from presparse.cli.output import put
 from presparse.cli.samples import labelled
 from presparse.model import Model
@@ -18,12 +18,13 @@ def run(
     samples: DataSource,
     device: Device = DEFAULT_DEVICE,
     bundle: Bundle = None,
+    record: Record = None,
     as_json: AsJson = False,
 ) -> None:
     """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
     model = Model.load(model_file)
     X, y = labelled(samples, model.network)
-    with opened(device, model.network, bundle) as board:
+    with opened(device, model.network, bundle, record) as board:
         board.load(model)
         board.clear_counters()
         began = time.perf_counter()

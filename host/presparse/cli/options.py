@@ -15,16 +15,22 @@ Device = Annotated[
     typer.Option(
         "--device",
         "-d",
-        help="sim (the simulated board), emulator, a board such as ulx3s-85f, serial:PORT, tcp:HOST:PORT.",
+        help="sim (the simulated board), emulator, a board such as ulx3s-85f, serial:PORT, tcp:HOST:PORT, replay:FILE.",
     ),
 ]
 Bundle = Annotated[
     Path | None,
     typer.Option("--bundle", help="The bundle that the board was programmed with.", show_default=False),
 ]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", help="Write the session down in this file; -d replay:FILE repeats it.", show_default=False
+    ),
+]
 ModelFile = Annotated[Path, typer.Argument(help="A model file that `presparse train` wrote.", show_default=False)]
 DataSource = Annotated[
     str, typer.Argument(help="digits, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
 ]
 
-__all__ = ["DEFAULT_DEVICE", "AsJson", "Bundle", "DataSource", "Device", "ModelFile"]
+__all__ = ["DEFAULT_DEVICE", "AsJson", "Bundle", "DataSource", "Device", "ModelFile", "Record"]

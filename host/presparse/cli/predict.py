@@ -9,7 +9,7 @@ import typer
 
 from presparse import textfile
 from presparse.cli.board import opened
-from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile
+from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
 from presparse.cli.output import put, say
 from presparse.cli.samples import unlabelled
 from presparse.model import Model
@@ -22,6 +22,7 @@ def run(
     samples: DataSource,
     device: Device = DEFAULT_DEVICE,
     bundle: Bundle = None,
+    record: Record = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write the classes to this file, one per line.", show_default=False),
@@ -37,7 +38,7 @@ def run(
         textfile.check_writable(output)
     model = Model.load(model_file)
     X, has_classes = unlabelled(samples, model.network)
-    with opened(device, model.network, bundle) as board:
+    with opened(device, model.network, bundle, record) as board:
         board.load(model)
         classes = board.predict(X).tolist()
     say(f"{samples}: {len(X):,} samples " + ("(their classes are left out)" if has_classes else "without classes"))

@@ -12,7 +12,7 @@ import typer
 
 from presparse import textfile
 from presparse.cli.board import opened
-from presparse.cli.options import AsJson, Bundle, DataSource
+from presparse.cli.options import AsJson, Bundle, DataSource, Record
 from presparse.cli.output import bar, counted, put, say
 from presparse.cli.samples import labelled
 from presparse.contract.network import Network
@@ -52,6 +52,7 @@ def run(
         ),
     ] = IN_PYTORCH,
     bundle: Bundle = None,
+    record: Record = None,
     start: Annotated[
         Path | None, typer.Option("--start", help="A model that the board goes on from.", show_default=False)
     ] = None,
@@ -76,13 +77,25 @@ def run(
     held, learned = np.split(order, [round(held_out * len(y))])
     learn, measure = (X[learned], y[learned]), (X[held], y[held])
     if device == IN_PYTORCH:
+        if record is not None:
+            raise ArgumentError("--record writes a board's session down; give --device too, such as sim")
         if start is not None:
             raise ArgumentError("--start is a model that a board goes on from; give --device too, such as sim")
         model, figures = in_pytorch(shape, learn, measure, epochs, TORCH_RATE if rate is None else rate, seed)
     else:
         first = None if start is None else Model.load(start)
         model, figures = on_board(
-            device, shape, bundle, first, learn, measure, epochs, BOARD_RATE if rate is None else rate, seed, output
+            device,
+            shape,
+            bundle,
+            record,
+            first,
+            learn,
+            measure,
+            epochs,
+            BOARD_RATE if rate is None else rate,
+            seed,
+            output,
         )
     save(model, output)
     accuracy = figures["held_out_accuracy"]
@@ -119,6 +132,7 @@ def on_board(
     device: str,
     shape: Network,
     bundle: Path | None,
+    record: Path | None,
     first: Model | None,
     learn: Data,
     measure: Data,
@@ -129,7 +143,7 @@ def on_board(
 ) -> tuple[Model, Figures]:
     """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
     last: tuple[int, Model] | None = None
-    with opened(device, shape, bundle) as board, bar(f"learning on {device}") as shown:
+    with opened(device, shape, bundle, record) as board, bar(f"learning on {device}") as shown:
 
         def told(p: Progress) -> None:
             nonlocal last

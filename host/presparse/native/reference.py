@@ -7,6 +7,7 @@ in `presparse.reference`.
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,11 @@ class NativeReference:
         self._weights = [self._kept(weights, np.int32) for weights in model.weights]
         self._biases = [self._kept(biases, np.int32) for biases in model.biases]
         wide = edge_bits(build, model) > 32
-        self._run = compile_library(_SOURCE, defines=[f"SUM={'int64_t' if wide else 'int32_t'}"]).board_run
+        self._run = _library("int64_t" if wide else "int32_t").board_run
         self._run.restype = ctypes.c_int64
         self._run.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 5]
         self._board = self._make_board(np.int64 if wide else np.int32)
+        self._counted_from = self._counts()
 
     def run(self, samples: Samples) -> NDArray[np.int64]:
         """Start one block per sample; scores (m, N_L) of the predictions that came out, in order.
@@ -68,18 +70,12 @@ class NativeReference:
 
     @property
     def counters(self) -> dict[Counter, int]:
-        """The core's counters, less those that depend on timing; final once the pipeline is flushed."""
-        board = self._board
-        return {
-            "blocks": board.blocks,
-            "trained": board.scored[SampleKind.TRAIN],
-            "predicted": board.scored[SampleKind.PREDICT],
-            "evaluated": board.scored[SampleKind.EVALUATE],
-            "correct": board.correct,
-            "saturated_activation": board.saturated_activation,
-            "saturated_weight": board.saturated_weight,
-            "saturated_delta": board.saturated_delta,
-        }
+        """The core's counters, less those that depend on timing; final once the pipeline is flushed. Can be set."""
+        return {counter: count - self._counted_from[counter] for counter, count in self._counts().items()}
+
+    @counters.setter
+    def counters(self, counters: dict[Counter, int]) -> None:
+        self._counted_from = {counter: count - counters[counter] for counter, count in self._counts().items()}
 
     def model(self) -> Model:
         """The current weights and biases."""
@@ -91,6 +87,20 @@ class NativeReference:
             offset=self._template.offset,
             gain=self._template.gain,
         )
+
+    def _counts(self) -> dict[Counter, int]:
+        """Since this object was made; the C code finds its slots by the number of the block, so it goes on."""
+        board = self._board
+        return {
+            "blocks": board.blocks,
+            "trained": board.scored[SampleKind.TRAIN],
+            "predicted": board.scored[SampleKind.PREDICT],
+            "evaluated": board.scored[SampleKind.EVALUATE],
+            "correct": board.correct,
+            "saturated_activation": board.saturated_activation,
+            "saturated_weight": board.saturated_weight,
+            "saturated_delta": board.saturated_delta,
+        }
 
     def _blocks(self, samples: Samples) -> NDArray[np.int64]:
         scores = self._scores(len(samples)).astype(np.int32)
@@ -177,6 +187,12 @@ class NativeReference:
         network, left = self.build.network, self.build.junctions[index - 1]
         right = network.formats.right(left)
         return network.delta_sum_frac + derivative_frac(left.activation, right) - network.formats.delta.frac
+
+
+@cache
+def _library(sum_type: str) -> ctypes.CDLL:
+    """blocks.c with sums of this type: compiled once in a process, which never unloads it."""
+    return compile_library(_SOURCE, defines=[f"SUM={sum_type}"])
 
 
 def edge_bits(build: Build, model: Model) -> int:

@@ -1,0 +1,81 @@
+"""Random sessions over a link that harms frames."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from presparse.contract.build import Build
+from presparse.errors import PresparseError
+from presparse.links.faulty import Fault, Faults, FaultyLink
+from presparse_sim.board import open_link
+from presparse_sim.campaigns.bounded import bounded
+from presparse_sim.campaigns.builds import BUILDS
+from presparse_sim.campaigns.row import Row
+from presparse_sim.campaigns.twins import TIMEOUT, BoardTime, Mismatch, Twins
+from presparse_sim.campaigns.workload import Workload
+
+STEPS = 400
+"""Calls to one board before the next begins: some dozen sessions."""
+PROBABILITIES = (0.03, 0.1, 0.25)
+"""That a frame is harmed; chosen anew every few calls."""
+RARER = {"cut": 1 / 8}
+"""A cut ends a session, and to load a model takes dozens of frames: more often, and no host would ever get through."""
+_STEPS_ALIKE = 20
+
+
+def random_sessions(
+    name: str, kinds: tuple[Fault, ...], faulted: int, seed: int, told: Callable[[int], None] = lambda faulted: None
+) -> Row:
+    """Boards, one after the other, until so many frames were harmed; each ends with a comparison of all it holds.
+
+    `told` receives how many were. The same seed gives the same bytes.
+    """
+    row, began, number = Row(fault=name), time.monotonic(), 0
+    while row.faulted < faulted:
+        build = BUILDS[number % len(BUILDS)]
+        try:
+            _one_board(row, build, kinds, faulted, np.random.default_rng([seed, number]), told)
+        except (Mismatch, PresparseError) as error:
+            row.mismatches.append(f"{name}, seed {seed}, board {number} ({build.network.name}): {error}")
+        number += 1
+    row.seconds = time.monotonic() - began
+    return row
+
+
+def _one_board(
+    row: Row,
+    build: Build,
+    kinds: tuple[Fault, ...],
+    faulted: int,
+    rng: np.random.Generator,
+    told: Callable[[int], None],
+) -> None:
+    board = open_link(build)
+    clock = BoardTime(board)
+    faults = Faults(rng, 0.0, kinds, delay=3 * TIMEOUT)
+    twins = Twins(build, lambda: FaultyLink(board, faults, clock=clock), clock, rng)
+    workload = Workload(twins, rng)
+    before = row.faulted
+    try:
+        for step in range(STEPS):
+            if step % _STEPS_ALIKE == 0:
+                rarer = RARER.get(kinds[0], 1.0) if len(kinds) == 1 else 1.0
+                faults.probability = float(rng.choice(PROBABILITIES)) * rarer
+            with bounded():
+                workload.step()
+            row.faulted = before + faults.struck.total()
+            told(row.faulted)
+            if row.faulted >= faulted:
+                break
+        with bounded():
+            twins.compare()
+    finally:
+        row.sessions += twins.sessions
+        row.frames += faults.frames
+        row.retried += faults.repeated
+        row.errors += twins.errors
+        row.compared += twins.compared
+        board.close()

@@ -1,0 +1,61 @@
+"""A little of `make faults` and `make soak`; and that they notice a host that does something twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from presparse.contract.samples import Samples
+from presparse.errors import LinkError
+from presparse.links.faulty import FAULTS
+from presparse.session import Session
+from presparse_sim.campaigns.cuts import cut_everywhere
+from presparse_sim.campaigns.faults import campaign
+from presparse_sim.campaigns.memory import ALLOWED_MIB, Look, growth
+from presparse_sim.campaigns.row import total
+from presparse_sim.campaigns.sessions import random_sessions
+from presparse_sim.campaigns.soak import soak
+
+
+def test_harmed_frames_cuts_and_garbage_change_nothing() -> None:
+    rows = campaign(frames=320, every=401, garbage=30_000, seed=5)
+    everything = total(rows)
+    assert everything.mismatches == []
+    assert everything.faulted >= 320
+    assert everything.compared > 10_000
+    assert {row.fault for row in rows} >= {*FAULTS, "all of these", "cut at every byte"}
+
+
+def test_a_few_seconds_of_everything() -> None:
+    lasting, looks = soak(seconds=4.0, seed=1)
+    assert [mismatch for one in lasting for mismatch in one.row.mismatches] == []
+    assert sum(one.row.compared for one in lasting) > 1000
+    assert all(look.mib > 0 for look in looks)
+
+
+def test_memory_that_grows_is_noticed() -> None:
+    flat = [Look(seconds=i, mib=300 + i % 2) for i in range(100)]
+    leaking = [Look(seconds=i, mib=300 + 0.5 * i) for i in range(100)]
+    assert growth(flat) < ALLOWED_MIB < growth(leaking)
+
+
+def test_a_host_that_trains_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error this host forgets how far the board had come, and sends all samples again."""
+    run = Session.run
+
+    def again(self: Session, samples: Samples) -> NDArray[np.int64]:
+        try:
+            return run(self, samples)
+        except LinkError:
+            return run(self, samples)
+
+    monkeypatch.setattr(Session, "run", again)
+    row = random_sessions("truncate", ("truncate",), 1500, 3)
+    assert row.mismatches
+
+
+def test_cuts_are_really_made() -> None:
+    rows = cut_everywhere(499, lambda cuts: None)
+    assert sum(row.faulted for row in rows) > 10
+    assert all(row.errors.total() for row in rows)

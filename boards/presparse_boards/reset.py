@@ -36,9 +36,11 @@ class ResetHold(wiring.Component):
         m.d.comb += start.clk.eq(self.clk)
         m.submodules.synchroniser = ResetSynchronizer(self.i_reset, domain="start")
         left = Signal(range(self._hold + 1), init=self._hold)
-        # The output is a register of its own: its net reaches every register of the design.
+        held = Signal(init=1)
         with m.If(left != 0):
             m.d.start += left.eq(left - 1)
         with m.Else():
-            m.d.start += self.o_reset.eq(0)
+            m.d.start += held.eq(0)
+        # The output is a register of its own, which can stand where the design is: its net reaches all of the link.
+        m.d.start += self.o_reset.eq(held)
         return m

@@ -1,4 +1,4 @@
-"""A board in pure Python, written from docs/protocol.md alone, and links to it that misbehave on demand.
+"""A board in pure Python, written from docs/protocol.md alone, and a link to it.
 
 Frames, operations and records are spelled out here a second time on purpose: an error in the host's or the
 contract's reading of the protocol shows. The core behind it is the reference.
@@ -10,7 +10,6 @@ import struct
 import time
 import zlib
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -314,43 +313,11 @@ def uncobs(data: bytes) -> bytes | None:
     return bytes(decoded)
 
 
-@dataclass
-class Faults:
-    """What happens to a piece of bytes on its way, each with its own probability."""
-
-    rng: np.random.Generator
-    probability: float
-
-    def pass_on(self, data: bytes) -> bytes:
-        place = int(self.rng.integers(len(data)))
-        draws = iter(self.rng.random(5) < self.probability)
-        if next(draws):
-            data = data[:place] + data[place + 1 :]  # a byte is lost
-        if next(draws) and data:
-            place = min(place, len(data) - 1)
-            data = data[:place] + bytes([data[place] ^ 1 << int(self.rng.integers(8))]) + data[place + 1 :]
-        if next(draws):
-            data = data + data
-        if next(draws):
-            data = data[:place]
-        return b"" if next(draws) else data
-
-
 class BoardLink:
     """A `Link` to a board in this process. The board works when it is read from."""
 
-    def __init__(
-        self,
-        board: ProtocolBoard,
-        *,
-        faults: Faults | None = None,
-        cut_after: int | None = None,
-        garbage: bytes = b"",
-    ) -> None:
+    def __init__(self, board: ProtocolBoard, *, garbage: bytes = b"") -> None:
         self.board = board
-        self.faults = faults
-        self.cut_after = cut_after
-        """Bytes, in both directions together, after which the link closes."""
         self.garbage = garbage
         """Read instead of every answer."""
         self.closed = False
@@ -359,20 +326,17 @@ class BoardLink:
 
     def write(self, data: bytes) -> None:
         self._check()
-        if self.faults is not None:
-            data = self.faults.pass_on(data)
-        self._to_board += data[: self._left(len(data))]
+        self._to_board += data
 
     def read(self, limit: int, timeout: float) -> bytes:
-        for answer in self.board.receive(bytes(self._to_board)):
-            self._to_host += answer if self.faults is None else self.faults.pass_on(answer)
-        self._to_board.clear()
         self._check()
+        for answer in self.board.receive(bytes(self._to_board)):
+            self._to_host += answer
+        self._to_board.clear()
         if self.garbage:
             return self.garbage
-        count = self._left(min(limit, len(self._to_host)))
-        data = bytes(self._to_host[:count])
-        del self._to_host[:count]
+        data = bytes(self._to_host[:limit])
+        del self._to_host[:limit]
         if not data:
             time.sleep(timeout)
         return data
@@ -380,14 +344,6 @@ class BoardLink:
     def close(self) -> None:
         self.closed = True
 
-    def _left(self, count: int) -> int:
-        """As many of `count` bytes as may still pass."""
-        if self.cut_after is None:
-            return count
-        passing = min(count, self.cut_after)
-        self.cut_after -= passing
-        return passing
-
     def _check(self) -> None:
-        if self.closed or self.cut_after == 0:
-            raise LinkClosed("the test cut this link")
+        if self.closed:
+            raise LinkClosed("this link was closed")

@@ -32,6 +32,7 @@ from presparse.model import Model
 from presparse.reference import Reference
 from presparse.session import Session
 from tests.host import small
+from tests.host.cable import Cable
 from tests.host.protocol_board import BoardLink, ProtocolBoard
 
 
@@ -383,16 +384,11 @@ def test_predictions_survive_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "RECONNECT_DELAY", 0.001)
     X, _ = small.clusters(1, 500)
     simulated = ProtocolBoard(small.BUILD)
-    links: list[BoardLink] = []
-
-    def open_link() -> BoardLink:
-        links.append(BoardLink(simulated))
-        return links[-1]
-
-    board = Accelerator(Session(open_link, small.BUILD))
+    cable = Cable(BoardLink(simulated))
+    board = Accelerator(Session(cable, small.BUILD))
     model = scaled_model(X)
     board.load(model)
-    links[0].cut_after = 7000
+    cable.last.cut_after = 7000
     expected = Reference(small.BUILD, model).scores(model.encode(X))[:, :3].argmax(axis=1)
     np.testing.assert_array_equal(board.predict(X), expected)
-    assert len(links) == 2
+    assert len(cable.opened) == 2

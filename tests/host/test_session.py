@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -24,10 +23,12 @@ from presparse.errors import (
     ModelError,
     ResultsLost,
 )
+from presparse.links.faulty import Faults
 from presparse.reference import Reference
 from presparse.session import Session
 from tests.host import small
-from tests.host.protocol_board import IDENTIFY, RESET, SAMPLES, BoardLink, Faults, ProtocolBoard
+from tests.host.cable import Cable
+from tests.host.protocol_board import IDENTIFY, RESET, SAMPLES, BoardLink, ProtocolBoard
 from tests.networks import random_build, random_model, random_samples
 
 QUICK = 0.01
@@ -49,19 +50,6 @@ def assert_same(held: Parameters, reference: Reference) -> None:
         (*held.left, *held.weights, *held.biases), (*model.left, *model.weights, *model.biases), strict=True
     ):
         np.testing.assert_array_equal(own, other)
-
-
-class Links:
-    """Opens one link after the other; the last kind again and again."""
-
-    def __init__(self, *kinds: Callable[[], BoardLink]) -> None:
-        self.kinds = list(kinds)
-        self.opened: list[BoardLink] = []
-
-    def __call__(self) -> BoardLink:
-        kind = self.kinds.pop(0) if len(self.kinds) > 1 else self.kinds[0]
-        self.opened.append(kind())
-        return self.opened[-1]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -129,7 +117,7 @@ def test_faulty_link_changes_nothing(seed: int) -> None:
     """Bytes lost, flipped, doubled, frames cut or lost, both ways: every sample trains exactly once."""
     rng = np.random.default_rng(seed)
     board = ProtocolBoard(small.BUILD)
-    session = Session(lambda: BoardLink(board, faults=Faults(rng, 0.06)), small.BUILD, timeout=QUICK, retries=60)
+    session = Session(Cable(BoardLink(board), Faults(rng, 0.2)), small.BUILD, timeout=QUICK, retries=60)
     reference = Reference(small.BUILD, small.model())
     session.load(small.model())
     own, other = [], []
@@ -153,7 +141,7 @@ def test_gives_up_in_time_and_goes_on_where_it_was(seed: int) -> None:
     """Too many faults for two repeats: a typed error; `accepted` says where to go on, and the end is exact."""
     rng = np.random.default_rng(seed)
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=QUICK, retries=1)
     reference = Reference(small.BUILD, small.model())
     session.load(small.model())
@@ -161,7 +149,7 @@ def test_gives_up_in_time_and_goes_on_where_it_was(seed: int) -> None:
     samples = small.training(seed, 1000)
     done, errors = 0, 0
     while done < len(samples):
-        link.faults = Faults(rng, 0.15) if errors < 5 else None
+        link.faults = Faults(rng, 0.4) if errors < 5 else None
         began = time.monotonic()
         try:
             session.run(samples[done:])
@@ -182,7 +170,7 @@ def test_gives_up_in_time_and_goes_on_where_it_was(seed: int) -> None:
 def test_cut_training_goes_on_exactly(cut: int) -> None:
     """The link closes after some bytes of a run, is opened again, and no sample is trained twice or left out."""
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     reference = Reference(small.BUILD, small.model())
     session.load(small.model())
@@ -202,13 +190,13 @@ def test_cut_training_goes_on_exactly(cut: int) -> None:
 def test_cut_again_and_again() -> None:
     """Reconnects are counted without progress in between only."""
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board), lambda: BoardLink(board, cut_after=5000))
+    links = Cable(BoardLink(board), cuts=(None, 5000))
     session = Session(links, small.BUILD, timeout=1, reconnects=1)
     session.load(small.model())
     links.opened[0].cut_after = 3000
     samples = small.training(1, 1000)
     session.run(samples)
-    links.kinds = [lambda: BoardLink(board)]
+    links.cuts = (None,)
     session.flush()
     reference = Reference(small.BUILD, small.model())
     reference.run(samples)
@@ -219,7 +207,7 @@ def test_cut_again_and_again() -> None:
 
 def test_cut_predictions_are_reported_and_can_be_repeated() -> None:
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     session.load(small.model())
     samples = small.predictions(1, 200)
@@ -232,7 +220,7 @@ def test_cut_predictions_are_reported_and_can_be_repeated() -> None:
 
 def test_cut_while_loading() -> None:
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     links.opened[0].cut_after = 300
     session.load(small.model())
@@ -242,7 +230,7 @@ def test_cut_while_loading() -> None:
 @pytest.mark.parametrize("trained", [0, 100])
 def test_a_board_that_lost_its_power_is_noticed(trained: int) -> None:
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     session.load(small.model())
     session.run(small.training(1, trained))
@@ -254,11 +242,11 @@ def test_a_board_that_lost_its_power_is_noticed(trained: int) -> None:
 
 def test_link_that_stays_closed() -> None:
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board), lambda: BoardLink(board, cut_after=0))
+    links = Cable(BoardLink(board), cuts=(None, 0))
     session = Session(links, small.BUILD, timeout=1, reconnects=3)
     session.load(small.model())
     links.opened[0].cut_after = 1500
-    with pytest.raises(LinkClosed, match="the test cut this link"):
+    with pytest.raises(LinkClosed, match="the link was cut"):
         session.run(small.training(1, 100))
     assert len(links.opened) == 4
     assert all(link.closed for link in links.opened[:-1])
@@ -310,7 +298,7 @@ def test_garbage_instead_of_answers(garbage: bytes) -> None:
 
 def test_another_contract_is_named() -> None:
     board = ProtocolBoard(small.BUILD, contract_hash="ab" * 32)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     with pytest.raises(DeviceMismatch, match="ab" * 32) as error:
         Session(links, small.BUILD)
     assert small.BUILD.hash in str(error.value)
@@ -462,7 +450,7 @@ def test_a_reset_that_is_cut_says_nothing_about_the_model() -> None:
     """RESET is executed, and the link closes before its answer: the count of samples begins anew, what was loaded has
     been trained since, and that is no fault."""
     board = ProtocolBoard(small.BUILD)
-    links = Links(lambda: BoardLink(board))
+    links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     session.load(small.model())
     session.run(small.training(1, 100))

@@ -6,41 +6,13 @@ import numpy as np
 import pytest
 
 from presparse import session as session_module
-from presparse.errors import LinkClosed
+from presparse.links.faulty import Faults
 from presparse.reference import Reference
 from presparse.session import Session
-from presparse_sim.board import SimulatedBoard, open_link
+from presparse_sim.board import open_link
 from tests.host import small
-from tests.host.protocol_board import Faults
+from tests.host.cable import Cable
 from tests.networks import random_samples
-
-
-class FaultyLink:
-    """A link to a simulated board that outlives it."""
-
-    def __init__(self, board: SimulatedBoard) -> None:
-        self.board = board
-        self.faults: Faults | None = None
-        self.cut_after: int | None = None
-        """Bytes written after which the link closes."""
-
-    def write(self, data: bytes) -> None:
-        self._pass(len(data))
-        self.board.write(data if self.faults is None else self.faults.pass_on(data))
-
-    def read(self, limit: int, timeout: float) -> bytes:
-        self._pass(0)
-        data = self.board.read(limit, timeout)
-        return self.faults.pass_on(data) if data and self.faults is not None else data
-
-    def close(self) -> None:
-        self.cut_after = 0
-
-    def _pass(self, count: int) -> None:
-        if self.cut_after is not None:
-            self.cut_after -= count
-            if self.cut_after <= 0:
-                raise LinkClosed("the test cut this link")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -48,13 +20,8 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(session_module, "RECONNECT_DELAY", 0.001)
     rng = np.random.default_rng(seed)
     board = open_link(small.BUILD)
-    links: list[FaultyLink] = []
-
-    def open_board() -> FaultyLink:
-        links.append(FaultyLink(board))
-        return links[-1]
-
-    session = Session(open_board, small.BUILD, timeout=0.02, retries=60)
+    cable = Cable(board)
+    session = Session(cable, small.BUILD, timeout=0.02, retries=60)
     model = small.model(seed)
     reference = Reference(small.BUILD, model)
     session.load(model)
@@ -63,12 +30,12 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     for count in (400, 900, 1, 300):
         samples = small.training(count, count) if cut else random_samples(rng, small.BUILD, count)
         if cut:
-            links[-1].cut_after = int(rng.integers(1, 20 * count))
+            cable.last.cut_after = int(rng.integers(1, 20 * count))
         else:
-            links[-1].faults = Faults(rng, 0.06)
+            cable.last.faults = Faults(rng, 0.2)
         own.append(session.run(samples))
         other.append(reference.run(samples))
-    links[-1].cut_after = None
+    cable.last.cut_after = None
     own.append(session.flush())
     other.append(reference.flush())
     np.testing.assert_array_equal(np.concatenate(own), np.concatenate(other))
@@ -80,7 +47,7 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     assert {c: counters[c] for c in reference.counters} == reference.counters
     assert session.identify().accepted == 1601
     if cut:
-        assert len(links) > 1
+        assert len(cable.opened) > 1
     else:
         assert counters["frames_repeated"] > 0
         assert counters["frames_corrupt"] > 0

@@ -23,11 +23,13 @@ from presparse.data import scaling
 from presparse.emulator import Emulator
 from presparse.errors import ArgumentError, BuildError, DeviceFault, LinkTimeout, PresparseError, StoreError
 from presparse.history import Progress
+from presparse.links.faulty import Faults
 from presparse.model import Model
 from presparse.reference import Reference
 from presparse.session import Session
 from tests.host import small
-from tests.host.protocol_board import RUN, SAMPLES, BoardLink, Faults, ProtocolBoard
+from tests.host.cable import Cable
+from tests.host.protocol_board import RUN, SAMPLES, BoardLink, ProtocolBoard
 
 QUICK = 0.02
 STORE: dict[str, Any] = {"result_capacity": 16, "store_samples": 600}
@@ -285,7 +287,7 @@ def test_a_faulty_link_changes_nothing(seed: int) -> None:
     """Bytes lost, flipped, doubled: every run is executed exactly once."""
     rng = np.random.default_rng(seed)
     board = ProtocolBoard(BUILD)
-    session = Session(lambda: BoardLink(board, faults=Faults(rng, 0.06)), BUILD, timeout=QUICK, retries=60)
+    session = Session(Cable(BoardLink(board), Faults(rng, 0.2)), BUILD, timeout=QUICK, retries=60)
     model, stored = small.model(), contents(300)
     session.load(model)
     session.store(stored)
@@ -301,22 +303,17 @@ def test_a_faulty_link_changes_nothing(seed: int) -> None:
 def test_cuts_change_nothing(after: int) -> None:
     """The link closes after so many bytes of a run and what follows, wherever that is."""
     board = ProtocolBoard(BUILD)
-    links: list[BoardLink] = []
-
-    def open_link() -> BoardLink:
-        links.append(BoardLink(board))
-        return links[-1]
-
-    session = Session(open_link, BUILD)
+    cable = Cable(BoardLink(board))
+    session = Session(cable, BUILD)
     model, stored = small.model(), contents(300)
     session.load(model)
     session.store(stored)
     for _ in range(2):
-        links[-1].cut_after = after
+        cable.last.cut_after = after
         session.begin(TRAINING)
         assert finish(session).fed == 300
-        links[-1].cut_after = None
-    assert len(links) > 1
+        cable.last.cut_after = None
+    assert len(cable.opened) > 1
     assert board.runs == 2
     assert_holds(session, trained(model, stored, TRAINING, TRAINING))
 
@@ -324,38 +321,28 @@ def test_cuts_change_nothing(after: int) -> None:
 def test_lost_power_is_noticed() -> None:
     for moment in ("before the run", "during the run"):
         board = ProtocolBoard(BUILD)
-        links: list[BoardLink] = []
-
-        def open_link(board: ProtocolBoard = board, links: list[BoardLink] = links) -> BoardLink:
-            links.append(BoardLink(board))
-            return links[-1]
-
-        session = Session(open_link, BUILD)
+        cable = Cable(BoardLink(board))
+        session = Session(cable, BUILD)
         session.load(small.model())
         session.store(contents(300))
         if moment == "during the run":
             session.begin(TRAINING)
             session.follow()
         board.power_on()
-        links[-1].cut_after = 0
+        cable.last.cut_after = 0
         with pytest.raises(DeviceFault, match=r"reads 0x|lost its power"):
             session.begin(TRAINING) if moment == "before the run" else finish(session)
 
 
 def test_a_lost_store_is_noticed_though_the_model_is_there() -> None:
     board = ProtocolBoard(BUILD)
-    links: list[BoardLink] = []
-
-    def open_link() -> BoardLink:
-        links.append(BoardLink(board))
-        return links[-1]
-
-    session = Session(open_link, BUILD)
+    cable = Cable(BoardLink(board))
+    session = Session(cable, BUILD)
     session.load(small.model())
     session.store(contents(300))
     assert board.store is not None
     board.store.words[0xFE][3] ^= 1
-    links[-1].cut_after = 0
+    cable.last.cut_after = 0
     with pytest.raises(DeviceFault, match="address 0xfe000003 was written with"):
         session.begin(TRAINING)
 

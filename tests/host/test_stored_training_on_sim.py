@@ -15,12 +15,12 @@ from presparse.contract.store import Contents
 from presparse.contract.wire import Run, RunState, SampleKind
 from presparse.data import load_digits, scaling
 from presparse.device import Parameters
+from presparse.links.faulty import Faults
 from presparse.model import Model
 from presparse.reference import Reference
 from presparse.session import Session
 from presparse_sim.board import open_link
-from tests.host.protocol_board import Faults
-from tests.host.test_session_on_sim import FaultyLink
+from tests.host.cable import Cable
 from tests.networks import random_model
 
 FAST = Build(
@@ -106,22 +106,17 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(session_module, "RECONNECT_DELAY", 0.001)
     rng = np.random.default_rng(seed)
     board = open_link(FAST)
-    links: list[FaultyLink] = []
-
-    def open_board() -> FaultyLink:
-        links.append(FaultyLink(board))
-        return links[-1]
-
-    session = Session(open_board, FAST, timeout=0.02, retries=60)
+    cable = Cable(board)
+    session = Session(cable, FAST, timeout=0.02, retries=60)
     model, stored = random_model(rng, FAST.network), contents(rng, FAST, 400)
     reference = Reference(FAST, model)
     session.load(model)
     session.store(stored)
     for number in range(8):
         if seed % 2:
-            links[-1].cut_after = int(rng.integers(1, 200))
+            cable.last.cut_after = int(rng.integers(1, 200))
         else:
-            links[-1].faults = Faults(rng, 0.06)
+            cable.last.faults = Faults(rng, 0.2)
         run = Run(kind=SampleKind.TRAIN, rate=4, count=int(rng.integers(1, 401)), seed=int(rng.integers(2**32)))
         session.begin(run)
         if number % 2:
@@ -137,10 +132,10 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
         session.flush()
         reference.run(samples)
         reference.flush()
-    links[-1].cut_after = None
+    cable.last.cut_after = None
     assert_equal(session.read(), reference)
     if seed % 2:
-        assert len(links) > 1
+        assert len(cable.opened) > 1
     else:
         assert session.counters()["frames_repeated"] > 0
     board.close()

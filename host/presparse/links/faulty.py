@@ -103,7 +103,7 @@ class FaultyLink:
         self.cut_after = cut_after
         """Bytes, in both directions together, after which the link closes; can be set at any time."""
         self._clock = clock
-        self._closed = False
+        self.closed = False
         self._to_board = _Way(clock)
         self._to_host = _Way(clock)
 
@@ -128,7 +128,7 @@ class FaultyLink:
                 return self._to_host.take(limit)
 
     def close(self) -> None:
-        self._closed = True
+        self.closed = True
 
     def _deliver(self) -> None:
         if data := self._to_board.take():
@@ -160,8 +160,8 @@ class FaultyLink:
 
     def _check(self) -> None:
         if self.cut_after == 0:
-            self._closed = True
-        if self._closed:
+            self.closed = True
+        if self.closed:
             raise LinkClosed("the link was cut")
 
 

@@ -77,20 +77,23 @@ def cut_everywhere(every: int = 1, told: Callable[[int], None] = lambda cuts: No
 
 def _cut(row: Row, reconnects: int, every: int, told: Callable[[int], None]) -> Row:
     began = time.monotonic()
-    session, cut_after, cut = ShortSession(reconnects=reconnects), 0, True
+    sessions = [ShortSession(reconnects=reconnects)]
+    cut_after, cut = 0, True
     while cut:
         try:
             with bounded():
-                cut = session.run(cut_after)
+                cut = sessions[-1].run(cut_after)
         except (Mismatch, PresparseError) as error:
             row.mismatches.append(f"{row.fault}, after {cut_after} bytes: {error}")
-            session.close()
-            session = ShortSession(reconnects=reconnects)
+            sessions.append(ShortSession(reconnects=reconnects))
         row.faulted += cut
         cut_after += every
         told(row.faulted)
     row.frames = row.faulted
-    row.sessions, row.errors, row.compared = session.twins.sessions, session.twins.errors, session.twins.compared
+    for session in sessions:
+        row.sessions += session.twins.sessions
+        row.errors += session.twins.errors
+        row.compared += session.twins.compared
+        session.close()
     row.seconds = time.monotonic() - began
-    session.close()
     return row

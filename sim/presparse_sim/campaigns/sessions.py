@@ -21,7 +21,7 @@ STEPS = 400
 """Calls to one board before the next begins: some dozen sessions."""
 PROBABILITIES = (0.03, 0.1, 0.25)
 """That a frame is harmed; chosen anew every few calls."""
-RARER = {"cut": 1 / 8}
+RARER = {"cut": 1 / 4}
 """A cut ends a session, and to load a model takes dozens of frames: more often, and no host would ever get through."""
 _STEPS_ALIKE = 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -90,17 +91,10 @@ class Accelerator:
 
     def read_model(self) -> Model:
         """The board's current model, exact, with the scaling it was loaded (or adopted) with."""
-        scale = self._scaled_by()
+        scaled_as = self._scaled_by()
         self._feeding.drain()
         held = self._device.read()
-        return Model(
-            network=self.network,
-            left=held.left,
-            weights=held.weights,
-            biases=held.biases,
-            offset=scale.offset,
-            gain=scale.gain,
-        )
+        return replace(scaled_as, network=self.network, left=held.left, weights=held.weights, biases=held.biases)
 
     # Prediction
 
@@ -127,7 +121,7 @@ class Accelerator:
 
     def outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """What every output neuron gives, padding outputs too: (k, N_L) integers of the output format, exact."""
-        features = self._encode(checked_features(X, self.network.features))
+        features = self._encode(checked_features(X, self._width))
         self._feeding.drain()
         parts = []
         for first in range(0, len(features), LARGEST_CHUNK):
@@ -358,12 +352,17 @@ class Accelerator:
     def _checked(self, X: ArrayLike | None, y: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         if X is None or y is None:
             raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
-        values = checked_features(X, self.network.features)
+        values = checked_features(X, self._width)
         return values, checked_labels(y, len(values), self.network.classes)
 
     def _check_training(self) -> None:
         if not self.build.training:
             raise BuildError("this build only infers; use one with mode 'train', or train in PyTorch (presparse.train)")
+
+    @property
+    def _width(self) -> int:
+        """Columns of X."""
+        return self.network.features if self._model is None else self._model.width
 
     def _scaled_by(self) -> Model:
         if self._model is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,11 @@ from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import PatternKind, check, generate
 from presparse.errors import FeatureError, ModelError
 
-FILE_VERSION = "1"
+FILE_VERSION = "2"
 """Changes whenever an older Presparse would misread a file."""
+
+_READABLE = ("1", FILE_VERSION)
+"""Version 1 has no columns: every model took all features in order."""
 
 _SHOWN = 5
 """Differences listed per array; the rest are counted."""
@@ -49,6 +52,10 @@ class Model:
     """(features,): subtracted from a feature first."""
     gain: NDArray[np.float64]
     """(features,): then multiplied with; the result is encoded in the activation format."""
+    columns: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
+    """(features,): which column of the user's X each input neuron takes; none given: 0, 1, 2 ..., all in order."""
+    width: int = 0
+    """Columns of the user's X, of which a pruned network takes some; 0 becomes `network.features`."""
 
     def __post_init__(self) -> None:
         for key in ("left", "weights", "biases"):
@@ -82,6 +89,21 @@ class Model:
                 raise ModelError(f"{key} must be finite, and has {values[~np.isfinite(values)][0]}")
             values.setflags(write=False)
             object.__setattr__(self, key, values)
+        self._set_columns()
+
+    def _set_columns(self) -> None:
+        features = self.network.features
+        width = self.width or features
+        columns = _integers(self.columns if len(self.columns) else np.arange(features), "columns")
+        if columns.shape != (features,):
+            raise ModelError(f"columns must have shape ({features},), and have {columns.shape}")
+        outside = columns[(columns < 0) | (columns >= width)]
+        if outside.size:
+            raise ModelError(f"columns are 0 to {width - 1}, one of X's {width} each, and one is {outside[0]}")
+        if len(np.unique(columns)) < features:
+            raise ModelError("columns must differ, and two input neurons take the same")
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "width", width)
 
     @classmethod
     def initial(
@@ -159,7 +181,7 @@ class Model:
         version = metadata.get("presparse_model")
         if version is None:
             raise ModelError(f"{path}: not a Presparse model; `presparse train` and Model.save write them")
-        if version != FILE_VERSION:
+        if version not in _READABLE:
             raise ModelError(
                 f"{path}: written by a newer Presparse (file version {version}, and this one reads {FILE_VERSION}); "
                 "update Presparse"
@@ -181,6 +203,7 @@ class Model:
                 biases=tuple(tensors[f"junction{i}.biases"] for i in numbers),
                 offset=tensors["offset"],
                 gain=tensors["gain"],
+                **({} if version == "1" else {"columns": tensors["columns"], "width": int(tensors["width"])}),
             )
         except KeyError as error:
             raise ModelError(f"{path}: {error} is missing; save the model again") from error
@@ -188,12 +211,12 @@ class Model:
             raise ModelError(f"{path}: {error}") from error
 
     def encode(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Real features (k, features) to the integers a board takes (k, N_0); padding is 0.
+        """Real features (k, width) to the integers a board takes (k, N_0); padding is 0.
 
         Values beyond the activation format saturate. Raises FeatureError for a wrong shape, no samples,
         NaN, infinity, or anything that is not a number.
         """
-        values = checked_features(X, self.network.features)
+        values = checked_features(X, self.width)[:, self.columns]
         padded = np.zeros((len(values), self.network.layers[0]), dtype=np.int64)
         padded[:, : self.network.features] = self.network.formats.activation.encode((values - self.offset) * self.gain)
         return padded
@@ -213,11 +236,19 @@ class Model:
             found += _differences(f"{neuron}: bias", self.biases[i], other.biases[i])
         found += _differences("feature {}: offset", self.offset, other.offset)
         found += _differences("feature {}: gain", self.gain, other.gain)
+        found += _differences("feature {}: column", self.columns, other.columns)
+        if self.width != other.width:
+            found.append(f"features are columns of {self.width}, other of {other.width}")
         return found
 
     def _tensors(self) -> dict[str, NDArray[np.generic]]:
         """Arrays by their names in a file; 32 bits hold every weight and neuron number."""
-        tensors: dict[str, NDArray[np.generic]] = {"offset": self.offset, "gain": self.gain}
+        tensors: dict[str, NDArray[np.generic]] = {
+            "offset": self.offset,
+            "gain": self.gain,
+            "columns": self.columns.astype(np.int32),
+            "width": np.array(self.width, dtype=np.int32),
+        }
         for index, j in enumerate(self.network.junctions):
             for key in ("left", "weights", "biases"):
                 tensors[f"junction{j.index}.{key}"] = getattr(self, key)[index].astype(np.int32)

@@ -11,7 +11,7 @@ older one, all with the weights that the block before it left.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -138,13 +138,10 @@ class Reference:
 
     def model(self) -> Model:
         """The current weights and biases."""
-        return Model(
-            network=self._template.network,
-            left=self._template.left,
+        return replace(
+            self._template,
             weights=tuple(j.weights.numpy() for j in self._junctions),
             biases=tuple(j.biases.numpy() for j in self._junctions),
-            offset=self._template.offset,
-            gain=self._template.gain,
         )
 
     def _block(self, sample: _Sample | None) -> list[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from presparse.history import History, Progress
 from presparse.model import Model
 from presparse.reference import Reference
 from presparse.session import Session
+from presparse.train import QuantisedNetwork
 from tests.host import small
 from tests.host.cable import Cable
 from tests.host.protocol_board import BoardLink, ProtocolBoard
@@ -392,3 +394,25 @@ def test_predictions_survive_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Reference(small.BUILD, model).scores(model.encode(X))[:, :3].argmax(axis=1)
     np.testing.assert_array_equal(board.predict(X), expected)
     assert len(cable.opened) == 2
+
+
+def test_a_model_that_takes_some_columns_of_X(board: Accelerator) -> None:
+    """On the board, in PyTorch and trained on: the same columns of a wider X everywhere, and read back."""
+    X, y = small.clusters(1, 200)
+    columns = np.array([11, 3, 0, 5, 9, 1, 7])
+    wide = np.random.default_rng(0).normal(size=(len(X), 12))
+    wide[:, columns] = X
+    narrow = scaled_model(X)
+    model = replace(narrow, columns=columns, width=12)
+    board.load(model)
+    scores = QuantisedNetwork.from_model(model).scores(wide)[:, :3]
+    np.testing.assert_array_equal(board.scores(wide), small.NETWORK.formats.output.decode(scores))
+    board.fit(wide, y, epochs=1, rate=2**-4)
+    trained = board.read_model()
+    np.testing.assert_array_equal(trained.columns, columns)
+    other = on_emulator()
+    other.load(narrow)
+    other.fit(X, y, epochs=1, rate=2**-4)
+    assert replace(trained, columns=narrow.columns, width=0).differences(other.read_model()) == []
+    with pytest.raises(FeatureError, match=r"X must have shape \(samples, 12\), and has \(200, 7\)"):
+        board.predict(X)

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import CLASH_FREE_KINDS, check
 from presparse.errors import FeatureError, ModelError
-from presparse.model import Model, checked_labels
+from presparse.model import Model, _content_hash, checked_labels
 from tests.networks import bank_balanced, random_model, random_network
 
 SMALL = Network(
@@ -40,7 +41,14 @@ def same(first: Model, second: Model) -> bool:
 def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     model = random_model(rng, random_network(rng))
-    model = replace(model, offset=rng.normal(size=model.offset.shape), gain=rng.normal(size=model.gain.shape))
+    features = model.network.features
+    model = replace(
+        model,
+        offset=rng.normal(size=features),
+        gain=rng.normal(size=features),
+        columns=rng.permutation(features + seed)[:features],
+        width=features + seed,
+    )
     model.save(tmp_path / "model.safetensors")
     loaded = Model.load(tmp_path / "model.safetensors")
     assert same(loaded, model)
@@ -50,6 +58,35 @@ def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
             assert np.array_equal(own, other)
     assert np.array_equal(loaded.offset, model.offset)
     assert np.array_equal(loaded.gain, model.gain)
+    assert np.array_equal(loaded.columns, model.columns)
+    assert loaded.width == model.width
+
+
+def test_a_file_of_version_1_takes_all_features_in_order(tmp_path: Path) -> None:
+    MODEL.save(tmp_path / "model.safetensors")
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["columns"], tensors["width"]
+    with safe_open(tmp_path / "model.safetensors", framework="numpy") as file:
+        metadata = file.metadata()
+    metadata |= {"presparse_model": "1", "content_hash": _content_hash(MODEL.network, tensors)}
+    save_file(tensors, tmp_path / "old.safetensors", metadata=metadata)
+    assert same(Model.load(tmp_path / "old.safetensors"), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("columns", "width", "message"),
+    [
+        ([0, 1, 2, 3], 9, "columns must have shape (5,), and have (4,)"),
+        ([0, 1, 2, 3, 9], 9, "columns are 0 to 8, one of X's 9 each, and one is 9"),
+        ([0, 1, 2, 3, -1], 9, "columns are 0 to 8, one of X's 9 each, and one is -1"),
+        ([0, 1, 2, 3, 3], 9, "columns must differ, and two input neurons take the same"),
+        ([0.0, 1, 2, 3, 4], 9, "columns must be integers, and have dtype float64"),
+        ([], 4, "columns are 0 to 3, one of X's 4 each, and one is 4"),
+    ],
+)
+def test_columns_that_cannot_be(columns: list[float], width: int, message: str) -> None:
+    with pytest.raises(ModelError, match=re.escape(message)):
+        replace(MODEL, columns=np.array(columns), width=width)
 
 
 def test_arrays_are_read_only_copies() -> None:
@@ -177,11 +214,11 @@ def rewritten(path: Path, **metadata: str) -> None:
 
 
 def test_other_version(saved: Path) -> None:
-    rewritten(saved, presparse_model="2")
+    rewritten(saved, presparse_model="3")
     with pytest.raises(ModelError) as error:
         Model.load(saved)
     assert str(error.value) == (
-        f"{saved}: written by a newer Presparse (file version 2, and this one reads 1); update Presparse"
+        f"{saved}: written by a newer Presparse (file version 3, and this one reads 2); update Presparse"
     )
 
 
@@ -229,6 +266,13 @@ def test_encode_scales_rounds_saturates_and_pads() -> None:
     encoded = model.encode([[0.5, 3, 100, -100, 1.0], [1 / 512, 1, -1 / 512, 0, 0]])
     assert encoded.tolist() == [[128, 256, 511, -512, -256, 0], [1, 0, 0, 0, 0, 0]]
     assert encoded.dtype == np.int64
+
+
+def test_encode_takes_the_columns_it_is_told() -> None:
+    model = replace(MODEL, offset=np.array([0, 1, 0, 0, 0.0]), columns=np.array([6, 2, 1, 5, 0]), width=7)
+    assert model.encode([[0.1, 0.25, 1.5, 9, 9, 0.5, 1]]).tolist() == [[256, 128, 64, 128, 26, 0]]
+    with pytest.raises(FeatureError, match=re.escape("X must have shape (samples, 7), and has (1, 5)")):
+        model.encode(np.zeros((1, 5)))
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float16, np.float32])

@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
     model = Model.load(model_file)
-    X, y = labelled(samples, model.network)
+    X, y = labelled(samples, model.network, model.width)
     with opened(device, model.network, bundle, record) as board:
         board.load(model)
         board.clear_counters()

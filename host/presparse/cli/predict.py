@@ -37,7 +37,7 @@ def run(
     if output is not None:
         textfile.check_writable(output)
     model = Model.load(model_file)
-    X, has_classes = unlabelled(samples, model.network)
+    X, has_classes = unlabelled(samples, model)
     with opened(device, model.network, bundle, record) as board:
         board.load(model)
         classes = board.predict(X).tolist()

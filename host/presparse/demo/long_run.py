@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -118,9 +118,7 @@ class LongRun:
     def _compare(self, core: Any, native: NativeReference, epoch: int) -> None:
         left, weights, biases = core.read()
         model = native.model()
-        held = Model(
-            network=model.network, left=left, weights=weights, biases=biases, offset=model.offset, gain=model.gain
-        )
+        held = replace(model, left=left, weights=weights, biases=biases)
         differences = held.differences(model)
         if differences:
             raise DeviceFault(

@@ -7,6 +7,7 @@ in `presparse.reference`.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -79,13 +80,10 @@ class NativeReference:
 
     def model(self) -> Model:
         """The current weights and biases."""
-        return Model(
-            network=self._template.network,
-            left=self._template.left,
+        return replace(
+            self._template,
             weights=tuple(weights.astype(np.int64) for weights in self._weights),
             biases=tuple(biases.astype(np.int64) for biases in self._biases),
-            offset=self._template.offset,
-            gain=self._template.gain,
         )
 
     def _counts(self) -> dict[Counter, int]:

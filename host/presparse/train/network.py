@@ -24,13 +24,14 @@ class SparseNetwork(nn.Module):
     network : Network
     left : per junction (right, edges per right neuron)
         Any pattern. Only clash-free ones can become a `Model`; 'random' and 'fully connected' are for comparison.
-    offset, gain : (features,)
-        What `Model` says: inputs are (x - offset) * gain.
+    offset, gain, columns, width
+        What `Model` says: the features are the given columns of X, and inputs are (x - offset) * gain.
     """
 
     dtype: torch.dtype = torch.float32
     offset: Tensor
     gain: Tensor
+    columns: Tensor
 
     def __init__(
         self,
@@ -39,9 +40,14 @@ class SparseNetwork(nn.Module):
         *,
         offset: ArrayLike = 0.0,
         gain: ArrayLike = 1.0,
+        columns: ArrayLike | None = None,
+        width: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
+        self.width = width or network.features
+        chosen = np.arange(network.features) if columns is None else np.asarray(columns, dtype=np.int64)
+        self.register_buffer("columns", torch.tensor(chosen))
         self.layers = nn.ModuleList(
             SparseLinear(junction.left, edges, dtype=self.dtype)
             for junction, edges in zip(network.junctions, left, strict=True)
@@ -72,7 +78,14 @@ class SparseNetwork(nn.Module):
     @classmethod
     def from_model(cls, model: Model) -> Self:
         """A network that starts from a model's pattern, weights and biases."""
-        network = cls(model.network, model.left, offset=model.offset, gain=model.gain)
+        network = cls(
+            model.network,
+            model.left,
+            offset=model.offset,
+            gain=model.gain,
+            columns=model.columns,
+            width=model.width,
+        )
         weight = model.network.formats.weight
         with torch.no_grad():
             for layer, weights, biases in zip(network.sparse_layers, model.weights, model.biases, strict=True):
@@ -98,11 +111,11 @@ class SparseNetwork(nn.Module):
         return sums
 
     def inputs(self, X: ArrayLike) -> Tensor:
-        """Real features (k, features) as the network takes them (k, N_0): scaled, and padded with 0.
+        """Real features (k, width) as the network takes them (k, N_0): scaled, and padded with 0.
 
         Raises FeatureError as `Model.encode` does.
         """
-        values = torch.from_numpy(checked_features(X, self.network.features))
+        values = torch.from_numpy(checked_features(X, self.width))[:, self.columns]
         scaled = ((values - self.offset) * self.gain).to(self.dtype)
         return nn.functional.pad(scaled, (0, self.network.layers[0] - self.network.features))
 
@@ -135,4 +148,6 @@ class SparseNetwork(nn.Module):
             biases=tuple(weight.encode(layer.bias.detach().double().numpy()) for layer in layers),
             offset=self.offset.numpy(),
             gain=self.gain.numpy(),
+            columns=self.columns.numpy(),
+            width=self.width,
         )

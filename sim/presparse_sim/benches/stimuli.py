@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,13 +26,10 @@ def random_model(rng: np.random.Generator, network: Network) -> Model:
         extreme = rng.random(shape) < 0.02
         return np.where(extreme, rng.choice([weight.min, weight.max], size=shape), values).astype(np.int64)
 
-    return Model(
-        network=network,
-        left=initial.left,
+    return replace(
+        initial,
         weights=tuple(integers(w.shape) for w in initial.weights),
         biases=tuple(integers(b.shape) for b in initial.biases),
-        offset=initial.offset,
-        gain=initial.gain,
     )
 
 

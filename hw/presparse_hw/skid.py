@@ -24,15 +24,16 @@ class Skid(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spare = Signal(self._shape, reset_less=True)
+        # Data is never reset: a reset that reaches this far in a cycle reaches only the few bits that need it.
+        head, spare = Signal(self._shape, reset_less=True), Signal(self._shape, reset_less=True)
         full = Signal()  # the second place is taken
-        m.d.comb += self.i.ready.eq(~full)
+        m.d.comb += [self.i.ready.eq(~full), self.o.payload.eq(head)]
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [self.o.valid.eq(full | self.i.valid), full.eq(0)]
             with m.If(full):
-                m.d.sync += self.o.payload.eq(spare)
+                m.d.sync += head.eq(spare)
             with m.Else():
-                m.d.sync += self.o.payload.eq(self.i.payload)
+                m.d.sync += head.eq(self.i.payload)
         with m.Elif(self.i.valid & self.i.ready):
             m.d.sync += full.eq(1)
         with m.If(~full):

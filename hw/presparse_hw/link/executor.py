@@ -136,9 +136,11 @@ class Executor(wiring.Component):
         core, discard = self.core, self.core.discard
         m.submodules.greeter = ResetInserter(stop)(self._greeter)
         m.submodules.access = ResetInserter(stop)(self._access)
-        restart = Signal(init=1)  # from the first cycle on: the core may have no other reset
-        m.d.sync += restart.eq(self._control.restart)
-        m.submodules.feeder = ResetInserter(discard | restart)(self._feeder)
+        # Registers from the first cycle on: the core may have no other reset, and what they reach is far away.
+        restart, forget = Signal(init=1), Signal(init=1)
+        discards = stop | self._greeter.discard
+        m.d.sync += [restart.eq(self._control.restart), forget.eq(discards | self._control.restart)]
+        m.submodules.feeder = ResetInserter(forget)(self._feeder)
         m.submodules.packer = ResetInserter(stop)(self._packer)
         m.submodules.control = ResetInserter(stop)(self._control)
         wiring.connect(m, self._access.commands, wiring.flipped(core.commands))
@@ -151,7 +153,7 @@ class Executor(wiring.Component):
             wiring.connect(m, self._starter.control, wiring.flipped(self.runs))
             m.d.comb += self._starter.ready.eq(core.drained & self._feeder.between)
         accepted = Signal(32)
-        m.d.sync += discard.eq(stop | self._greeter.discard)
+        m.d.sync += discard.eq(discards)
         m.d.comb += [
             core.restart.eq(restart),
             self.clear_counters.eq(self._control.clear_counters),

@@ -70,7 +70,8 @@ class SampleParser(wiring.Component):
         field = Signal(Field)
         kind, rate, label_low = (Signal(8, reset_less=True) for _ in range(3))
         final = Signal()  # the waiting transfer is its record's last
-        sample, byte = self.samples.payload, self.i.payload.data
+        sample = Signal(SampleLayout(self._build), reset_less=True)
+        byte = self.i.payload.data
         sent = self.samples.valid & self.samples.ready
         take = self.i.valid & self.i.ready
         # A byte late, so that its last byte decides on a header at once.
@@ -80,6 +81,7 @@ class SampleParser(wiring.Component):
             self.i.ready.eq((~self.samples.valid | self.samples.ready) & ~self.bad),
             self.between.eq(field == Field.KIND),
             self.accepted.eq(sent & final),
+            self.samples.payload.eq(sample),
         ]
         with m.If(sent):
             m.d.sync += self.samples.valid.eq(0)
@@ -100,7 +102,7 @@ class SampleParser(wiring.Component):
                 m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(label_low, byte))]
                 m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), self.bad.eq(~good)]
             with m.Case(Field.FEATURES):
-                self._take_feature_byte(m, field, final)
+                self._take_feature_byte(m, sample.features.as_value(), field, final)
         with m.If(self.drop):
             m.d.sync += [field.eq(Field.KIND), self.bad.eq(0)]
         return m
@@ -114,9 +116,9 @@ class SampleParser(wiring.Component):
         rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
         return kind_is_good & rate_is_good
 
-    def _take_feature_byte(self, m: Module, field: Signal, final: Signal) -> None:
+    def _take_feature_byte(self, m: Module, features: Value, field: Signal, final: Signal) -> None:
         """Assemble values, least significant byte first, and transfers by shifting values in."""
-        build, sample, byte = self._build, self.samples.payload, self.i.payload.data
+        build, byte = self._build, self.i.payload.data
         fmt = build.network.formats.activation
         size, port = value_bytes(fmt), build.feature_port
         transfers = build.network.layers[0] // port
@@ -125,7 +127,6 @@ class SampleParser(wiring.Component):
         transfer = Signal(range(transfers))
         low = Signal(8 * (size - 1), reset_less=True)
         value = Cat(low, byte)
-        features = sample.features.as_value()
 
         m.d.sync += [low.eq(value[8:]), value_byte.eq(value_byte + 1)]
         with m.If(value_byte == size - 1):

@@ -1,0 +1,168 @@
+"""A user's own data: npz and csv files."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.data.labelled import Data, from_one_hot, labelled
+from presparse.data.splits import Splits
+from presparse.errors import DataError
+
+SPLIT_ARRAYS = ("xtr", "ytr", "xva", "yva", "xte", "yte")
+"""Features and labels of the training, validation and test parts in an `.npz` file."""
+
+_MEND = "write it with np.savez(path, X=X, y=y)"
+
+_NO_NPZ = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error),  # an archive that zipfile cannot unpack
+    *(EOFError, ValueError, OverflowError, tokenize.TokenError),  # an entry that numpy cannot read
+)
+"""What `np.load` raises for files that hold no arrays."""
+
+
+def load_file(source: str | Path) -> Data:
+    """The samples of an `.npz` or `.csv` file, as `presparse.data.load` says. Raises DataError."""
+    path = Path(source)
+    with _readable(path):
+        if path.suffix == ".npz":
+            X, y = _read_samples(path)
+            if y is None:
+                raise DataError(f"{source}: has no array named y; {_MEND}")
+        else:
+            table = _read_csv(path)
+            if table.shape[1] < 2:
+                raise DataError(f"{source}: every line needs at least one feature and the class, and has one number")
+            X, y = table[:, :-1], table[:, -1]
+    return labelled(X, y, str(source))
+
+
+def load_file_features(source: str | Path, features: int) -> tuple[NDArray[np.float64], bool]:
+    """The features of a file, as `presparse.data.load_features` says. Raises DataError."""
+    path = Path(source)
+    with _readable(path):
+        if path.suffix == ".npz":
+            X, y = _read_samples(path)
+            return X, y is not None
+        table = _read_csv(path)
+    columns = table.shape[1]
+    if columns not in (features, features + 1):
+        raise DataError(
+            f"{source}: every line needs {features} features, or {features + 1} numbers with the class last, "
+            f"and has {columns}; give data of this network"
+        )
+    return table[:, :features], columns > features
+
+
+def load_file_splits(source: str | Path) -> Splits | None:
+    """The parts of an `.npz` file that holds xtr, ytr, xva, yva, xte and yte; None for a file with none of them.
+
+    Labels are classes (k,), or one-hot (k, classes). Raises DataError.
+    """
+    path = Path(source)
+    if path.suffix != ".npz":
+        return None
+    with _readable(path):
+        found, _ = _read_npz(path, SPLIT_ARRAYS)
+    if not found:
+        return None
+    missing = [name for name in SPLIT_ARRAYS if name not in found]
+    if missing:
+        raise DataError(f"{source}: a split data set holds {', '.join(SPLIT_ARRAYS)}, and {missing[0]} is not there")
+    parts: list[Data] = []
+    for part in ("tr", "va", "te"):
+        X, y = found[f"x{part}"], found[f"y{part}"]
+        where = f"{source}: x{part}, y{part}"
+        parts.append(labelled(X, from_one_hot(y, where), where))
+        if not X.size:
+            raise DataError(f"{where}: must hold samples, and x{part} has shape {X.shape}")
+        if X.shape[1] != parts[0][0].shape[1]:
+            raise DataError(f"{where}: has {X.shape[1]} features, and xtr has {parts[0][0].shape[1]}")
+    return Splits(train=parts[0], validation=parts[1], test=parts[2])
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    if path.suffix not in (".npz", ".csv"):
+        raise DataError(
+            f"{path}: give digits, mnist, mnist-test, morse, morse-difficult, or a file that ends in .npz or .csv"
+        )
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); give the path of a data file") from error
+    except MemoryError as error:
+        raise DataError(f"{path}: needs more memory than there is; give fewer samples") from error
+
+
+def _read_samples(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """X and y; None for a y that is not there."""
+    found, names = _read_npz(path, ("X", "y"))
+    if "X" not in found and names.issuperset(SPLIT_ARRAYS):
+        raise DataError(
+            f"{path}: holds a split data set ({', '.join(SPLIT_ARRAYS)}), and one set of samples is needed; "
+            "write the part that is meant with np.savez(path, X=X, y=y), or read all with presparse.data.load_splits"
+        )
+    if "X" not in found:
+        raise DataError(f"{path}: has no array named X; {_MEND}")
+    return found["X"], found.get("y")
+
+
+def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[np.float64]], set[str]]:
+    """The wanted arrays that are there, and the names of all arrays."""
+    try:
+        with path.open("rb") as file:  # np.load(path) would leave it open if it is no archive
+            arrays = np.load(file, allow_pickle=False)
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
+            names = set(arrays.files)
+            found = {name: arrays[name] for name in wanted if name in names}
+    except _NO_NPZ as error:
+        raise DataError(f"{path}: not an npz file of numbers ({error}); {_MEND}") from error
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):  # an entry that does not begin as arrays do
+            raise DataError(f"{path}: not an npz file of numbers ({name} is no array); {_MEND}")
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"{path}: not an npz file of numbers ({name} has dtype {array.dtype}); {_MEND}")
+    with np.errstate(invalid="ignore"):  # what is no number is found later
+        return {name: array.astype(np.float64) for name, array in found.items()}, names
+
+
+def _read_csv(path: Path) -> NDArray[np.float64]:
+    """(lines, numbers per line), a header left out."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text ({error}); write numbers, separated by commas") from error
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if lines and not _is_number(lines[0][1].split(",")[0]):
+        lines = lines[1:]
+    if not lines:
+        raise DataError(f"{path}: holds no samples; write one per line, as numbers with commas between them")
+    rows: list[list[float]] = []
+    for number, line in lines:
+        try:
+            rows.append([float(cell) for cell in line.split(",")])
+        except ValueError as error:
+            raise DataError(f"{path}: line {number} must hold numbers with commas between them ({error})") from error
+        if len(rows[-1]) != len(rows[0]):
+            raise DataError(
+                f"{path}: every line needs equally many numbers, and line {number} has {len(rows[-1])} "
+                f"after lines of {len(rows[0])}"
+            )
+    return np.array(rows)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from presparse import prune as prune
+    from presparse import sparsity as sparsity
     from presparse import train as train
     from presparse.accelerator import Accelerator as Accelerator
     from presparse.contract.build import Build as Build
@@ -40,14 +42,16 @@ _HOMES = {
     "open": "presparse.devices",
 }
 
-__all__ = [*_HOMES, "__version__", "train"]  # pyright: ignore[reportUnsupportedDunderAll]
+_TORCH_PARTS = ("prune", "sparsity", "train")
+
+__all__ = [*_HOMES, "__version__", *_TORCH_PARTS]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
-    elif name == "train":
-        value = _train()
+    elif name in _TORCH_PARTS:
+        value = _torch_part(f"presparse.{name}")
     elif name == "__version__":
         value = _version()
     else:
@@ -60,15 +64,15 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def _train() -> object:
+def _torch_part(name: str) -> object:
     try:
-        return import_module("presparse.train")
+        return import_module(name)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         from presparse.errors import MissingExtra
 
-        raise MissingExtra("presparse.train needs PyTorch: pip install 'presparse[train]'") from error
+        raise MissingExtra(f"{name} needs PyTorch: pip install 'presparse[train]'") from error
 
 
 def _version() -> str:

@@ -7,8 +7,6 @@ valid for its network's lanes, and so for every build of that network.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
+from presparse import tensorfile
 from presparse.contract.description import problems
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
@@ -145,22 +144,7 @@ class Model:
                 "content_hash": _content_hash(self.network, tensors),
             },
         )
-        try:
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-            temporary = Path(name)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.chmod(0o644)  # mkstemp's files are private
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise ModelError(
-                f"{target}: cannot be written ({error.strerror or error}); choose a folder you may write to, with room"
-            ) from error
+        tensorfile.write(target, content)
 
     @classmethod
     def load(cls, path: str | Path) -> Model:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass
-
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -15,28 +9,10 @@ from torch import Tensor, nn
 from presparse.contract.network import Network
 from presparse.contract.pattern import PatternKind
 from presparse.data import Scaling, scaling
-from presparse.errors import ArgumentError
 from presparse.model import Model, checked_features, checked_labels
+from presparse.train.epochs import Progress, check_schedule, train_epochs
 from presparse.train.network import SparseNetwork
 from presparse.train.quantised import QuantisedNetwork
-
-_EVALUATED_AT_ONCE = 4096
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metrics:
-    """What one epoch reached."""
-
-    loss: float
-    """Mean over the epoch's samples: cross-entropy (sigmoid) or squared error (identity), summed over outputs."""
-    accuracy: float
-    """Of the epoch's training samples, each before its own update; 0 to 1."""
-    validation_accuracy: float | None
-    """Of the validation set after the epoch; None without one."""
-
-
-Progress = Callable[[int, int, Metrics], None]
-"""Called after every epoch with its number (from 1), the number of epochs, and its metrics."""
 
 
 def fit(
@@ -67,7 +43,7 @@ def fit(
     Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
     ArgumentError for epochs, batch or rate that are not positive.
     """
-    _check(epochs, batch, rate)
+    check_schedule(epochs, batch, rate)
     initial = QuantisedNetwork if quantised else SparseNetwork
     offset, gain = scaling(checked_features(X, network.features), scale)
     fresh = initial.initial(network, pattern=pattern, seed=seed, offset=offset, gain=gain)
@@ -92,7 +68,7 @@ def fit_network(
 
     A `QuantisedNetwork` is trained quantisation-aware. Arguments and errors as for `fit`.
     """
-    _check(epochs, batch, rate)
+    check_schedule(epochs, batch, rate)
     shape = network.network
     inputs = network.inputs(X)
     labels = torch.from_numpy(checked_labels(y, len(inputs), shape.classes))
@@ -101,46 +77,20 @@ def fit_network(
         held_inputs = network.inputs(validation[0])
         held_out = held_inputs, torch.from_numpy(checked_labels(validation[1], len(held_inputs), shape.classes))
 
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-    batches = -(-len(inputs) // batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=max(1, epochs * batches))
-    order = torch.Generator().manual_seed(seed)
-    kept, best = deepcopy(network.state_dict()), -1.0
-    with _threads_for(batch * max(layer.weight.numel() for layer in network.sparse_layers)):
-        try:
-            for epoch in range(1, epochs + 1):
-                loss, correct = 0.0, 0
-                for rows in torch.randperm(len(inputs), generator=order).split(batch):
-                    sums = network(inputs[rows])
-                    value = output_loss(network, sums, labels[rows])
-                    optimiser.zero_grad(set_to_none=True)
-                    (value / len(rows)).backward()
-                    optimiser.step()
-                    schedule.step()
-                    if isinstance(network, QuantisedNetwork):
-                        network.clamp()
-                    loss += value.item()
-                    correct += int((network.classes(sums.detach()) == labels[rows]).sum())
-                reached = accuracy(network, *held_out) if held_out else None
-                if reached is None or reached > best:
-                    kept, best = deepcopy(network.state_dict()), reached or 0.0
-                if progress:
-                    metrics = Metrics(
-                        loss=loss / len(inputs), accuracy=correct / len(inputs), validation_accuracy=reached
-                    )
-                    progress(epoch, epochs, metrics)
-        except KeyboardInterrupt:
-            pass  # what was trained so far is the result
-        finally:
-            network.load_state_dict(kept)
-
-
-def _check(epochs: int, batch: int, rate: float) -> None:
-    for name, value in (("epochs", epochs), ("batch", batch)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name} must be a whole number, at least 1, and is {value!r}")
-    if not 0 < rate < math.inf:
-        raise ArgumentError(f"the learning rate must be a positive number, such as 0.01, and is {rate!r}")
+    train_epochs(
+        network,
+        inputs,
+        labels,
+        optimiser=torch.optim.Adam(network.parameters(), lr=rate),
+        loss=lambda sums, wanted: output_loss(network, sums, wanted),
+        classes=network.classes,
+        held_out=held_out,
+        epochs=epochs,
+        batch=batch,
+        seed=seed,
+        after_step=network.clamp if isinstance(network, QuantisedNetwork) else None,
+        progress=progress,
+    )
 
 
 def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor) -> Tensor:
@@ -152,23 +102,3 @@ def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor) -> Tensor:
     if network.network.activations[-1] == "sigmoid":
         return nn.functional.binary_cross_entropy_with_logits(sums, targets, reduction="sum")
     return (sums - targets).square().sum() / 2
-
-
-@torch.no_grad()
-def accuracy(network: SparseNetwork, inputs: Tensor, labels: Tensor) -> float:
-    """Share of inputs (k, N_0) whose class is the label (k,)."""
-    parts = zip(inputs.split(_EVALUATED_AT_ONCE), labels.split(_EVALUATED_AT_ONCE), strict=True)
-    correct = sum(int((network.classes(network(part)) == wanted).sum()) for part, wanted in parts)
-    return correct / len(labels)
-
-
-@contextmanager
-def _threads_for(numbers: int) -> Iterator[None]:
-    """One torch thread for small batches, where more only wait for each other; the setting comes back after."""
-    threads = torch.get_num_threads()
-    if numbers < 1 << 20:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -1,0 +1,157 @@
+"""Training of any classifier in PyTorch: after pruning, or before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from presparse.errors import ArgumentError, FeatureError
+from presparse.model import checked_labels
+from presparse.train.epochs import Progress, Stepper, check_schedule, train_epochs
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Outputs (m, classes) and class numbers (m,) to the mean loss, a scalar."""
+
+
+def fine_tune(
+    model: nn.Module,
+    X: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    *,
+    validation: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
+    epochs: int = 10,
+    batch: int = 64,
+    rate: float = 0.001,
+    optimiser: Literal["adam", "sgd"] | Stepper = "adam",
+    loss: Loss = nn.functional.cross_entropy,
+    penalty: Callable[[], Tensor] | None = None,
+    keep_zeros: bool = True,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Train a classifier in place, from where it stands. The same arguments give the same weights.
+
+    The best epoch on `validation` (X, y) is kept, the last one without it: never give test data. Ctrl-C keeps the best
+    so far. The learning rate falls from `rate` to 0 along a cosine.
+
+    Parameters
+    ----------
+    model : nn.Module
+        (m, ...) -> (m, classes), larger for the likelier class; a `PrunedModel`, or any other. Its mode, training or
+        evaluation, comes back after.
+    X, y : (k, ...), (k,)
+        Samples as the model takes them, and class numbers from 0. They are brought to the model's dtype and device.
+    optimiser : 'adam', 'sgd' (momentum 0.9) or an object with zero_grad() and step()
+        An object brings its own rates, and `rate` is not used; those of a `torch.optim.Optimizer`, such as
+        `presparse.sparsity.ProximalOptimizer`, follow the same cosine, and come back after.
+    penalty : callable
+        Added to every batch's mean loss: `regulariser.value` of `presparse.sparsity`, say. Not for what a
+        `ProximalOptimizer` already does.
+    keep_zeros : bool
+        Weights that are exactly 0 in the beginning stay 0 (weights only: not biases, nor the scales of BatchNorm). Give
+        False to a model that starts with layers of zeros.
+
+    Raises FeatureError for samples or classes that the model cannot take, ArgumentError for epochs, batch or rate that
+    are not positive, or an unknown optimiser.
+    """
+    check_schedule(epochs, batch, rate)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise ArgumentError("the model has no parameter to train; call requires_grad_() on what is to learn")
+    samples = _samples(X, parameters[0])
+    classes = _classes(model, samples)
+    labels = _labels(y, len(samples), classes, samples.device)
+    held_out = None
+    if validation is not None:
+        held_samples = _samples(validation[0], parameters[0])
+        _classes(model, held_samples)
+        held_out = held_samples, _labels(validation[1], len(held_samples), classes, samples.device)
+
+    zeros = {p: p == 0 for p in parameters if p.ndim > 1} if keep_zeros else {}
+
+    @torch.no_grad()
+    def restore_zeros() -> None:
+        for parameter, zero in zeros.items():
+            parameter.masked_fill_(zero, 0)
+
+    with torch.random.fork_rng(devices=[samples.device] if samples.is_cuda else []):
+        torch.manual_seed(seed)  # for dropout; the order of samples has a generator of its own
+        train_epochs(
+            model,
+            samples,
+            labels,
+            optimiser=_stepper(optimiser, parameters, rate),
+            loss=lambda outputs, wanted: loss(outputs, wanted) * len(wanted),
+            classes=lambda outputs: outputs.argmax(1),
+            held_out=held_out,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            penalty=penalty,
+            after_step=restore_zeros,
+            progress=progress,
+        )
+
+
+def _stepper(optimiser: str | Stepper, parameters: list[nn.Parameter], rate: float) -> Stepper:
+    if optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=rate)
+    if optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+    if isinstance(optimiser, str) or not all(callable(getattr(optimiser, key, None)) for key in ("zero_grad", "step")):
+        raise ArgumentError(
+            f"optimiser must be 'adam', 'sgd' or an object with zero_grad() and step(), and is {optimiser!r}"
+        )
+    return optimiser
+
+
+def _samples(X: ArrayLike | Tensor, like: Tensor) -> Tensor:
+    """X (k, ...) in the dtype and on the device of `like`. Raises FeatureError unless it is finite real numbers."""
+    try:
+        values = X if isinstance(X, Tensor) else torch.from_numpy(np.array(X))
+    except (TypeError, ValueError) as error:
+        raise FeatureError(f"X must be one array of real numbers ({error})") from error
+    if values.is_complex():
+        raise FeatureError(f"X must hold real numbers, and has dtype {values.dtype}")
+    if values.ndim < 2 or not len(values):
+        raise FeatureError(f"X must have shape (samples, ...), with at least one sample, and has {tuple(values.shape)}")
+    values = values.detach().to(like.device, like.dtype)
+    bad = (~values.isfinite()).nonzero()
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise FeatureError(
+            f"X must be finite, and X{list(place)} is {values[place]} ({len(bad)} such in all); remove or impute it"
+        )
+    return values
+
+
+@torch.no_grad()
+def _classes(model: nn.Module, samples: Tensor) -> int:
+    """How many classes the model tells apart, by its outputs for one sample."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        outputs = model(samples[:1])
+    except RuntimeError as error:
+        raise FeatureError(
+            f"the model cannot take samples of shape {tuple(samples.shape[1:])} ({str(error).splitlines()[0]}); "
+            "give X in the shape that its first layer takes"
+        ) from error
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    if outputs.ndim != 2:
+        raise FeatureError(
+            f"the model must give (samples, classes), and gives shape {tuple(outputs.shape)} for one sample"
+        )
+    return outputs.shape[1]
+
+
+def _labels(y: ArrayLike | Tensor, count: int, classes: int, device: torch.device) -> Tensor:
+    values = y.detach().cpu().numpy() if isinstance(y, Tensor) else y
+    return torch.from_numpy(checked_labels(values, count, classes)).to(device)

@@ -1,0 +1,114 @@
+"""From any trained MLP to the integers that a board runs, and what each stage cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import nn
+
+from presparse.contract.network import Network
+from presparse.errors import ArgumentError
+from presparse.model import Model, checked_features, checked_labels
+from presparse.prune.lanes.mlp import mlp
+from presparse.prune.lanes.place import check_room, importances, place
+from presparse.prune.lanes.scale import rescaled, within_formats
+from presparse.prune.lanes.shape import shape
+from presparse.train.fit import Progress, fit_network
+from presparse.train.network import SparseNetwork
+from presparse.train.quantised import QuantisedNetwork
+
+_CALIBRATION = 2000
+"""Samples that say how much every neuron varies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A state of the network on its way."""
+
+    name: str
+    accuracy: float
+    """On the data that was given to measure; 0 to 1."""
+    edges: int
+    """Weights that are not 0, or the edges of a pattern."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnLanes:
+    """A model for a board, and what it cost to get there."""
+
+    model: Model
+    stages: tuple[Stage, ...]
+    kept_importance: tuple[float, ...]
+    """Per junction: importance of the kept edges, of that which the best choice of equally many edges per right
+    neuron without banks would keep."""
+
+
+def to_lanes(
+    model: nn.Module,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    network: Network | None = None,
+    edges: int | None = None,
+    lanes: int | None = None,
+    cycles: int | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    measure: tuple[ArrayLike, ArrayLike] | None = None,
+    offset: ArrayLike = 0.0,
+    gain: ArrayLike = 1.0,
+    epochs: int = 20,
+    batch: int = 32,
+    rate: float = 0.005,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> OnLanes:
+    """Give a trained MLP a clash-free pattern that loses as little as possible, refit it, and round it.
+
+    An edge's importance is |weight| times the standard deviation of its left neuron; the mean of what is cut off goes
+    into the bias. Neurons are put into banks so that each right neuron can keep its most important edges
+    (`banks.assign`), and the pattern then stays fixed while the weights are refitted quantisation-aware.
+
+    Parameters
+    ----------
+    model : Linear or SparseLinear layers with ReLU or sigmoid, dense, masked or pruned; see `mlp`
+    X, y : training samples (k, width) and classes (k,)
+    network : where the model goes, such as that of a bitstream; None: one with at most `edges` edges (`shape`)
+    validation : chooses the epoch of the refit that is kept
+    measure : where accuracies of the stages come from; never chooses anything. None: `validation`, or else X and y
+    offset, gain : the model was trained with (X - offset) * gain
+    epochs, batch, rate, seed, progress : of the refit, as for `train.fit`
+
+    Raises ArgumentError, NetworkError or FeatureError for a model, network or data that do not suit each other.
+    """
+    source = mlp(model, offset=offset, gain=gain)
+    values = checked_features(X, source.width)
+    labels = checked_labels(y, len(values), source.layers[-1])
+    measured = measure or validation or (values, labels)
+    stages = [Stage(name="trained", accuracy=source.score(*measured), edges=source.edges)]
+    source = rescaled(source, values, len(source.columns) if network is None else network.features)
+    sample = values[np.random.default_rng(seed).permutation(len(values))[:_CALIBRATION]]
+    if network is not None and not (edges is lanes is cycles is None):
+        raise ArgumentError("edges, lanes and cycles choose a network; leave them out where one is given")
+    onto = network or shape(source, importances(source, sample), edges=edges, lanes=lanes, cycles=cycles)
+    check_room(source, onto)
+    source = within_formats(source, onto, sample)
+    placed = place(source, onto, sample, np.random.default_rng(seed))
+    start = placed.network(SparseNetwork)
+    stages.append(Stage(name="bank-balanced", accuracy=start.score(*measured), edges=onto.edges))
+    refitted = placed.network(QuantisedNetwork)
+    stages.append(Stage(name="in integers", accuracy=refitted.score(*measured), edges=onto.edges))
+    fit_network(
+        refitted,
+        values,
+        labels,
+        validation=validation,
+        epochs=epochs,
+        batch=batch,
+        rate=rate,
+        seed=seed,
+        progress=progress,
+    )
+    stages.append(Stage(name="refitted", accuracy=refitted.score(*measured), edges=onto.edges))
+    return OnLanes(model=refitted.model(), stages=tuple(stages), kept_importance=placed.kept_importance)

@@ -1,0 +1,66 @@
+"""The same function in numbers that the board's formats can hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.contract.network import Network
+from presparse.data import scaling
+from presparse.errors import ArgumentError
+from presparse.prune.lanes.mlp import Mlp
+
+_ROOM = 0.9
+"""Of the largest number of a format that a weight or activation may take: the refit needs some."""
+
+
+def rescaled(source: Mlp, X: NDArray[np.float64], features: int) -> Mlp:
+    """The same function of X (k, width) with every input within -1/2 .. 1/2, and exactly `features` of them.
+
+    Weights and biases of the first junction make up for it. Inputs that `source` does not have are further columns of
+    X, with weights 0. Raises ArgumentError if X has too few columns, or `source` more inputs.
+    """
+    unused = np.setdiff1d(np.arange(source.width), source.columns)
+    missing = features - len(source.columns)
+    if not 0 <= missing <= len(unused):
+        raise ArgumentError(
+            f"the network takes {features} features, and the model {len(source.columns)} of {source.width} columns; "
+            "give a network whose features lie between the two"
+        )
+    columns = np.concatenate([source.columns, unused[:missing]])
+    offset, gain = scaling(X[:, columns], "per feature")
+    own = slice(len(source.columns))
+    # (x - o) g = (x - o') g' * g / g' + (o' - o) g
+    shift = (offset[own] - source.offset) * source.gain
+    weights = np.pad(source.weights[0] * (source.gain / gain[own]), ((0, 0), (0, missing)))
+    return replace(
+        source,
+        weights=(weights, *source.weights[1:]),
+        biases=(source.biases[0] + source.weights[0] @ shift, *source.biases[1:]),
+        columns=columns,
+        offset=offset,
+        gain=gain,
+    )
+
+
+def within_formats(source: Mlp, network: Network, X: NDArray[np.float64]) -> Mlp:
+    """The same classes with weights and ReLU activations that fit the formats, as far as that is possible.
+
+    A ReLU neuron's incoming weights and bias are divided by what its outgoing ones are multiplied with, and all output
+    sums by one number. What does not fit then (behind a sigmoid) saturates when it is rounded.
+    """
+    formats = network.formats
+    most_weight = _ROOM * formats.weight.max / formats.weight.one
+    most_activation = _ROOM * formats.activation.max / formats.activation.one
+    activity = source.activity(X)
+    weights, biases = [w.copy() for w in source.weights], [b.copy() for b in source.biases]
+    for i, activation in enumerate(source.activations):
+        if activation == "relu":
+            incoming = np.maximum(np.abs(weights[i]).max(axis=1), np.abs(biases[i])) / most_weight
+            by = np.maximum(1.0, np.maximum(incoming, activity[i + 1].max(axis=0) / most_activation))
+            weights[i], biases[i] = weights[i] / by[:, None], biases[i] / by
+            weights[i + 1] = weights[i + 1] * by
+    by = max(1.0, float(np.abs(weights[-1]).max()) / most_weight, float(np.abs(biases[-1]).max()) / most_weight)
+    return replace(source, weights=(*weights[:-1], weights[-1] / by), biases=(*biases[:-1], biases[-1] / by))

@@ -1,0 +1,270 @@
+"""fine_tune: learns, repeats itself, keeps the best and the zeros, takes any optimiser, survives Ctrl-C."""
+
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOperatorIssue=false, reportOptionalSubscript=false
+# (a layer of nn.Sequential is known to be a module, and no more)
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from presparse.errors import ArgumentError, FeatureError
+from presparse.prune import compact, fine_tune, slim
+from presparse.sparsity import GroupLasso, ProximalOptimizer
+from presparse.train import Metrics
+
+
+def blobs(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Three well separated classes in five features."""
+    centres = np.random.default_rng(0).normal(size=(3, 5)) * 2
+    rng = np.random.default_rng(seed)
+    y = rng.integers(3, size=count)
+    return centres[y] + rng.normal(size=(count, 5)) * 0.3, y
+
+
+X, Y = blobs(257, 1)  # one more than whole batches of 32
+TEST = blobs(200, 2)
+
+
+def perceptron(dropout: float = 0.0) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Dropout(dropout), nn.Linear(20, 3))
+
+
+def accuracy(model: nn.Module) -> float:
+    model.eval()
+    with torch.no_grad():
+        return float((model(torch.tensor(TEST[0]).float()).argmax(1).numpy() == TEST[1]).mean())
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    return deepcopy(model.state_dict())
+
+
+def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_a_slimmed_model_learns_again(optimiser: str) -> None:
+    model = perceptron()
+    fine_tune(model, X, Y, epochs=5, batch=32, rate=0.02)
+    assert accuracy(model) > 0.95
+    slimmed = slim(model, fraction=0.8, shift="drop")
+    before = accuracy(slimmed)
+    fine_tune(slimmed, X, Y, epochs=5, batch=32, rate=0.02, optimiser=optimiser)  # pyright: ignore[reportArgumentType]
+    assert slimmed.widths == (5, 4, 3)
+    assert accuracy(slimmed) > max(0.95, before)
+
+
+def test_images_and_tensors() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)).double()
+    images = torch.randn(65, 1, 3, 3)
+    labels = (images[:, 0, 1, 1] > 0).long()
+    fine_tune(model, images, labels, validation=(images, labels), epochs=40, batch=32, rate=0.02)
+    model.eval()
+    assert float((model(images.double()).argmax(1) == labels).double().mean()) > 0.95
+
+
+def test_same_arguments_same_weights_and_nothing_else_moves() -> None:
+    states = []
+    for global_seed, seed in ((1, 3), (2, 3), (3, 4)):
+        model = perceptron(dropout=0.5)
+        torch.manual_seed(global_seed)
+        random_state, threads = torch.get_rng_state(), torch.get_num_threads()
+        model[1].eval()
+        fine_tune(model, X, Y, epochs=2, seed=seed)
+        assert torch.equal(torch.get_rng_state(), random_state)
+        assert torch.get_num_threads() == threads
+        assert [module.training for module in model] == [True, False, True, True, True]
+        states.append(state(model))
+    assert equal(states[0], states[1])
+    assert not equal(states[0], states[2])
+
+
+def test_the_best_epoch_on_validation_is_kept() -> None:
+    seen: list[tuple[int, int, Metrics]] = []
+    noisy = np.where(np.random.default_rng(0).random(len(Y)) < 0.5, 0, Y)
+    model = perceptron(dropout=0.3)
+    fine_tune(
+        model, X, noisy, validation=TEST, epochs=12, rate=0.3, progress=lambda *metrics: seen.append(metrics)
+    )  # fmt: skip
+    assert [(epoch, epochs) for epoch, epochs, _ in seen] == [(epoch, 12) for epoch in range(1, 13)]
+    reached = [metrics.validation_accuracy or 0.0 for *_, metrics in seen]
+    assert max(reached) > reached[-1]  # else the last would do
+    assert accuracy(model) == max(reached)
+
+
+def test_without_validation_the_last_epoch_is_kept_also_after_ctrl_c() -> None:
+    for stop in (3, 50):
+        states: list[dict[str, Tensor]] = []
+        model = perceptron()
+
+        def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
+            assert metrics.validation_accuracy is None
+            states.append(state(model))  # noqa: B023 (called in this turn only)
+            if epoch == stop:  # noqa: B023
+                raise KeyboardInterrupt
+
+        fine_tune(model, X, Y, epochs=4, progress=progress)
+        assert len(states) == min(stop, 4)
+        assert equal(state(model), states[-1])
+        assert not equal(states[0], states[-1])
+
+
+def test_zeros_stay_zero() -> None:
+    model = perceptron()
+    with torch.no_grad():
+        model[0].weight[::2, 1:] = 0
+    pruned = compact(model)
+    zeros = [parameter == 0 for parameter in pruned.parameters()]
+    free = deepcopy(pruned)
+    fine_tune(pruned, X, Y, epochs=2)
+    assert all(
+        not parameter[zero].any() for parameter, zero in zip(pruned.parameters(), zeros, strict=True) if zero.ndim > 1
+    )
+    assert sum(int((parameter == 0).sum()) for parameter in pruned.parameters()) == int(zeros[0].sum())
+    fine_tune(free, X, Y, epochs=2, keep_zeros=False)
+    assert all(parameter.all() for parameter in free.parameters())
+
+
+def test_any_optimiser() -> None:
+    """A ProximalOptimizer makes zeros in the same loop, a scheduled one gets its rates back, a plain object will do."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 20), nn.ReLU(), nn.Linear(20, 3))
+    inner = torch.optim.Adam(model.parameters(), lr=0.02)
+    optimiser = ProximalOptimizer(inner, GroupLasso(0.02).on(model))
+    for _ in range(2):
+        fine_tune(model, X, Y, epochs=6, optimiser=optimiser)
+        assert [group["lr"] for group in optimiser.param_groups] == [0.02]
+    assert compact(model).widths[1] < 20
+    assert accuracy(model) > 0.8
+
+    class Counter:
+        steps = cleared = 0
+
+        def zero_grad(self) -> None:
+            self.cleared += 1
+
+        def step(self) -> None:
+            self.steps += 1
+
+    model, counter = perceptron().requires_grad_(), Counter()
+    before = [parameter.clone() for parameter in model.parameters()]
+    fine_tune(model, X, Y, epochs=2, batch=32, optimiser=counter)
+    assert (counter.steps, counter.cleared) == (16, 16)  # the sample left over joined the last batch
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_rates_follow_a_cosine() -> None:
+    model = perceptron()
+    rates: list[float] = []
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    fine_tune(
+        model, X, Y, epochs=4, optimiser=optimiser, progress=lambda *_: rates.append(optimiser.param_groups[0]["lr"])
+    )  # fmt: skip
+    assert rates[:3] == sorted(rates[:3], reverse=True)
+    assert rates[1] == pytest.approx(0.05, rel=0.1)
+    assert rates[3] == pytest.approx(0, abs=0.01)
+
+
+def test_rates_that_were_changed_between_two_runs() -> None:
+    model = perceptron()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    fine_tune(model, X, Y, epochs=2, optimiser=optimiser)
+    optimiser.param_groups[0]["lr"] = 0.001
+    rates: list[float] = []
+    fine_tune(
+        model, X, Y, epochs=2, optimiser=optimiser, progress=lambda *_: rates.append(optimiser.param_groups[0]["lr"])
+    )  # fmt: skip
+    assert rates[0] == pytest.approx(0.0005, rel=0.1)
+
+
+def test_every_batch_is_seen_in_training_mode() -> None:
+    model = perceptron().eval()
+    seen: list[int] = []
+    fine_tune(
+        model, X[:256], Y[:256], validation=TEST, epochs=3, batch=32,
+        progress=lambda *_: seen.append(int(model[1].num_batches_tracked)),
+    )  # fmt: skip
+    assert seen == [8, 16, 24]
+    assert not any(module.training for module in model.modules())
+
+
+def test_penalty_is_added_to_the_loss() -> None:
+    losses: list[float] = []
+
+    def norm_after(strength: float) -> float:
+        model = perceptron()
+        weight = model[0].weight
+        fine_tune(
+            model, X, Y, epochs=5, rate=0.05, penalty=lambda: strength * weight.square().sum(),
+            progress=lambda *args: losses.append(args[2].loss),
+        )  # fmt: skip
+        return float(weight.detach().norm())
+
+    assert norm_after(1.0) < 0.5 * norm_after(0.0)
+    assert max(losses) < 3  # what is reported is the loss without the penalty
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number, at least 1, and is 0"),
+        ({"batch": 1.5}, "batch must be a whole number, at least 1, and is 1.5"),
+        ({"rate": 0}, "the learning rate must be a positive number, such as 0.01, and is 0"),
+        ({"optimiser": "lion"},
+         "optimiser must be 'adam', 'sgd' or an object with zero_grad() and step(), and is 'lion'"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(arguments: dict, message: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        fine_tune(perceptron(), X, Y, **arguments)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (
+            X[:, :4],
+            Y,
+            r"^the model cannot take samples of shape \(4,\) \(.*\); give X in the shape that its first layer",
+        ),
+        (X[0], Y, r"^X must have shape \(samples, \.\.\.\), with at least one sample, and has \(5,\)$"),
+        (X[:0], Y[:0], r"^X must have shape \(samples, \.\.\.\), with at least one sample, and has \(0, 5\)$"),
+        ([["a"]], Y, r"^X must be one array of real numbers \("),
+        (X * 1j, Y, r"^X must hold real numbers, and has dtype torch\.complex128$"),
+        (
+            np.where(np.arange(5) == 3, np.nan, X),
+            Y,
+            r"^X must be finite, and X\[0, 3\] is nan \(257 such in all\); remove",
+        ),
+        (X, Y[:9], r"^y must have one label per sample, shape \(257,\), and has \(9,\)$"),
+        (X, Y + 1, r"^y must hold class numbers 0 to 2, and one label is 3$"),
+    ],
+)
+def test_data_that_does_not_fit(X: object, y: object, message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        fine_tune(perceptron(), X, y)  # pyright: ignore[reportArgumentType]
+
+
+def test_pruned_models_name_the_original_features() -> None:
+    with pytest.raises(FeatureError, match=r"^x must have shape \(samples, 5\), and has \(1, 4\); give the original"):
+        fine_tune(compact(perceptron()), X[:, :4], Y)
+
+
+def test_models_without_classes_or_parameters() -> None:
+    with pytest.raises(
+        FeatureError, match=r"^the model must give \(samples, classes\), and gives shape \(1, 2, 1, 1\) for"
+    ):
+        fine_tune(nn.Conv2d(1, 2, 2), torch.zeros(3, 1, 2, 2), [0, 1, 0])
+    with pytest.raises(ArgumentError, match=r"^the model has no parameter to train; call requires_grad_\(\)"):
+        fine_tune(perceptron().requires_grad_(False), X, Y)

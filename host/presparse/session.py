@@ -366,12 +366,13 @@ class Session:
                     raise DeviceFault("the board's run does not stop; reset the board, and load the model again")
                 self._transport.wait(STOP_PAUSE)
                 waited += STOP_PAUSE
-            if self._watch is None:  # another session began it: nobody here knows what it fed meanwhile
-                self._offered = None
-                self._synchronise()
         if self._watch is not None:
             self._accepted = self._offered = self._watch.accepted(self._run_state())
             self._watch = None
+        elif self.build.store is not None and self._run_state().runs:
+            # Another session's run may have fed samples, and ended, after this one last asked for their count.
+            self._offered = None
+            self._synchronise()
 
     # Samples and results
 
@@ -456,8 +457,11 @@ class Session:
     def _discard_results(self) -> None:
         """Drain the pipeline and drop all results, whoever asked for them."""
         self._transport.request(Operation.FLUSH)
-        while self._transport.request(Operation.RESULTS):
-            pass
+        for _ in range(self._capacity + 1):
+            if not self._transport.request(Operation.RESULTS):
+                break
+        else:
+            raise DeviceFault("the board has more results than it has room for; power-cycle it")
         self._forget_samples()
 
     def _drain(self) -> None:

@@ -522,6 +522,26 @@ def test_failed_callback_leaves_the_board_usable(open_one: Callable[[], Accelera
     assert board.score() == board.score(X, y)
 
 
+@pytest.mark.parametrize("count", range(9, 46, 9))
+def test_another_session_comes_while_a_run_ends(count: int) -> None:
+    """Whichever of its first questions the run ends between, or is stopped behind: it counts all that was fed."""
+    board = ProtocolBoard(BUILD)
+    board.fed_per_frame = 9
+    first = Session(lambda: BoardLink(board), BUILD)
+    model, stored = small.model(), contents(300)
+    first.load(model)
+    first.store(stored)
+    run = Run(kind=SampleKind.TRAIN, rate=4, count=count, seed=5)
+    first.begin(run)
+    second = Session(lambda: BoardLink(board), BUILD)
+    second.flush()
+    assert second.identify().accepted == board.fed
+    reference = Reference(BUILD, model)
+    reference.run(stored.samples(run)[: board.fed])
+    reference.flush()
+    assert_holds(second, reference)
+
+
 def test_another_session_takes_over_in_the_middle_of_a_run() -> None:
     """It stops the run, and reckons with what was fed until then."""
     board = ProtocolBoard(BUILD)

@@ -14,18 +14,20 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test sim formal formal-mutants mutants faults soak nightly nightly-mnist bench accuracy calibrate lint format clean
+.PHONY: help demo test sim formal formal-mutants mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     train a sparse network, run it on a simulated board, check every bit, write report.html"
 	@echo "make test     all tests (a seeded subset of the random networks)"
 	@echo "make lint     ruff, pyright, import-linter"
-	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side"
+	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side; when a sparse layer pays"
 	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantised; mean of SPLITS=10 splits"
 	@echo "make sim      lane, junctions, core and pins of a small network against the reference, in Verilator and Icarus"
 	@echo "make formal   proofs of the control logic"
 	@echo "make faults   100,000 harmed frames between host and simulated board: nothing is lost or done twice"
+	@echo "make fuzz     every reader of files and of a board's bytes, SECONDS=60 each, guided by what inputs reach"
+	@echo "make coverage what tests run of the host's code, and random workloads of the gateware"
 	@echo "make soak     an hour of everything at once (SECONDS=3600): state and memory as they should be"
 	@echo "make formal-mutants  faults that the proofs must find"
 	@echo "make mutants  seeded faults in gateware, schedule and arithmetic: do the tests notice every one?"
@@ -69,6 +71,12 @@ formal-mutants: $(DEV)
 
 faults: $(DEV)
 	$(BIN)/python -m presparse_sim.campaigns.faults $(ARGS)
+
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+
+coverage: $(DEV)
+	$(BIN)/python -m tests.coverage --jobs $(JOBS) $(ARGS)
 
 soak: $(DEV)
 	$(BIN)/python -m presparse_sim.campaigns.soak --seconds $(or $(SECONDS),3600) $(ARGS)

@@ -27,6 +27,7 @@ CONTESTANTS = {
     "simulated core",
     "simulated board, end to end",
 }
+LAYERS = [(784, 512)] * 4 + [(2048, 2048)] * 4
 QUICK = ("--rounds", 1, "--seconds", 0.02)
 
 
@@ -127,7 +128,14 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
     assert len({p["cycles_per_sample"] for p in layers}) == 1
     assert all(p["plain_c_seconds"] > 0 and p["eager_seconds"] > 0 for p in figures["growth"])
 
-    for name in ("speeds.png", "growth.png"):
+    assert [(one["left"], one["right"]) for one in figures["layers"]] == LAYERS
+    for one, density in zip(figures["layers"], (0.03, 0.1, 0.2, 0.5) * 2, strict=True):
+        assert one["density"] == pytest.approx(density, rel=0.03)
+        assert one["times_pass"] == pytest.approx(one["masked"]["pass_seconds"] / one["sparse"]["pass_seconds"])
+        assert one["times_step"] == pytest.approx(one["masked"]["step_seconds"] / one["sparse"]["step_seconds"])
+        assert one["sparse"]["held_bytes"] < one["masked"]["held_bytes"]
+
+    for name in ("speeds.png", "growth.png", "layers.png"):
         assert (plots / name).read_bytes().startswith(b"\x89PNG")
         assert f"wrote {plots / name}" in ran.err
 
@@ -135,6 +143,8 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
 def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: Path) -> None:
     ran = shell("bench", files / "small.toml", *QUICK, "--no-growth")
     assert ran.status == 0
+    assert [line.split()[:3] for line in ran.out.splitlines()[-8:]] == [[str(p), "->", str(n)] for p, n in LAYERS]
+    assert "SparseLinear beside a dense layer times a mask" in ran.out
     assert "core, no routed design" in ran.out
     assert "name a bundle (--bundle)" in ran.out
     for name in CONTESTANTS:

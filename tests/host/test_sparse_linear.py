@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from presparse.contract.pattern import PATTERN_KINDS, generate
+from presparse.train import sparse_linear
 from presparse.train.network import SparseNetwork
-from presparse.train.sparse_linear import SparseLinear
+from presparse.train.sparse_linear import SparseLinear, edge_product
 from tests.networks import random_network
 
-SHAPES = [(6, 4, 3), (64, 128, 8), (5, 1, 5), (1, 7, 1), (512, 6, 4)]  # the last is gathered, the others scattered
+SCATTERED = [(6, 4, 3), (64, 128, 8), (5, 1, 5), (1, 7, 1)]
+GATHERED = (512, 6, 4)
+COMPRESSED = (1024, 256, 32)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """More only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def random_layer(left: int, right: int, in_degree: int, seed: int = 0) -> SparseLinear:
@@ -40,7 +56,7 @@ def masked(layer: SparseLinear) -> tuple[nn.Linear, Tensor]:
     return dense, mask
 
 
-@pytest.mark.parametrize(("left", "right", "in_degree"), SHAPES)
+@pytest.mark.parametrize(("left", "right", "in_degree"), [*SCATTERED, GATHERED, COMPRESSED])
 def test_forward_and_gradients_equal_the_masked_dense_layer(left: int, right: int, in_degree: int) -> None:
     """Whole numbers, so that any order of summation gives the same bits."""
     layer = random_layer(left, right, in_degree)
@@ -65,11 +81,56 @@ def test_forward_and_gradients_equal_the_masked_dense_layer(left: int, right: in
     assert not (dense.weight * ~mask).any()
 
 
-@pytest.mark.parametrize(("left", "right", "in_degree"), [(6, 4, 3), (512, 6, 4)])
-def test_gradients_are_derivatives(left: int, right: int, in_degree: int) -> None:
-    layer = random_layer(left, right, in_degree)
-    x = torch.rand(2, left, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("way", ["gathered", "compressed", "scattered"])
+def test_gradients_are_derivatives(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all three ways, made to take a layer that is small enough."""
+    monkeypatch.setattr(sparse_linear, "_GATHERED", 9.0 if way == "gathered" else 0.0)
+    monkeypatch.setattr(sparse_linear, "_COMPRESSED", 1.0)
+    monkeypatch.setattr(sparse_linear, "_LARGE", 1 if way == "compressed" else 1 << 30)
+    layer = random_layer(7, 4, 3)
+    x = torch.rand(2, 7, dtype=torch.float64, requires_grad=True)
+    assert ("Compressed" in str(edge_product(x, layer.left, layer.weight).grad_fn)) == (way == "compressed")
     assert torch.autograd.gradcheck(layer, (x,))
+    assert torch.autograd.gradcheck(
+        lambda x, weight: edge_product(x, layer.left, weight), (x, layer.weight.detach().requires_grad_())
+    )
+
+
+def test_which_way_a_product_takes() -> None:
+    """By samples, density and size; features that need no gradient get none."""
+    ways = {}
+    for name, count, (left, right, in_degree) in (
+        ("few samples", 8, COMPRESSED),
+        ("large", 9, COMPRESSED),
+        ("dense", 9, (1024, 256, 129)),
+        ("small", 9, (1024, 255, 32)),
+    ):
+        layer = random_layer(left, right, in_degree)
+        x = torch.rand(count, left, dtype=torch.float64)
+        y = edge_product(x, layer.left, layer.weight)
+        ways[name] = type(y.grad_fn).__name__
+        y.sum().backward()
+        assert layer.weight.grad is not None
+    assert ways == {
+        "few samples": "SumBackward1",
+        "large": "_CompressedBackward",
+        "dense": "MmBackward0",
+        "small": "MmBackward0",
+    }
+
+
+def test_no_samples_give_no_outputs() -> None:
+    assert random_layer(6, 4, 3)(torch.rand(0, 6, dtype=torch.float64)).shape == (0, 4)
+
+
+def test_pytorch_tells_nobody_that_csr_is_new() -> None:
+    """In a process of its own: PyTorch says it once."""
+    code = (
+        "import torch; from presparse.train import SparseLinear;"
+        "SparseLinear(1024, [[r] for r in range(256)])(torch.rand(300, 1024))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_parameters_are_edges_and_biases() -> None:

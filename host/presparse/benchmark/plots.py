@@ -1,4 +1,4 @@
-"""Pictures of a report: all speeds side by side, and how cost grows with edges, lanes and layers."""
+"""Pictures of a report: all speeds side by side, how cost grows, and when a sparse layer pays."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from matplotlib.figure import Figure
 
 from presparse.benchmark.growth import Axis, Point
 from presparse.benchmark.report import Report
+from presparse.benchmark.sparse_linear import DENSITIES, Comparison
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, figure, plain, png
 
 _AXES: dict[Axis, str] = {"edges": "edges", "lanes": "lanes", "layers": "hidden layers"}
 
 
 def draw(report: Report, folder: Path) -> list[Path]:
-    """Write speeds.png, and growth.png if growth was measured, into a folder that exists."""
+    """Write speeds.png, and growth.png and layers.png if they were measured, into a folder that exists."""
     drawn = {"speeds.png": speeds(report)}
     if report.growth:
         drawn["growth.png"] = growth(report.growth)
+    if report.layers:
+        drawn["layers.png"] = layers(report.layers)
     for name, picture in drawn.items():
         (folder / name).write_bytes(png(picture))
     return [folder / name for name in drawn]
@@ -63,4 +66,32 @@ def growth(points: Sequence[Point]) -> Figure:
     grid[1][0].set_ylabel("µs per sample on a PC")
     grid[0][0].legend(frameon=False)
     grid[1][0].legend(frameon=False)
+    return drawn
+
+
+def layers(compared: Sequence[Comparison]) -> Figure:
+    """How many times as fast as a masked dense layer `SparseLinear` is, and how much memory it takes, by density."""
+    drawn = figure(10, 3.8)
+    speed, memory = (plain(ax) for ax in drawn.subplots(1, 2))
+    for size, colour in zip(sorted({(one.left, one.right) for one in compared}), (BLUE, ORANGE), strict=True):
+        own = [one for one in compared if (one.left, one.right) == size]
+        x = [100 * one.density for one in own]
+        name = f"{size[0]} → {size[1]}"
+        speed.plot(x, [one.times_pass for one in own], "o--", color=colour, label=f"{name}, forward")
+        speed.plot(x, [one.times_step for one in own], "o-", color=colour, label=f"{name}, forward and backward")
+        share = [
+            (one.sparse.held_bytes + one.sparse.saved_bytes) / (one.masked.held_bytes + one.masked.saved_bytes)
+            for one in own
+        ]
+        memory.plot(x, share, "o-", color=colour, label=name)
+    speed.set_yscale("log")
+    for ax in (speed, memory):
+        ax.axhline(1, color=INK, linewidth=0.8)
+        ax.set_xscale("log")
+        ax.set_xticks([100 * density for density in DENSITIES], [f"{100 * density:.0f} %" for density in DENSITIES])
+        ax.minorticks_off()
+        ax.set_xlabel("density")
+        ax.legend(frameon=False)
+    speed.set_ylabel("times as fast as dense with a mask")
+    memory.set_ylabel("memory, of dense with a mask")
     return drawn

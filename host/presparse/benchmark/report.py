@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from presparse.benchmark import growth, pytorch
+from presparse.benchmark import growth, pytorch, sparse_linear
 from presparse.benchmark.clock import Clock
 from presparse.benchmark.core import Core
 from presparse.benchmark.errors import BenchmarkError
@@ -68,6 +68,7 @@ class Report:
     uart: Uart
     simulated_cycles_per_second: float
     growth: tuple[growth.Point, ...]
+    layers: tuple[sparse_linear.Comparison, ...]
 
     def figures(self) -> dict[str, Any]:
         """Everything, as plain types."""
@@ -81,6 +82,7 @@ def measure(
     rounds: int = 5,
     seconds: float = 0.5,
     with_growth: bool = True,
+    with_layers: bool = True,
     tell: Tell = lambda done, of, note: None,
 ) -> Report:
     """Train the build's network with everything there is, one torch thread.
@@ -93,11 +95,18 @@ def measure(
         )
     machine = Machine.here()
     with pytorch.one_thread():
-        return _measure(build, clock, machine, rounds, seconds, with_growth, tell)
+        return _measure(build, clock, machine, rounds, seconds, with_growth, with_layers, tell)
 
 
 def _measure(
-    build: Build, clock: Clock | None, machine: Machine, rounds: int, seconds: float, with_growth: bool, tell: Tell
+    build: Build,
+    clock: Clock | None,
+    machine: Machine,
+    rounds: int,
+    seconds: float,
+    with_growth: bool,
+    with_layers: bool,
+    tell: Tell,
 ) -> Report:
     network = build.network
     # The core is fed as fast as it takes samples: nothing outside it counts.
@@ -132,9 +141,11 @@ def _measure(
     finally:
         board.close()
     cycles = min(_cycles_per_sample(core, samples) for core in simulated.values())
-    points = []
+    points, layers = [], []
     if with_growth:
         points = growth.measure(rounds=3, seconds=seconds / 10, tell=lambda note: tell(0, 1, note))
+    if with_layers:
+        layers = sparse_linear.measure(rounds=rounds, seconds=seconds / 5, tell=lambda note: tell(0, 1, note))
     core = Core.of(build, cycles, clock)
     return Report(
         network=network.name,
@@ -148,6 +159,7 @@ def _measure(
         uart=uart,
         simulated_cycles_per_second=max(rates[name].median for name in simulated) * cycles,
         growth=tuple(points),
+        layers=tuple(layers),
     )
 
 

@@ -33,14 +33,19 @@ class Rates:
 
 
 def interleave(
-    contestants: Mapping[str, Trainer], *, rounds: int, seconds: float, tell: Tell = lambda done, of, note: None
+    contestants: Mapping[str, Trainer],
+    *,
+    rounds: int,
+    seconds: float,
+    least: int = 8,
+    tell: Tell = lambda done, of, note: None,
 ) -> dict[str, Rates]:
-    """Warm each contestant up, then time all in turn, `rounds` times, each for about `seconds`."""
+    """Warm each contestant up, then time all in turn, `rounds` times, each for about `seconds`, and `least` samples."""
     steps = (rounds + 1) * len(contestants)
     counts: dict[str, int] = {}
     for name, train in contestants.items():
         tell(len(counts), steps, f"warming up {name}")
-        counts[name] = _count_for(train, seconds)
+        counts[name] = _count_for(train, seconds, least)
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     done = len(contestants)
     for number in range(rounds):
@@ -51,13 +56,13 @@ def interleave(
     return {name: Rates(tuple(found)) for name, found in rates.items()}
 
 
-def _count_for(train: Trainer, seconds: float) -> int:
+def _count_for(train: Trainer, seconds: float, least: int) -> int:
     """Samples that take about `seconds`."""
-    count = 8
+    count = least
     while True:
         elapsed = _timed(train, count)
         if elapsed > seconds / 8:
-            return max(8, round(count * seconds / elapsed))
+            return max(least, round(count * seconds / elapsed))
         count *= 4
 
 

@@ -13,7 +13,22 @@ from typing import Annotated
 
 import typer
 
-from presparse.cli import bench, boards, build, demo, doctor, estimate, evaluate, new, predict, program, sim, train
+from presparse.cli import (
+    bench,
+    boards,
+    build,
+    demo,
+    doctor,
+    estimate,
+    evaluate,
+    experiment,
+    new,
+    predict,
+    program,
+    prune,
+    sim,
+    train,
+)
 from presparse.cli.output import fail, say
 from presparse.errors import PresparseError
 
@@ -25,7 +40,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, new, estimate, build, program, boards, train, predict, evaluate, bench, sim, doctor):
+for command in (
+    demo,
+    new,
+    estimate,
+    build,
+    program,
+    boards,
+    train,
+    prune,
+    predict,
+    evaluate,
+    experiment,
+    bench,
+    sim,
+    doctor,
+):
     app.command(command.NAME)(command.run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from presparse.textfile import check_writable
 
 if TYPE_CHECKING:
     from presparse.benchmark import Report
+    from presparse.benchmark.sparse_linear import Comparison
 
 NAME = "bench"
 
@@ -30,6 +32,7 @@ def run(
     rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1)] = 5,
     seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.02)] = 0.5,
     growth: Annotated[bool, typer.Option(help="Measure how cost grows with edges, lanes and layers, too.")] = True,
+    layers: Annotated[bool, typer.Option(help="Measure SparseLinear beside a masked dense layer, too.")] = True,
     plots: Annotated[Path | None, typer.Option(help="Write the pictures into this folder.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +57,15 @@ def run(
         shape = Network.load(network)
         build, speed = clock.recorded(shape) or (Build(network=shape), None)
     with bar(f"measuring {build.network.name}") as shown:
-        report = measure(build, speed, rounds=rounds, seconds=seconds, with_growth=growth, tell=shown.show)
+        report = measure(
+            build,
+            speed,
+            rounds=rounds,
+            seconds=seconds,
+            with_growth=growth,
+            with_layers=layers,
+            tell=shown.show,
+        )
     if plots is not None:
         for path in draw(report, plots):
             say(f"wrote {path}")
@@ -88,7 +99,33 @@ def table(report: Report) -> str:
         lines.append(f"fmax from: {core.fmax_source}")
     else:
         lines.append("the core's samples/s need a clock: name a bundle (--bundle), or see docs/performance.md")
+    if report.layers:
+        lines += ["", *_layers(report.layers)]
     return "\n".join(lines)
+
+
+def _layers(layers: Sequence[Comparison]) -> Iterator[str]:
+    """When SparseLinear pays: above 1 it is faster than the masked layer."""
+    yield (
+        f"SparseLinear beside a dense layer times a mask, float32, batch {layers[0].batch}; memory in MB, "
+        "sparse | masked"
+    )
+    yield (
+        f"{'layer':<14}{'density':>9}{'x forward':>11}{'x forward and backward':>24}{'weights, Adam':>18}"
+        f"{'kept for backward':>20}"
+    )
+    for one in layers:
+        held, saved = (
+            f"{of_sparse / 1e6:.1f} | {of_masked / 1e6:.1f}"
+            for of_sparse, of_masked in (
+                (one.sparse.held_bytes, one.masked.held_bytes),
+                (one.sparse.saved_bytes, one.masked.saved_bytes),
+            )
+        )
+        yield (
+            f"{f'{one.left} -> {one.right}':<14}{one.density:>9.1%}{one.times_pass:>11.2f}{one.times_step:>24.2f}"
+            f"{held:>18}{saved:>20}"
+        )
 
 
 def _number(value: float | None, form: str) -> str:

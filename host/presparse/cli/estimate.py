@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +13,7 @@ from rich.text import Text
 from presparse.builder import builder
 from presparse.cli.build_options import Lanes, Mode, NetworkName, Store, StoreBits, Wanted
 from presparse.cli.options import AsJson
-from presparse.cli.output import put
+from presparse.cli.output import drawn, put
 from presparse.contract.bundle import Resource
 from presparse.contract.estimate import Estimate
 from presparse.errors import ArgumentError
@@ -40,15 +39,7 @@ def run(
     found: tuple[Estimate, ...] = builder(NAME)(**vars(wanted), boards=() if all_boards else (board,))
     shown = _compared(found) if all_boards else _single(found[0])
     figures = [estimate.model_dump(mode="json") for estimate in found]
-    put({"estimates": figures} if all_boards else figures[0], as_json=as_json, text="" if as_json else _drawn(shown))
-
-
-def _drawn(parts: Sequence[RenderableType]) -> str:
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        for part in parts:
-            console.print(part, soft_wrap=isinstance(part, Text))
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    put({"estimates": figures} if all_boards else figures[0], as_json=as_json, text="" if as_json else drawn(shown))
 
 
 def _single(found: Estimate) -> list[RenderableType]:

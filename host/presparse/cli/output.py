@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -37,6 +37,15 @@ def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
         raise
     except OSError as error:
         raise OutputError(f"the result cannot be written to stdout ({error.strerror or error})") from error
+
+
+def drawn(parts: Sequence[RenderableType]) -> str:
+    """Tables and lines as the text that a terminal shows."""
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part, soft_wrap=isinstance(part, Text))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def counted(number: int, what: str) -> str:

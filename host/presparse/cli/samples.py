@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from presparse import data
 from presparse.contract.network import Network
-from presparse.data import Data
+from presparse.data import Data, Splits
 from presparse.errors import FeatureError
 from presparse.model import Model, checked_features, checked_labels
 
@@ -20,6 +20,18 @@ def labelled(source: str, network: Network, width: int | None = None) -> Data:
     X, y = data.load(source)
     with _named(source):
         return checked_features(X, width or network.features), checked_labels(y, len(X), network.classes)
+
+
+def parts(source: str, width: int, classes: int, *, held_out: float, seed: int) -> Splits:
+    """X (k, width) and y (k,) to train on, to choose by and to measure; the last two a share `held_out` each.
+
+    Data that comes in parts keeps them. Raises DataError, FeatureError, ArgumentError.
+    """
+    splits = data.load_splits(source, validation=held_out, test=held_out, seed=seed)
+    with _named(source):
+        for X, y in (splits.train, splits.validation, splits.test):
+            checked_labels(y, len(checked_features(X, width)), classes)
+    return splits
 
 
 def unlabelled(source: str, model: Model) -> tuple[NDArray[np.float64], bool]:

@@ -38,6 +38,19 @@ def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told[-1] == (7, 8, "round 3 of 3: fast")
 
 
+def test_long_steps_are_not_taken_eight_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, counts = 0.0, []
+
+    def contestant(count: int) -> None:
+        nonlocal clock
+        clock += count * 3.0
+        counts.append(count)
+
+    monkeypatch.setattr(time, "process_time", lambda: clock)
+    assert interleave({"slow": contestant}, rounds=2, seconds=1.0, least=1)["slow"].median == pytest.approx(1 / 3)
+    assert counts == [1, 1, 1]
+
+
 def test_ratios_are_medians_of_rounds() -> None:
     """A round in which the machine was slow for both says as much as any other."""
     assert Rates((10.0, 2.0, 30.0)).times(Rates((5.0, 1.0, 10.0))) == 2.0

@@ -1,0 +1,1 @@
+"""Experiments with sparse networks, which anyone can make again: `presparse experiment NAME`."""

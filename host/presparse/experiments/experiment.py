@@ -1,0 +1,62 @@
+"""What an experiment is: trials to make, and what they say together.
+
+Every trial is one training with one seed, described by plain values; its figures go into a journal at once, so that an
+experiment that is cut off goes on where it was. Hyper-parameters are chosen on validation data: an experiment plans
+its selecting trials first, and the trials whose test accuracy is reported when those are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from presparse.experiments.statistics import interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Trial = Mapping[str, str | int | float | bool]
+"""Everything that a trial depends on, its seed included."""
+Figures = Mapping[str, float]
+"""What a trial measured."""
+Done = list[tuple[Trial, Figures]]
+"""Trials that were made, in the order of the plan."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A question to networks."""
+
+    name: str
+    question: str
+    seeds: int
+    """How many seeds it takes, if nobody says otherwise."""
+    plan: Callable[[int, Done], list[Trial]]
+    """Seeds and what was done so far -> all trials that are known by now; the same ones in the beginning."""
+    run: Callable[[Trial], Figures]
+    report: Callable[[Done], dict[str, Any]]
+    """Figures by row: `rows` maps a name to figures, each with _mean, _ci95 (half the width) and _n."""
+    picture: Callable[[Done], Figure]
+
+
+def of(done: Done, **wanted: object) -> Done:
+    """The trials with these values."""
+    return [(trial, figures) for trial, figures in done if all(trial.get(key) == wanted[key] for key in wanted)]
+
+
+def row(done: Done, names: Iterable[str] | None = None) -> dict[str, float | int]:
+    """Means of figures over trials, with the half-width of their 95 % confidence interval, and how many there are."""
+    found: dict[str, float | int] = {}
+    for name in names or (done[0][1] if done else ()):
+        mean, half = interval([figures[name] for _, figures in done])
+        found |= {f"{name}_mean": mean, f"{name}_ci95": half}
+    return found | {"n": len(done)}
+
+
+def rows_by(done: Done, *keys: str) -> dict[str, dict[str, float | int]]:
+    """One row for each combination of values, named by them."""
+    names = dict.fromkeys(tuple(trial[key] for key in keys) for trial, _ in done)
+    return {
+        " ".join(str(value) for value in name): row(of(done, **dict(zip(keys, name, strict=True)))) for name in names
+    }

@@ -1,0 +1,83 @@
+"""Large and sparse against small and dense, at an equal number of weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from presparse.contract.network import Network, densities
+from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.perceptron import parts, together
+from presparse.experiments.predefined import error, shaped, trained
+from presparse.report.style import BLUE, INK, figure, plain
+
+WIDTHS = (14, 28, 56, 112, 224)
+EDGES = 11_508
+"""Of the smallest network, fully connected."""
+EPOCHS = 15
+
+
+def network(width: int) -> Network:
+    """784-x-x-x-10 with at most EDGES edges: the last junction is full, the others are equally dense."""
+    layers = (784, width, width, width, 10)
+    best: Network | None = None
+    for out_degree, _ in densities(width, width):
+        share = out_degree / width
+        possible = [d for d, _ in densities(784, width)]
+        first = min(possible, key=lambda d: abs(d / width - share))
+        found = shaped(layers, (first, out_degree, out_degree, 10), 784, 10)
+        if found.edges <= EDGES and (best is None or found.edges > best.edges):
+            best = found
+    assert best is not None, "the sparsest network has fewer edges"
+    return best
+
+
+def plan(seeds: int, done: Done) -> list[Trial]:
+    return [{"width": width, "seed": seed} for width in WIDTHS for seed in range(seeds)]
+
+
+def run(trial: Trial) -> Figures:
+    seed, shape = int(trial["seed"]), network(int(trial["width"]))
+    splits = parts("mnist", seed)
+    model = trained(shape, "seed per sweep", together(splits.train, splits.validation), epochs=EPOCHS, seed=seed)
+    return {"edges": float(shape.edges), "density": shape.density, "test_accuracy": 1 - error(model, splits.test)}
+
+
+def report(done: Done) -> dict[str, Any]:
+    return {"rows": rows_by(done, "width")}
+
+
+def picture(done: Done) -> Figure:
+    drawn = figure(8, 4.5)
+    axes = plain(drawn.subplots())
+    points = [row(of(done, width=width)) for width in WIDTHS]
+    axes.errorbar(
+        range(len(points)),
+        [100 * p["test_accuracy_mean"] for p in points],
+        [100 * p["test_accuracy_ci95"] for p in points],
+        color=BLUE,
+        marker="o",
+        capsize=3,
+    )
+    names = [
+        f"{width}\n{p['density_mean']:.1%}\n{p['edges_mean']:,.0f} edges"
+        for width, p in zip(WIDTHS, points, strict=True)
+    ]
+    axes.set_xticks(range(len(points)), names)
+    axes.set_xlabel("neurons x of each hidden layer, density, edges")
+    axes.set_ylabel("test accuracy (%)")
+    title = "Large and sparse against small and dense (784-x-x-x-10, MNIST)"
+    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    return drawn
+
+
+LARGE_SPARSE = Experiment(
+    name="large-sparse",
+    question="With as many weights, is a large sparse network better than a small dense one?",
+    seeds=3,
+    plan=plan,
+    run=run,
+    report=report,
+    picture=picture,
+)

@@ -1,0 +1,104 @@
+"""Redundant features tolerate more sparsity: the same network on features with redundancy taken out, and put in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from presparse.data import Splits
+from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.perceptron import each_part, parts, together
+from presparse.experiments.predefined import error, shaped, trained
+from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain
+
+FEATURES = {"twice": 1600, "pixels": 800, "components": 50}
+"""Neurons of the first layer: every pixel twice, every pixel, the 50 largest principal components."""
+DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+HIDDEN, EPOCHS = 100, 12
+
+_NAMES = {"twice": "784 pixels, each twice", "pixels": "784 pixels", "components": "50 principal components"}
+
+
+def plan(seeds: int, done: Done) -> list[Trial]:
+    return [
+        {"features": features, "density": density, "seed": seed}
+        for features in FEATURES
+        for density in DENSITIES
+        for seed in range(seeds)
+    ]
+
+
+def run(trial: Trial) -> Figures:
+    """The first junction has the density, the second all its edges."""
+    seed, features = int(trial["seed"]), str(trial["features"])
+    splits = with_features(features, seed)
+    network = shaped(
+        (FEATURES[features], HIDDEN, 10),
+        (round(float(trial["density"]) * HIDDEN), 10),
+        splits.train[0].shape[1],
+        10,
+    )
+    model = trained(network, "seed per sweep", together(splits.train, splits.validation), epochs=EPOCHS, seed=seed)
+    return {"edges": float(network.edges), "test_accuracy": 1 - error(model, splits.test)}
+
+
+@cache
+def with_features(features: str, seed: int) -> Splits:
+    """MNIST's parts; components are those of the training part, brought to 0 .. 1."""
+    splits = parts("mnist", seed)
+    if features == "pixels":
+        return splits
+    if features == "twice":
+        return each_part(splits, lambda X: np.tile(X, (1, 2)))
+    components = PCA(FEATURES[features], random_state=seed).fit(splits.train[0])
+    spread = 2 * float(np.abs(components.transform(splits.train[0])).max())
+    return each_part(splits, lambda X: components.transform(X) / spread + 0.5)
+
+
+def report(done: Done) -> dict[str, Any]:
+    rows = rows_by(done, "features", "density")
+    lost = {
+        features: 100
+        * (rows[f"{features} 1.0"]["test_accuracy_mean"] - rows[f"{features} {DENSITIES[0]}"]["test_accuracy_mean"])
+        for features in FEATURES
+    }
+    return {"hidden": HIDDEN, "rows": rows, f"points_lost_at_{DENSITIES[0]:.0%}": lost}
+
+
+def picture(done: Done) -> Figure:
+    drawn = figure(8, 4.5)
+    axes = plain(drawn.subplots())
+    for features, colour in zip(FEATURES, (GREEN, BLUE, ORANGE), strict=True):
+        points = [row(of(done, features=features, density=density)) for density in DENSITIES]
+        axes.errorbar(
+            [100 * density for density in DENSITIES],
+            [100 * (p["test_accuracy_mean"] - points[-1]["test_accuracy_mean"]) for p in points],
+            [100 * p["test_accuracy_ci95"] for p in points],
+            color=colour,
+            marker="o",
+            capsize=3,
+            label=f"{_NAMES[features]} ({100 * points[-1]['test_accuracy_mean']:.1f} % dense)",
+        )
+    axes.set_xscale("log")
+    axes.set_xticks([100 * d for d in DENSITIES], [f"{100 * d:.3g}" for d in DENSITIES])
+    axes.minorticks_off()
+    axes.set_xlabel("density of junction 1 (%)")
+    axes.set_ylabel("points beside the dense network")
+    axes.set_title("Redundant features tolerate more sparsity", loc="left", color=INK, fontsize=11)
+    axes.legend(frameon=False, labelcolor=INK)
+    return drawn
+
+
+REDUNDANCY = Experiment(
+    name="redundancy",
+    question="Do redundant features tolerate more sparsity than features without redundancy?",
+    seeds=3,
+    plan=plan,
+    run=run,
+    report=report,
+    picture=picture,
+)

@@ -1,0 +1,208 @@
+"""Experiments: planned, resumed, chosen on validation data, and told with their spread."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from presparse.contract.network import Network
+from presparse.errors import ArgumentError
+from presparse.experiments import density, junctions, large_sparse, penalties
+from presparse.experiments.catalogue import EXPERIMENTS
+from presparse.experiments.conduct import conduct
+from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.journal import Journal
+from presparse.experiments.learned import DIGITS, learned
+from presparse.experiments.perceptron import accuracy, parts, perceptron, together
+from presparse.experiments.predefined import shaped
+from presparse.experiments.statistics import interval
+from presparse.report.style import figure, png
+
+TINY = replace(penalties.DIGITS, epochs={"loss": 2, "prox": 2}, refit=1)
+
+
+# --- statistics -------------------------------------------------------------------------------------
+
+
+def test_interval_is_scipys() -> None:
+    values = [0.91, 0.95, 0.93, 0.90, 0.96]
+    mean, half = interval(values)
+    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    np.testing.assert_allclose((mean - half, mean + half), (low, high))
+    assert interval([3.0]) == (3.0, float("inf"))
+
+
+def test_rows() -> None:
+    done: Done = [({"row": name, "seed": seed}, {"x": float(seed)}) for name in ("a", "b") for seed in (1, 3)]
+    assert rows_by(done, "row")["a"]["x_mean"] == 2
+    assert rows_by(done, "row", "seed")["b 3"] == {"x_mean": 3.0, "x_ci95": float("inf"), "n": 1}
+    assert row(of(done, seed=3)) == {"x_mean": 3.0, "x_ci95": 0.0, "n": 2}
+
+
+# --- journal ----------------------------------------------------------------------------------------
+
+
+def test_the_journal_remembers_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "trials.jsonl"
+    journal = Journal(path)
+    journal.add({"seed": 1, "row": "a"}, {"x": 0.5})
+    with path.open("a") as file:
+        file.write('{"trial": {"seed": 2')  # cut off
+    journal = Journal(path)
+    assert {"row": "a", "seed": 1} in journal
+    assert journal[{"row": "a", "seed": 1}] == {"x": 0.5}
+    assert {"row": "a", "seed": 2} not in journal
+    journal.add({"seed": 2, "row": "a"}, {"x": 1.5})
+    assert Journal(path)[{"row": "a", "seed": 2}] == {"x": 1.5}
+
+
+@pytest.mark.parametrize("content", ["nonsense\n", '{"figures": {}}\n', "[1]\n", "\xff\n"])
+def test_another_file_is_no_journal(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "trials.jsonl"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ArgumentError, match=f"{path}: .*give another folder"):
+        Journal(path)
+    assert path.read_bytes() == content.encode("latin-1")
+
+
+# --- the whole --------------------------------------------------------------------------------------
+
+
+def _plan(seeds: int, done: Done) -> list[Trial]:
+    first: list[Trial] = [{"phase": "choose", "seed": seed} for seed in range(seeds)]
+    if len(done) < len(first):
+        return first
+    return [*first, {"phase": "report", "best": max(done, key=lambda each: each[1]["x"])[0]["seed"]}]
+
+
+def _square(trial: Trial) -> Figures:
+    if trial.get("seed") == 9:
+        raise ArgumentError("nine")
+    return {"x": float(trial.get("seed", 0)) ** 2 if trial["phase"] == "choose" else -1.0}
+
+
+SQUARES = Experiment(
+    name="squares",
+    question="Which is largest?",
+    seeds=3,
+    plan=_plan,
+    run=_square,
+    report=lambda done: {"rows": rows_by(done, "phase")},
+    picture=lambda done: figure(1, 1),
+)
+
+
+def test_trials_are_made_once_and_later_ones_follow_from_them(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    journal = Journal(tmp_path / "squares.jsonl")
+    journal.add({"phase": "choose", "seed": 1}, {"x": 100.0})  # made before, by an experiment that was cut off
+    done = conduct(SQUARES, journal, seeds=4, jobs=2, told=lambda made, of, trial: told.append((made, of)))
+    assert [trial for trial, _ in done] == [
+        *({"phase": "choose", "seed": s} for s in range(4)),
+        {"phase": "report", "best": 1},
+    ]
+    assert [figures["x"] for _, figures in done] == [0, 100, 4, 9, -1]
+    assert told == [(2, 4), (3, 4), (4, 4), (5, 5)]
+    again = conduct(
+        SQUARES, Journal(tmp_path / "squares.jsonl"), seeds=4, jobs=1, told=lambda *_: pytest.fail("made twice")
+    )
+    assert again == done
+
+
+def test_a_trial_that_fails_loses_none_that_were_made(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "squares.jsonl")
+    with pytest.raises(ArgumentError, match="nine"):
+        conduct(SQUARES, journal, seeds=10, jobs=1, told=lambda *_: None)
+    assert {"phase": "choose", "seed": 8} in Journal(tmp_path / "squares.jsonl")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_plans_are_whole_and_have_no_trial_twice(name: str) -> None:
+    planned = EXPERIMENTS[name].plan(3, [])
+    keys = {json.dumps(dict(trial), sort_keys=True) for trial in planned}
+    assert len(keys) == len(planned)
+    assert {trial["seed"] for trial in planned} == {0, 1, 2}
+
+
+# --- penalties --------------------------------------------------------------------------------------
+
+
+def test_the_strongest_within_one_standard_error_is_chosen() -> None:
+    def chosen(*accuracies: float) -> float:
+        return penalties.strongest(
+            [
+                ({"strength": 10.0**-k}, {"validation_accuracy": a, "validation_samples": 400.0})
+                for k, a in enumerate(accuracies)
+            ]
+        )
+
+    assert chosen(0.89, 0.90, 0.90) == 1  # the standard error is 1.5 points
+    assert chosen(0.88, 0.90, 0.90) == 0.1
+    assert chosen(0.50, 0.60, 0.90) == 0.01
+
+
+def test_what_is_reported_was_chosen_on_validation_data_and_measured_on_test_data() -> None:
+    """Each seed's own choice; the test part is not looked at before."""
+    done: Done = []
+    for trial in penalties.plan(TINY, 2, []):
+        best = trial["strength"] == 1e-4 * 10 ** int(trial["seed"])
+        done.append((trial, {"validation_accuracy": 0.9 if best else 0.5, "validation_samples": 270.0}))
+    reported = [trial for trial in penalties.plan(TINY, 2, done) if trial["phase"] == "report"]
+    assert len(reported) == 2 * len(TINY.rows)
+    assert [trial["strength"] for trial in reported if trial["row"] == "l1"] == [1e-4, 1e-3]
+    figures = penalties.run(TINY, {"row": "l1", "strength": 1e-3, "seed": 0, "phase": "choose"})
+    assert "test_accuracy" not in figures
+    assert figures["validation_samples"] == len(parts("digits", 0).validation[1])
+
+
+@pytest.mark.parametrize("name", TINY.rows)
+def test_every_row_of_the_digits_experiment_runs(name: str) -> None:
+    strength = TINY.rows[name].strengths[-1]
+    figures = penalties.run(TINY, {"row": name, "strength": strength, "seed": 1, "phase": "report"})
+    assert 0.1 < figures["test_accuracy"] <= 1
+    assert 0 <= figures["exact_zeros"] < 1
+    done: Done = [({"row": each, "strength": 1.0, "seed": 1, "phase": "report"}, figures) for each in TINY.rows]
+    assert penalties.report(TINY, done)["rows"][name]["test_accuracy_mean"] == figures["test_accuracy"]
+    assert png(penalties.picture(TINY, done)).startswith(b"\x89PNG")
+
+
+def test_parts_of_a_seed_share_no_sample_and_are_scaled_alike() -> None:
+    found = parts("digits", 3)
+    together_once = np.concatenate([found.train[0], found.validation[0], found.test[0]])
+    assert len(together_once) == 1797
+    assert (together_once.min(), together_once.max()) == (0.0, 1.0)
+    X, y = together(found.train, found.validation)
+    assert len(X) == len(y) == len(found.train[1]) + len(found.validation[1])
+
+
+# --- pre-defined and learned ------------------------------------------------------------------------
+
+
+def test_networks_have_the_edges_that_are_said() -> None:
+    assert {shaped(junctions.LAYERS, degrees, 784, 10).edges for degrees in junctions.SPLITS} == {8800}
+    assert [large_sparse.network(width).edges for width in large_sparse.WIDTHS] == [11508, 11200, 11312, 11200, 9632]
+    shares = [shaped(density.LAYERS, degrees, 784, 10).density for degrees in density.DEGREES]
+    assert shares[0] < 0.0165
+    assert 0.2 in shares
+    assert shares[-1] == 1
+
+
+def test_a_learned_pattern_ends_on_the_lanes() -> None:
+    splits = parts("digits", 0)
+    setting = replace(DIGITS, dense=3, refit=2)
+    figures = learned(setting, Network.load("digits-small"), splits.train, splits.test, 0)
+    assert figures["edges"] == 2048
+    assert figures["test_accuracy"] > figures["bank_balanced_accuracy"] - 0.05
+
+
+def test_accuracy_is_the_share_that_is_right() -> None:
+    model = perceptron((3, 4, 2), 0)
+    X = np.random.default_rng(0).normal(size=(5000, 3))
+    y = np.zeros(5000, dtype=np.int64)
+    right = accuracy(model, (X, y))
+    assert accuracy(model, (X, 1 - y)) == pytest.approx(1 - right)

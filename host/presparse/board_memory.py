@@ -96,13 +96,15 @@ def read(transport: Transport, sizes: dict[int, int], told: Told = unheard) -> W
             asked += count
             told(asked)
     transport.finish()
-    words = {start: np.frombuffer(b"".join(parts[start]), dtype="<u4").astype(np.uint32) for start in sizes}
+    words: Words = {}
     for start, size in sizes.items():
-        if len(words[start]) != size:
+        found = b"".join(parts[start])
+        if len(found) != 4 * size:
             raise DeviceFault(
-                f"the board answers READ of {size} words at {start:#010x} with {len(words[start])}; "
+                f"the board answers READ of {size} words at {start:#010x} with {len(found)} bytes; "
                 f"build the board again with this Presparse"
             )
+        words[start] = np.frombuffer(found, dtype="<u4").astype(np.uint32)
     return words
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from presparse.contract.build import Build
 from presparse_sim.design import Design, board_design
 from presparse_sim.errors import SimulationError
-from presparse_sim.library import Progress, load_library, trace_file
+from presparse_sim.library import Progress, load_library, output_file
 from presparse_sim.netlist import netlist_design
 from presparse_sim.outcome import check
 
@@ -29,6 +29,7 @@ class SimulatedBoard:
     stall : probability, per cycle, that a stream stalls from outside
     seed : of the stalls
     trace : write a VCD of everything to this file (another, slower library)
+    coverage : write Verilator's counts of executed lines and changed bits to this file at the end (the same)
     clock_hz : cycles per second of a timeout
     progress : receives the name of each stage of a compile
 
@@ -42,14 +43,17 @@ class SimulatedBoard:
         stall: float = 0.0,
         seed: int = 0,
         trace: str | Path | None = None,
+        coverage: str | Path | None = None,
         clock_hz: float = CLOCK_HZ,
         progress: Progress = lambda stage: None,
     ) -> None:
         if not 0 <= stall <= 0.99:
             raise ValueError(f"a stall probability is between 0 and 0.99, and stall is {stall}")
         self.clock_hz = clock_hz
-        self._library = _declare(load_library(design, trace=trace is not None, progress=progress))
-        self._handle: int | None = self._library.board_open(trace_file(trace))
+        self._library = _declare(
+            load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
+        )
+        self._handle: int | None = self._library.board_open(output_file(trace), output_file(coverage))
         self._library.board_stall(self._handle, stall, seed)
 
     def write(self, data: bytes) -> None:
@@ -103,7 +107,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     """The C functions of harness/board.cpp."""
     board, size, u64 = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
     for name, result, arguments in (
-        ("board_open", board, (ctypes.c_char_p,)),
+        ("board_open", board, (ctypes.c_char_p, ctypes.c_char_p)),
         ("board_close", None, (board,)),
         ("board_stall", None, (board, ctypes.c_double, u64)),
         ("board_write", None, (board, ctypes.c_char_p, size)),

@@ -28,7 +28,7 @@ from presparse.contract.samples import Samples
 from presparse_hw.signature import RESTART, EventLayout
 from presparse_sim.design import Design, core_design
 from presparse_sim.errors import DesignFault, SimulationError
-from presparse_sim.library import Progress, load_library, trace_file
+from presparse_sim.library import Progress, load_library, output_file
 from presparse_sim.netlist import netlist_design
 from presparse_sim.outcome import check
 
@@ -77,6 +77,7 @@ class SimulatedCore:
     design : another component with the build's `CoreSignature` (default: `core_design(build)`)
     netlist : name of a board: what is simulated is what synthesis makes of the design for that board
     trace : write a VCD of everything to this file (another, slower library)
+    coverage : write Verilator's counts of executed lines and changed bits to this file at the end (the same)
     progress : receives the name of each stage of a compile
     patience : cycles without any transfer after which the core counts as stuck; default: several times
         what the schedule allows
@@ -92,6 +93,7 @@ class SimulatedCore:
         design: Design | None = None,
         netlist: str | None = None,
         trace: str | Path | None = None,
+        coverage: str | Path | None = None,
         progress: Progress = lambda stage: None,
         patience: int | None = None,
     ) -> None:
@@ -101,8 +103,10 @@ class SimulatedCore:
         design = design or core_design(build)
         if netlist is not None:
             design = netlist_design(design, build, netlist)
-        self._library = _declare(load_library(design, trace=trace is not None, progress=progress))
-        self._handle: int | None = self._library.core_open(_shape(build), trace_file(trace))
+        self._library = _declare(
+            load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
+        )
+        self._handle: int | None = self._library.core_open(_shape(build), output_file(trace), output_file(coverage))
 
     def load(self, parameters: Parameters, *, stalls: Stalls = NO_STALLS) -> None:
         """Write every edge and bias. The pipeline must be drained (it is after `flush`), else DesignFault."""
@@ -296,7 +300,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     core, size, pointer = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p
     u64, status = ctypes.c_uint64, ctypes.c_int
     for name, result, arguments in (
-        ("core_open", core, (ctypes.POINTER(_Shape), ctypes.c_char_p)),
+        ("core_open", core, (ctypes.POINTER(_Shape), ctypes.c_char_p, ctypes.c_char_p)),
         ("core_close", None, (core,)),
         ("core_stall", None, (core, ctypes.POINTER(_Stalls))),
         ("core_run", status, (core, size, pointer, pointer, pointer, pointer, u64)),

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presparse.cache import Cache
@@ -53,14 +53,23 @@ class Product:
 
 
 _LIBRARY = Product(name="simulation.so", link=("-shared",))
+_COVERED = replace(
+    _LIBRARY,
+    verilator=("--coverage-line", "--coverage-toggle", "--coverage-underscore"),
+    gxx=("-DVM_COVERAGE=1",),
+    runtime=(*_LIBRARY.runtime, "verilated_cov"),
+)
+"""Counts which lines are executed and which bits change."""
 
 
-def load_library(design: Design, *, trace: bool = False, progress: Progress = lambda stage: None) -> ctypes.CDLL:
+def load_library(
+    design: Design, *, trace: bool = False, coverage: bool = False, progress: Progress = lambda stage: None
+) -> ctypes.CDLL:
     """The design's library; compiled if no process has done so before with these sources and tools.
 
     Raises ToolMissing, CacheError, CompileError.
     """
-    path = compiled(design, _LIBRARY, trace=trace, progress=progress)
+    path = compiled(design, _COVERED if coverage else _LIBRARY, trace=trace, progress=progress)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
@@ -86,17 +95,18 @@ def compiled(design: Design, product: Product, *, trace: bool = False, progress:
     return entry / product.name
 
 
-def trace_file(trace: str | Path | None) -> bytes | None:
-    """The path of a VCD as a harness takes it; the file is begun. Raises SimulationError if it cannot be written."""
-    if trace is None:
+def output_file(path: str | Path | None) -> bytes | None:
+    """The path of a trace or of coverage as a harness takes it; the file is begun.
+
+    Raises SimulationError if it cannot be written.
+    """
+    if path is None:
         return None
     try:
-        Path(trace).write_bytes(b"")
+        Path(path).write_bytes(b"")
     except OSError as error:
-        raise SimulationError(
-            f"{trace}: the trace cannot be written ({error.strerror}); choose another file"
-        ) from error
-    return os.fsencode(trace)
+        raise SimulationError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    return os.fsencode(path)
 
 
 class _Compiler:

@@ -20,6 +20,8 @@ _YOSYS = (0, 40)
 """The oldest that Amaranth's RTLIL is for."""
 _RUN = re.compile(r"(?<=[{,] )([^,{}]+?)(?:, \1)+(?=,| \})")
 """Equal neighbours in a concatenation."""
+_OWN_ATTRIBUTE = re.compile(r"^ *\(\* (?:generator|top|amaranth\.\w+) .*\*\)\n", re.MULTILINE)
+"""Of modules and cells, which would differ between otherwise equal ones."""
 
 
 def to_verilog(component: wiring.Component) -> str:
@@ -32,6 +34,14 @@ def to_verilog(component: wiring.Component) -> str:
     with _no_garbage_collection(), _refusals():
         text = verilog.convert(top, ports=ports, emit_src=False, strip_internal_attrs=True)
     return share_modules(_replicate(_run_always(text)))
+
+
+def to_sourced_verilog(component: wiring.Component) -> str:
+    """The same, and before what has one, the line of Python that it comes from, as an attribute `src`."""
+    top, ports = _wrapped(component)
+    with _no_garbage_collection(), _refusals():
+        text = verilog.convert(top, ports=ports, emit_src=True)
+    return share_modules(_OWN_ATTRIBUTE.sub("", _run_always(text)))
 
 
 def to_event_driven_verilog(component: wiring.Component) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 import presparse as ps
 from presparse.devices import available
-from presparse.errors import DeviceMismatch, LinkClosed, MissingExtra, NetworkError, UnknownDevice
+from presparse.errors import ArgumentError, DeviceMismatch, LinkClosed, MissingExtra, NetworkError, UnknownDevice
 from presparse.links.tcp import serve
 from tests.host import small
 from tests.host.protocol_board import BoardLink, ProtocolBoard
@@ -49,6 +49,28 @@ def test_entry_points_open_by_name() -> None:
 def test_options_reach_the_device() -> None:
     with pytest.raises(DeviceMismatch, match="cd" * 32):
         ps.open("python-board", small.NETWORK, contract_hash="cd" * 32)
+
+
+@pytest.mark.usefixtures("_plug_in")
+@pytest.mark.parametrize("network", [None, small.NETWORK, small.BUILD], ids=["none", "network", "build"])
+def test_what_is_recorded_can_be_replayed(network: ps.Network | ps.Build | None, tmp_path: Path) -> None:
+    path, seen = tmp_path / "session.jsonl", []
+    for open_board in (
+        lambda: ps.open("python-board", small.BUILD, record=path),
+        lambda: ps.open(f"replay:{path}", network),
+    ):
+        with open_board() as board:
+            board.load(small.model())
+            seen.append(board.scores(small.clusters(0, 5)[0]))
+            assert board.build == small.BUILD
+    np.testing.assert_array_equal(*seen)
+    with pytest.raises(DeviceMismatch, match="replay it with the network or build that it was recorded with"):
+        ps.open(f"replay:{path}", "digits")
+
+
+def test_the_emulator_records_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="the emulator has no link, so there is nothing to record"):
+        ps.open("emulator", small.NETWORK, record=tmp_path / "session.jsonl")
 
 
 @pytest.mark.usefixtures("_plug_in")

@@ -14,7 +14,7 @@ EXPORT size_t vectors_output_words() { return words_of<Output>(); }
 
 // Output row k is what `o` shows in cycle k, with input row k, before the clock edge that ends it.
 EXPORT void vectors_run(size_t count, const uint32_t* inputs, uint32_t* outputs) {
-    Bench bench(nullptr);
+    Bench bench({});
     for (size_t cycle = 0; cycle < count; ++cycle) {
         Words<Input> in{};
         std::memcpy(in.data(), inputs + cycle * in.size(), sizeof(in));

@@ -30,7 +30,7 @@ Record = Annotated[
 ]
 ModelFile = Annotated[Path, typer.Argument(help="A model file that `presparse train` wrote.", show_default=False)]
 DataSource = Annotated[
-    str, typer.Argument(help="digits, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
+    str, typer.Argument(help="digits, morse, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
 ]
 
 __all__ = ["DEFAULT_DEVICE", "AsJson", "Bundle", "DataSource", "Device", "ModelFile", "Record"]

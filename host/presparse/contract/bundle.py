@@ -110,7 +110,7 @@ class Manifest(Description):
     critical_path: CriticalPath
     contract_hash: str = Field(description="what the board answers to IDENTIFY")
     build_id: str = Field(pattern=r"^[0-9a-f]{16}$", description="of design, board and tools; IDENTIFY returns it")
-    bitstream: str = Field(description="file name in the bundle")
+    bitstream: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="file name in the bundle: no path")
     bitstream_sha256: str
     tools: dict[str, str] = Field(description="name: version")
     notes: tuple[str, ...] = Field(default=(), description="what the tools did that was not planned")

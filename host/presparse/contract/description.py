@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprlib import repr as shortened
+from reprlib import Repr
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +14,8 @@ _MESSAGES = {
     "extra_forbidden": "is no key here; remove it or correct its spelling",
 }
 """For pydantic's kinds of error whose own words do not say what to do."""
+_PRINTED_BITS = 1000
+"""Of integers that are shown; Python refuses to print those of some thousand digits."""
 
 
 class Description(BaseModel):
@@ -37,9 +39,22 @@ def problems(error: ValidationError) -> str:
     """All that pydantic found, in one line: where, what, and the value."""
     found = []
     for e in error.errors():
-        where = ".".join(str(part) for part in e["loc"])
+        where = ".".join(part if isinstance(part, str) and part.isprintable() else repr(part) for part in e["loc"])
         message = _MESSAGES.get(e["type"], e["msg"].removeprefix("Value error, "))
         value = "" if e["type"] in ("value_error", *_MESSAGES) else f" (got {shortened(e['input'])})"
         between = " " if e["type"] in _MESSAGES else ": " if where else ""
         found.append(f"{where}{between}{message}{value}")
     return "; ".join(found)
+
+
+def shortened(value: object) -> str:
+    """A value as Python writes it, with what is long in it left out."""
+    return _SHORTENED.repr(value)
+
+
+class _Shortened(Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        return super().repr_int(x, level) if x.bit_length() <= _PRINTED_BITS else f"<{x.bit_length()} bits>"
+
+
+_SHORTENED = _Shortened()

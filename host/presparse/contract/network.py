@@ -294,7 +294,7 @@ class Network(Description):
         """Parse a description. Raises `NetworkError`, naming the key and how to mend it."""
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, a number too long another
             raise NetworkError(f"{where}: not valid TOML: {error}") from error
         try:
             return cls.model_validate({"name": name or "network", **table})

@@ -39,6 +39,8 @@ _FAILURES: Mapping[str, type[LinkError]] = {"LinkClosed": LinkClosed, "LinkTimeo
 """What a link may raise."""
 _TICK = 1e-6
 """Seconds that pass when the clock is looked at more often than it was then."""
+_LONGEST = 1e9
+"""Seconds that no session lasts."""
 
 
 class Heading(Description):
@@ -314,7 +316,7 @@ def _event(path: Path, number: int, found: dict[str, object]) -> _Event:
             return _Event(number, to_board=_bytes(path, number, text))
         case {"to_host": str(text), **rest} if not rest:
             return _Event(number, to_host=_bytes(path, number, text))
-        case {"time": float(seconds) | int(seconds), **rest} if not rest:
+        case {"time": float(seconds) | int(seconds), **rest} if not rest and 0 <= seconds < _LONGEST:
             return _Event(number, time=float(seconds))
         case {"opened": True, **rest} if not rest:
             return _Event(number, opened=True)

@@ -13,6 +13,11 @@
 #if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
+#if VM_COVERAGE
+#include <string>
+
+#include "verilated_cov.h"
+#endif
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -76,11 +81,20 @@ public:
     }
 };
 
+// Where a design that traces or counts what it exercises writes that; null where it does not.
+struct Files {
+    const char* trace = nullptr;
+    const char* coverage = nullptr;
+};
+
 // The design, its clock and its trace. Inputs change after a rising edge; `settle` lets outputs follow them.
 class Bench {
     VerilatedContext context;
 #if VM_TRACE
     VerilatedVcdC trace;
+#endif
+#if VM_COVERAGE
+    std::string coverage;
 #endif
 
     void dump() {
@@ -94,20 +108,25 @@ public:
     Vtop top{&context};
     uint64_t cycles = 0;
 
-    explicit Bench(const char* trace_path) {
+    explicit Bench(Files files) {
 #if VM_TRACE
         context.traceEverOn(true);
         top.trace(&trace, 99);
-        trace.open(trace_path);
-#else
-        (void)trace_path;
+        trace.open(files.trace);
 #endif
+#if VM_COVERAGE
+        coverage = files.coverage;
+#endif
+        (void)files;
     }
 
     ~Bench() {
         top.final();
 #if VM_TRACE
         trace.close();
+#endif
+#if VM_COVERAGE
+        context.coveragep()->write(coverage.c_str());
 #endif
     }
 

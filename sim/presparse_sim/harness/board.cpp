@@ -16,7 +16,7 @@ class Board {
 public:
     Bench bench;
 
-    explicit Board(const char* trace_path) : bench(trace_path) {}
+    explicit Board(Files files) : bench(files) {}
 
     void stall(double probability, uint64_t seed) {
         input.stall = output.stall = probability;
@@ -52,7 +52,7 @@ public:
 
 }  // namespace
 
-EXPORT Board* board_open(const char* trace_path) { return new Board(trace_path); }
+EXPORT Board* board_open(const char* trace, const char* coverage) { return new Board({trace, coverage}); }
 EXPORT void board_close(Board* board) { delete board; }
 EXPORT void board_stall(Board* board, double probability, uint64_t seed) { board->stall(probability, seed); }
 EXPORT void board_write(Board* board, const uint8_t* bytes, size_t count) { board->write(bytes, count); }

@@ -157,8 +157,8 @@ public:
     std::vector<int32_t> scores;
     std::vector<uint64_t> counters;
 
-    Core(const Shape& shape, const char* trace_path)
-        : shape(shape), event_bits(shape.event_bits, shape.event_bits + shape.counters), bench(trace_path),
+    Core(const Shape& shape, Files files)
+        : shape(shape), event_bits(shape.event_bits, shape.event_bits + shape.counters), bench(files),
           counters(shape.counters) {}
 
     void stall(const Stalls& stalls) {
@@ -239,7 +239,9 @@ public:
 
 }  // namespace
 
-EXPORT Core* core_open(const Shape* shape, const char* trace_path) { return new Core(*shape, trace_path); }
+EXPORT Core* core_open(const Shape* shape, const char* trace, const char* coverage) {
+    return new Core(*shape, {trace, coverage});
+}
 EXPORT void core_close(Core* core) { delete core; }
 EXPORT void core_stall(Core* core, const Stalls* stalls) { core->stall(*stalls); }
 EXPORT int core_run(Core* core, size_t count, const uint8_t* kinds, const uint8_t* rates, const uint16_t* labels,

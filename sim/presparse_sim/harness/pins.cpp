@@ -42,7 +42,7 @@ class Pins {
 public:
     Bench bench;
 
-    explicit Pins(const char* trace_path) : bench(trace_path) {}
+    explicit Pins(Files files) : bench(files) {}
 
     void write(const uint8_t* bytes, size_t count) { pending.insert(pending.end(), bytes, bytes + count); }
 
@@ -66,7 +66,7 @@ public:
 
 }  // namespace
 
-EXPORT Pins* board_open(const char* trace_path) { return new Pins(trace_path); }
+EXPORT Pins* board_open(const char* trace, const char* coverage) { return new Pins({trace, coverage}); }
 EXPORT void board_close(Pins* pins) { delete pins; }
 EXPORT void board_stall(Pins*, double, uint64_t) {}  // a UART does not wait
 EXPORT void board_write(Pins* pins, const uint8_t* bytes, size_t count) { pins->write(bytes, count); }

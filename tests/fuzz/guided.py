@@ -39,6 +39,9 @@ def main(name: str, seconds: str, where: str) -> None:
             return atheris.Mutate(data, longest)
         return edited(data, chance, seeds)[:longest]
 
+    def try_out(data: bytes) -> None:
+        target.try_out(data, files)
+
     atheris.Setup(
         [
             sys.argv[0],
@@ -50,7 +53,7 @@ def main(name: str, seconds: str, where: str) -> None:
             f"-rss_limit_mb={_MEMORY_MB}",
             "-print_final_stats=1",
         ],
-        lambda data: target.try_out(data, files),
+        try_out,
         custom_mutator=mutate,
     )
     bounds.limit_memory()

@@ -45,7 +45,7 @@ class Setting:
 
 
 DIGITS = Setting(source="digits", network="digits-small", strength=1e-3, dense=100, refit=40, batch=32, rate=5e-3)
-MNIST = Setting(source="mnist", network="mnist", strength=1e-5, dense=15, refit=12, batch=128, rate=5e-3)
+MNIST = Setting(source="mnist", network="mnist", strength=1e-5, dense=12, refit=10, batch=128, rate=5e-3)
 
 
 def plan(setting: Setting, seeds: int, done: Done) -> list[Trial]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from presparse.contract.network import Network
+from presparse.contract.network import Activation, Network, valid_lanes
 from presparse.data import Data
 from presparse.experiments.perceptron import accuracy_of
 from presparse.model import initial_weights
@@ -16,25 +17,37 @@ from presparse.train.fit import fit_network
 from presparse.train.network import SparseNetwork
 
 BATCH, RATE = 128, 2e-3
+MOST_LANES = 16
+"""With one lane, a clash-free pattern of few seeds would give a right neuron neighbouring features only."""
 
 
 def shaped(layers: Sequence[int], out_degree: Sequence[int], features: int, classes: int) -> Network:
-    """A ReLU network of these layers; one lane each, so that any degrees are valid."""
-    return Network(
+    """A ReLU network of these layers, with as many lanes as it can have, MOST_LANES at most in each junction."""
+    activations: tuple[Activation, ...] = (*("relu",) * (len(out_degree) - 1), "sigmoid")
+    shape = Network(
         features=features,
         classes=classes,
         layers=tuple(layers),
         out_degree=tuple(out_degree),
         lanes=(1,) * len(out_degree),
-        activations=("relu",) * (len(out_degree) - 1) + ("sigmoid",),
+        activations=activations,
     )
+    lanes: list[int] = []
+    for junction in reversed(shape.junctions):
+        possible = [
+            z
+            for z in valid_lanes(junction)
+            if z <= MOST_LANES and (not lanes or lanes[0] % replace(junction, lanes=z).group == 0)
+        ]
+        lanes.insert(0, max(possible))
+    return Network.model_validate({**shape.model_dump(), "lanes": lanes})
 
 
 def trained(network: Network, kind: Kind, learn: Data, *, epochs: int, seed: int) -> SparseNetwork:
-    """A fresh network after training on features in 0 .. 1."""
+    """A fresh network after training."""
     left = draw(network, kind, seed)
     rng = np.random.default_rng([seed, 1])
-    fresh = SparseNetwork(network, left, offset=0.5)
+    fresh = SparseNetwork(network, left)
     with torch.no_grad():
         for junction, layer, edges in zip(network.junctions, fresh.sparse_layers, left, strict=True):
             layer.weight.copy_(torch.tensor(initial_weights(network, junction, edges, rng)))

@@ -17,7 +17,7 @@ from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain
 
 FEATURES = {"twice": 1600, "pixels": 800, "components": 50}
 """Neurons of the first layer: every pixel twice, every pixel, the 50 largest principal components."""
-DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+DENSITIES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)
 HIDDEN, EPOCHS = 100, 12
 
 _NAMES = {"twice": "784 pixels, each twice", "pixels": "784 pixels", "components": "50 principal components"}
@@ -48,15 +48,15 @@ def run(trial: Trial) -> Figures:
 
 @cache
 def with_features(features: str, seed: int) -> Splits:
-    """MNIST's parts; components are those of the training part, brought to 0 .. 1."""
+    """MNIST's parts; components are those of the training part, brought to -1 .. 1."""
     splits = parts("mnist", seed)
     if features == "pixels":
         return splits
     if features == "twice":
         return each_part(splits, lambda X: np.tile(X, (1, 2)))
     components = PCA(FEATURES[features], random_state=seed).fit(splits.train[0])
-    spread = 2 * float(np.abs(components.transform(splits.train[0])).max())
-    return each_part(splits, lambda X: components.transform(X) / spread + 0.5)
+    largest = float(np.abs(components.transform(splits.train[0])).max())
+    return each_part(splits, lambda X: components.transform(X) / largest)
 
 
 def report(done: Done) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
 
 import torch
 
+from presparse.errors import ArgumentError
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial
 from presparse.experiments.journal import Journal
 
@@ -18,20 +21,32 @@ def conduct(
     """All trials with their figures, those of the journal as they are.
 
     `told(done, of, trial)` comes after every trial; more may be planned when all are done. A trial that fails ends the
-    experiment, and those that were made stay in the journal.
+    experiment, and those that were made stay in the journal; so does Ctrl-C, which waits for none.
+
+    Raises ArgumentError if the operating system ends a trial, as it does when memory is short.
     """
     done: Done = []
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin) as pool:
         try:
             while len(plan := experiment.plan(seeds, done)) > len(done):
                 _make(experiment, [trial for trial in plan if trial not in journal], len(plan), journal, pool, told)
                 done = [(trial, journal[trial]) for trial in plan]
+        except BrokenProcessPool as error:
+            raise ArgumentError(
+                f"a trial of {experiment.name} was ended from outside, perhaps because memory is short; "
+                f"the others are in {journal.path}: go on with fewer --jobs than {jobs}"
+            ) from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
             raise
     return done
+
+
+def _begin() -> None:
+    """In every worker. Ctrl-C is for who gave the orders: a training that heard it would end early, and count."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
 
 
 def _make(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +86,10 @@ def _plan(seeds: int, done: Done) -> list[Trial]:
 def _square(trial: Trial) -> Figures:
     if trial.get("seed") == 9:
         raise ArgumentError("nine")
+    if trial.get("seed") == 10:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if trial.get("seed") == 11:
+        time.sleep(60)
     return {"x": float(trial.get("seed", 0)) ** 2 if trial["phase"] == "choose" else -1.0}
 
 
@@ -119,6 +126,25 @@ def test_a_trial_that_fails_loses_none_that_were_made(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="nine"):
         conduct(SQUARES, journal, seeds=10, jobs=1, told=lambda *_: None)
     assert {"phase": "choose", "seed": 8} in Journal(tmp_path / "squares.jsonl")
+
+
+def test_a_trial_that_is_killed_is_told(tmp_path: Path) -> None:
+    killed = replace(SQUARES, plan=lambda seeds, done: [{"phase": "choose", "seed": 10}])
+    with pytest.raises(ArgumentError, match=r"ended from outside.*go on with fewer --jobs than 1"):
+        conduct(killed, Journal(tmp_path / "squares.jsonl"), seeds=1, jobs=1, told=lambda *_: None)
+
+
+def test_ctrl_c_waits_for_no_trial(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    trials: list[Trial] = [{"phase": "choose", "seed": seed} for seed in (1, 11)]
+    slow = replace(SQUARES, plan=lambda seeds, done: trials)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        conduct(slow, Journal(tmp_path / "squares.jsonl"), seeds=1, jobs=1, told=interrupt)
+    assert time.monotonic() - began < 40
+    assert trials[0] in Journal(tmp_path / "squares.jsonl")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

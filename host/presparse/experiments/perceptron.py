@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,7 @@ def perceptron(sizes: Sequence[int], seed: int, *, normalised: bool = False) -> 
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-@cache
+@lru_cache(maxsize=1)  # MNIST takes half a gigabyte
 def parts(source: str, seed: int) -> Splits:
     """A data set's three parts, scaled to 0 .. 1 by one range for all features."""
     splits = load_splits(source, seed=seed)

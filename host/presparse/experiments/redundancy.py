@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def run(trial: Trial) -> Figures:
     return {"edges": float(network.edges), "test_accuracy": 1 - error(model, splits.test)}
 
 
-@cache
+@lru_cache(maxsize=1)  # MNIST takes half a gigabyte
 def with_features(features: str, seed: int) -> Splits:
     """MNIST's parts; components are those of the training part, brought to -1 .. 1."""
     splits = parts("mnist", seed)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.formal.proof import Proof
-from tests.formal.specs import controller, delta_bank, queue, skid
+from tests.formal.specs import controller, delta_bank, junction, queue, skid
 from tests.formal.specs.link import cobs, deframer, slots, window
 
 PROOFS: tuple[Proof, ...] = tuple(
     proof
-    for subject in (delta_bank, queue, skid, controller, window, slots, deframer, cobs)
+    for subject in (delta_bank, junction, queue, skid, controller, window, slots, deframer, cobs)
     for proof in subject.PROOFS
 )

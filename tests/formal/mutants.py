@@ -56,6 +56,21 @@ MUTANTS = (
         fault="a cleared sum is not written",
     ),
     Mutant(
+        file="lane_group.py",
+        old='delay(m, active & training, UPDATE - SPREAD, name="update", reset=True)',
+        new='delay(m, active & training, UPDATE - SPREAD + 1, name="update", reset=True)',
+        proof="junction/updates-12",
+        fault="an update lands a cycle late",
+        fast=True,
+    ),
+    Mutant(
+        file="lane_group.py",
+        old='delay(m, active & training, UPDATE - SPREAD, name="update", reset=True)',
+        new='delay(m, active, UPDATE - SPREAD, name="update", reset=True)',
+        proof="junction/updates-3",
+        fault="samples that do not train write weights",
+    ),
+    Mutant(
         file="queue.py",
         old="ask.eq(move & (held != 0))",
         new="ask.eq(move & ((held != 0) | self.write))",

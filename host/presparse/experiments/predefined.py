@@ -23,14 +23,14 @@ MOST_LANES = 16
 
 def shaped(layers: Sequence[int], out_degree: Sequence[int], features: int, classes: int) -> Network:
     """A ReLU network of these layers, with as many lanes as it can have, MOST_LANES at most in each junction."""
-    activations: tuple[Activation, ...] = (*("relu",) * (len(out_degree) - 1), "sigmoid")
+    hidden: list[Activation] = ["relu"] * (len(out_degree) - 1)
     shape = Network(
         features=features,
         classes=classes,
         layers=tuple(layers),
         out_degree=tuple(out_degree),
         lanes=(1,) * len(out_degree),
-        activations=activations,
+        activations=(*hidden, "sigmoid"),
     )
     lanes: list[int] = []
     for junction in reversed(shape.junctions):

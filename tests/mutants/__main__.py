@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tests.mutants.mutant import MutantError, Outcome, judge, mutants
@@ -64,7 +65,8 @@ def _show(outcomes: Sequence[Outcome], seconds: float) -> None:
     table.add_column("s", justify="right")
     for o in outcomes:
         verdict = f"[green]{o.verdict}" if o.caught else f"[bold red]{o.verdict}"
-        table.add_row(o.mutant.name, o.mutant.file, verdict, o.first.partition("/")[2], f"{o.seconds:.0f}")
+        first = escape(o.first.partition("/")[2])
+        table.add_row(escape(o.mutant.name), o.mutant.file, verdict, first, f"{o.seconds:.0f}")
     console = Console()
     console.print(table)
     caught = sum(outcome.caught for outcome in outcomes)

@@ -12,7 +12,7 @@ import pytest
 
 from presparse.contract.build import Build
 from presparse.contract.multipliers import multipliers
-from presparse.contract.network import Network
+from presparse.contract.network import SHIPPED, Network
 from presparse_boards.board import Family
 from presparse_boards.boards import BOARDS, find_board
 from presparse_boards.ecp5_block_plan import BALANCED_DEPTH, DEEPEST_DISTRIBUTED, block_count, is_planned, plan_blocks
@@ -22,7 +22,6 @@ from presparse_boards.lanes import Mode, NoFit, best_build, lane_choices
 from presparse_boards.memories import Memory, memories
 from tests.networks import random_build
 
-SHIPPED = ("digits-small", "digits", "mnist-dey", "mnist")
 LARGE = find_board("ulx3s-85f")
 
 
@@ -72,7 +71,7 @@ def test_inference_takes_less_than_training(name: str) -> None:
     train, infer = (estimate(Build(network=network, mode=mode), LARGE) for mode in ("train", "infer"))
     assert infer.use.lut.used < train.use.lut.used
     assert infer.use.ff.used < train.use.ff.used
-    assert infer.use.dsp.used < train.use.dsp.used
+    assert infer.use.dsp.used <= train.use.dsp.used  # both may take all there are
     assert infer.use.block_ram.used < train.use.block_ram.used
 
 

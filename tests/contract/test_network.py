@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from presparse.contract.build import Build
 from presparse.contract.errors import BuildError, NetworkError
 from presparse.contract.fixed import Format
-from presparse.contract.network import Formats, Network, RateRange, densities, lanes_fit
+from presparse.contract.network import SHIPPED, Formats, Network, RateRange, densities, lanes_fit
 from tests.networks import random_build, random_network
 
 seeds = st.integers(0, 2**32)
@@ -279,7 +279,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist", "mnist-dey"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_networks_that_ship(name: str) -> None:
     network = Network.load(name)
     assert network.name == name

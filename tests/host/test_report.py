@@ -13,7 +13,7 @@ from matplotlib.image import imread
 
 from presparse import textfile
 from presparse.contract.build import Build
-from presparse.contract.network import Network
+from presparse.contract.network import SHIPPED, Network
 from presparse.model import Model
 from presparse.report.confusion import confusion, counts
 from presparse.report.curves import Curve, curves
@@ -38,7 +38,7 @@ def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
             assert shown[right, neuron] == neuron % j.lanes
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist-dey", "mnist"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
     """As much of each matrix has colour as has edges, also where there are more neurons than pixels."""
     fresh = Model.initial(Network.load(name), seed=0)
@@ -53,7 +53,7 @@ def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
         assert coloured > 0.8 * j.density
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist-dey", "mnist"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_spans_follow_the_schedule(name: str) -> None:
     build = Build(network=Network.load(name))
     schedule = build.schedule

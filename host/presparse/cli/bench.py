@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from presparse.cli.options import AsJson
+from presparse.cli.options import NETWORK_HELP, AsJson
 from presparse.cli.output import bar, put, say
 from presparse.contract.build import Build
 from presparse.contract.network import Network
@@ -23,9 +23,7 @@ NAME = "bench"
 
 
 def run(
-    network: Annotated[
-        str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.")
-    ] = "mnist-dey",
+    network: Annotated[str, typer.Argument(help=NETWORK_HELP)] = "mnist-dey",
     bundle: Annotated[
         Path | None, typer.Option(help="A bundle: its network, lanes and fmax.", show_default=False)
     ] = None,

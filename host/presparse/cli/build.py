@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.builder import builder
-from presparse.cli.build_options import Lanes, Mode, NetworkName, Store, StoreBits, Wanted
-from presparse.cli.options import AsJson
+from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
+from presparse.cli.options import AsJson, NetworkName
 from presparse.cli.output import people, put
 from presparse.contract.bundle import Manifest, Step
 from presparse.errors import ArgumentError

@@ -11,9 +11,6 @@ import typer
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 
-NetworkName = Annotated[
-    str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.", show_default=False)
-]
 Mode = Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")]
 Lanes = Annotated[str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")]
 Store = Annotated[int, typer.Option(help="Samples that the board can keep to learn from.", min=0)]

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
+from presparse.contract.network import SHIPPED
 from presparse.devices import DEFAULT_DEVICE
+
+NETWORK_HELP = f"A TOML file, or {', '.join(SHIPPED)}."
+NetworkName = Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Device = Annotated[
@@ -33,4 +37,14 @@ DataSource = Annotated[
     str, typer.Argument(help="digits, morse, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
 ]
 
-__all__ = ["DEFAULT_DEVICE", "AsJson", "Bundle", "DataSource", "Device", "ModelFile", "Record"]
+__all__ = [
+    "DEFAULT_DEVICE",
+    "NETWORK_HELP",
+    "AsJson",
+    "Bundle",
+    "DataSource",
+    "Device",
+    "ModelFile",
+    "NetworkName",
+    "Record",
+]

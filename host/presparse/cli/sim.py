@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse import textfile
-from presparse.cli.options import AsJson
+from presparse.cli.options import NETWORK_HELP, AsJson
 from presparse.cli.output import bar, put
 from presparse.contract.network import Network
 from presparse.contract.simulation import Level, Simulator, Verdict
@@ -28,7 +28,7 @@ def run(
     network: Annotated[
         str,
         typer.Argument(
-            help="A TOML file, or digits, digits-small, mnist, mnist-dey; default: a small one that takes a minute.",
+            help=f"{NETWORK_HELP} Default: a small one that takes a minute.",
             show_default=False,
         ),
     ] = "",

@@ -12,7 +12,7 @@ import typer
 
 from presparse import textfile
 from presparse.cli.board import opened
-from presparse.cli.options import AsJson, Bundle, DataSource, Record
+from presparse.cli.options import AsJson, Bundle, DataSource, NetworkName, Record
 from presparse.cli.output import bar, counted, put, say
 from presparse.cli.samples import labelled
 from presparse.contract.network import Network
@@ -38,9 +38,7 @@ class Figures(TypedDict):
 
 
 def run(
-    network: Annotated[
-        str, typer.Argument(help="A TOML file, or digits, digits-small, mnist, mnist-dey.", show_default=False)
-    ],
+    network: NetworkName,
     samples: DataSource,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
         "model.safetensors"

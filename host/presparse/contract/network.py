@@ -23,6 +23,10 @@ from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
 from presparse.contract.fixed import Format, signed_width
 
+_FOLDER = Path(__file__).parent.parent / "networks"
+SHIPPED = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+"""Names of the networks that come with Presparse."""
+
 MAX_ROWS = 8192
 """Rows per bank: a row takes 13 bits of an edge word (`presparse.contract.memory`)."""
 
@@ -277,15 +281,14 @@ class Network(Description):
         Raises `NetworkError`, naming the key and how to mend it.
         """
         path = Path(source)
-        shipped = Path(__file__).parent.parent / "networks" / f"{source}.toml"
-        if not path.exists() and shipped.exists():
-            path = shipped
+        if not path.exists() and str(source) in SHIPPED:
+            path = _FOLDER / f"{source}.toml"
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            names = ", ".join(sorted(p.stem for p in shipped.parent.glob("*.toml")))
             raise NetworkError(
-                f"{source}: not a readable network file ({error}). Networks that ship with Presparse: {names}"
+                f"{source}: not a readable network file ({error}). "
+                f"Networks that ship with Presparse: {', '.join(SHIPPED)}"
             ) from error
         return cls.from_toml(text, name=re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("-._"), where=str(source))
 

@@ -1,75 +1,130 @@
-"""Network slimming of an MLP: an L1 penalty on BatchNorm's scales, the smallest channels out, fine-tuning."""
+"""Network slimming of an MLP in rounds: an L1 penalty on BatchNorm's scales, the smallest channels out, fine-tuning.
+
+Every round slims as little as reaches its share of the parameters (Liu et al., ICCV 2017, whose multi-pass scheme this
+is), and trains on with the penalty; the last round trains without. The penalty's strength is chosen for each seed on
+that seed's validation part. The network is then made again from training and validation part together, and measured
+once on the test part.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, rows_by
+from presparse.data import Data
+from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
-from presparse.prune import fine_tune, slim
+from presparse.prune import PrunedModel, fine_tune, slim
 from presparse.report.style import BLUE, INK, ORANGE, figure, plain
 from presparse.sparsity import L1
 
 SIZES = (784, 500, 300, 10)
-STRENGTH = 3e-3
-"""Of the penalty on each scale."""
-FRACTION = 0.82
-"""Channels that leave: 656 of 800."""
-EPOCHS, FINE_TUNING, BATCH, RATE = 20, 20, 128, 1e-3
+STRENGTHS = (1e-4, 2e-4, 4e-4)
+"""Of the penalty on each scale: one is chosen."""
+ROUNDS = (0.5, 0.7, 0.84)
+"""Shares of the first network's parameters that are gone."""
+EPOCHS, PER_ROUND, LAST = 20, 15, 40
+BATCH = 128
+RATE, DECAY = 0.2, 5e-4
+"""Of SGD with momentum 0.9. Adam, at 0.001, leaves a network that is a fifth of a point worse, dense or slimmed."""
 
 
 def plan(seeds: int, done: Done) -> list[Trial]:
-    return [{"row": "slimmed", "seed": seed, "strength": STRENGTH, "fraction": FRACTION} for seed in range(seeds)]
+    trials: list[Trial] = [
+        {"row": "slimmed", "strength": strength, "seed": seed, "phase": "choose"}
+        for seed in range(seeds)
+        for strength in STRENGTHS
+    ]
+    if len(done) < len(trials):
+        return trials
+    for seed in range(seeds):
+        best, _ = min(of(done, seed=seed, phase="choose"), key=lambda each: each[1]["validation_error"])
+        trials.append({**best, "phase": "report"})
+    return trials
 
 
 def run(trial: Trial) -> Figures:
-    """Nothing is chosen here, so that training and validation part are learned from together."""
-    seed = int(trial["seed"])
-    splits = parts("mnist", seed)
-    learn = together(splits.train, splits.validation)
-    model = perceptron(SIZES, seed, normalised=True)
-    scales = [module.weight for module in model if isinstance(module, nn.BatchNorm1d)]
-    penalty = L1(float(trial["strength"])).on(model, parameters=scales)
-    fine_tune(model, *learn, epochs=EPOCHS, batch=BATCH, rate=RATE, penalty=penalty.value, keep_zeros=False, seed=seed)
-    before = accuracy(model, splits.test)
-    slimmed = slim(model, fraction=float(trial["fraction"]))
-    cut = accuracy(slimmed, splits.test)
-    fine_tune(slimmed, *learn, epochs=FINE_TUNING, batch=BATCH, rate=RATE, seed=seed)
+    splits = parts("mnist", int(trial["seed"]))
+    if trial["phase"] == "choose":
+        measured, learn, held = "validation", splits.train, splits.validation
+    else:
+        measured, learn, held = "test", together(splits.train, splits.validation), splits.test
+    dense, cut, slimmed = rounds(trial, learn)
     return {
-        "test_error_before": 1 - before,
-        "test_error_cut": 1 - cut,
-        "test_error": 1 - accuracy(slimmed, splits.test),
-        "parameters_removed": 1 - slimmed.remaining_parameters / slimmed.original_parameters,
+        f"{measured}_error_before": 1 - accuracy(dense, held),
+        f"{measured}_error_cut": 1 - accuracy(cut, held),
+        f"{measured}_error": 1 - accuracy(slimmed, held),
+        "parameters_removed": 1 - slimmed.remaining_parameters / _parameters(dense),
         **{f"layer_{i}_left": float(width) for i, width in enumerate(slimmed.widths[:-1])},
     }
 
 
+def rounds(trial: Trial, learn: Data) -> tuple[nn.Module, nn.Module, PrunedModel]:
+    """The first network, and the last slimmed one before and after its fine-tuning."""
+    seed, strength = int(trial["seed"]), float(trial["strength"])
+    dense = perceptron(SIZES, seed, normalised=True)
+    _train(dense, learn, EPOCHS, seed, strength)
+    model: nn.Module = dense
+    for share in ROUNDS[:-1]:
+        model = slimmed_to(model, (1 - share) * _parameters(dense))
+        _train(model, learn, PER_ROUND, seed, strength)
+    cut, slimmed = (slimmed_to(model, (1 - ROUNDS[-1]) * _parameters(dense)) for _ in range(2))
+    _train(slimmed, learn, LAST, seed)
+    return dense, cut, slimmed
+
+
+def slimmed_to(model: nn.Module, parameters: float) -> PrunedModel:
+    """The model without as few hundredths of its channels as leave at most so many parameters."""
+    return next(
+        slimmed
+        for slimmed in (slim(model, fraction=hundredths / 100) for hundredths in range(100))
+        if slimmed.remaining_parameters <= parameters
+    )
+
+
+def _train(model: nn.Module, learn: Data, epochs: int, seed: int, strength: float = 0) -> None:
+    scales = [module.weight for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    penalty = L1(strength).on(model, parameters=scales).value if strength else None
+    sgd = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=DECAY)
+    fine_tune(model, *learn, epochs=epochs, batch=BATCH, optimiser=sgd, penalty=penalty, keep_zeros=False, seed=seed)
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def report(done: Done) -> dict[str, Any]:
-    return {"network": list(SIZES), "rows": rows_by(done, "row")}
+    chosen = of(done, phase="report")
+    return {
+        "network": list(SIZES),
+        "rows": rows_by(chosen, "row"),
+        "strengths": {str(trial["seed"]): trial["strength"] for trial, _ in chosen},
+    }
 
 
 def picture(done: Done) -> Figure:
     """Errors of every seed before and after."""
+    chosen = of(done, phase="report")
     drawn = figure(6, 4)
     axes = plain(drawn.subplots())
     for place, (key, colour) in enumerate((("test_error_before", BLUE), ("test_error", ORANGE))):
-        errors = [100 * figures[key] for _, figures in done]
+        errors = [100 * figures[key] for _, figures in chosen]
         axes.scatter([place] * len(errors), errors, s=50, color=colour, alpha=0.6, linewidths=0)
         axes.plot([place - 0.15, place + 0.15], [sum(errors) / len(errors)] * 2, color=INK)
     axes.set_xticks([0, 1], ["dense", "slimmed, fine-tuned"])
     axes.set_xlim(-0.6, 1.6)
     axes.set_ylabel("test error (%)")
-    fewer = sum(figures["parameters_removed"] for _, figures in done) / len(done)
+    fewer = sum(figures["parameters_removed"] for _, figures in chosen) / len(chosen)
     axes.set_title(f"784-500-300-10 on MNIST, {fewer:.1%} fewer parameters", loc="left", color=INK, fontsize=11)
     return drawn
 
 
 SLIMMING_MNIST = Experiment(
     name="slimming-mnist",
-    question="What does it cost 784-500-300-10 on MNIST to lose four fifths of its hidden neurons?",
+    question="What does it cost 784-500-300-10 on MNIST to lose five of six parameters?",
     seeds=3,
     plan=plan,
     run=run,

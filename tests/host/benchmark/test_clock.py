@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from presparse.benchmark.clock import RECORDED, Clock, recorded
-from presparse.contract.network import Network
+from presparse.contract.network import SHIPPED, Network
 from tests.host.small import NETWORK
 
 ROUTES = """
@@ -48,7 +48,7 @@ def test_the_fastest_recorded_route_of_the_network_counts(tmp_path: Path) -> Non
     assert recorded(NETWORK, file) is None
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist", "mnist-dey"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_what_ships_is_valid(name: str) -> None:
     assert RECORDED.exists()
     found = recorded(Network.load(name))

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from torch import nn
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
-from presparse.experiments import density, junctions, large_sparse, penalties
+from presparse.experiments import density, junctions, large_sparse, penalties, slimming
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.experiments.conduct import conduct
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
@@ -24,6 +25,7 @@ from presparse.experiments.learned import DIGITS, learned
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.experiments.predefined import shaped
 from presparse.experiments.statistics import interval
+from presparse.prune import slim
 from presparse.report.style import figure, png
 
 TINY = replace(penalties.DIGITS, epochs={"loss": 2, "prox": 2}, refit=1)
@@ -204,6 +206,43 @@ def test_parts_of_a_seed_share_no_sample_and_are_scaled_alike() -> None:
     assert (together_once.min(), together_once.max()) == (0.0, 1.0)
     X, y = together(found.train, found.validation)
     assert len(X) == len(y) == len(found.train[1]) + len(found.validation[1])
+
+
+# --- slimming ---------------------------------------------------------------------------------------
+
+
+def test_each_seed_slims_with_the_strength_that_its_validation_part_likes_best() -> None:
+    done: Done = []
+    for trial in slimming.plan(2, []):
+        best = trial["strength"] == slimming.STRENGTHS[int(trial["seed"])]
+        done.append((trial, {"validation_error": 0.01 if best else 0.02}))
+    *chosen_from, first, second = slimming.plan(2, done)
+    assert chosen_from == [trial for trial, _ in done]
+    assert first == {"row": "slimmed", "strength": slimming.STRENGTHS[0], "seed": 0, "phase": "report"}
+    assert second == {"row": "slimmed", "strength": slimming.STRENGTHS[1], "seed": 1, "phase": "report"}
+
+
+def test_no_more_channels_leave_than_the_parameters_ask() -> None:
+    model = perceptron((64, 30, 20, 10), 0, normalised=True)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            nn.init.uniform_(module.weight)
+    smaller = slimming.slimmed_to(model, 1500)
+    gone = 50 - sum(smaller.widths[1:-1])
+    assert smaller.remaining_parameters <= 1500 < slim(model, fraction=(gone - 1) / 50).remaining_parameters
+    with_all = sum(parameter.numel() for parameter in model.parameters())
+    assert slimming.slimmed_to(model, with_all).widths == (64, 30, 20, 10)
+
+
+def test_slimming_goes_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SIZES", (64, 60, 40, 10)), ("EPOCHS", 3), ("PER_ROUND", 2), ("LAST", 3), ("BATCH", 32)):
+        monkeypatch.setattr(slimming, name, value)
+    splits = parts("digits", 0)
+    dense, cut, slimmed = slimming.rounds({"seed": 0, "strength": 1e-4}, splits.train)
+    before = sum(parameter.numel() for parameter in dense.parameters())
+    assert 0.84 <= 1 - slimmed.remaining_parameters / before < 0.9
+    assert accuracy(cut, splits.test) < accuracy(slimmed, splits.test) - 0.05
+    assert accuracy(slimmed, splits.test) > 0.8
 
 
 # --- pre-defined and learned ------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Device names, and what they open.
 
-`emulator` is the reference; `serial:PORT` and `tcp:HOST:PORT` are boards; `replay:FILE` was one (`--record`); the name
-of a board (`ulx3s-85f`) is the one attached, and `NAME:PORT` the one on that port. Every other name is an entry point
-of the group `presparse.devices`: a callable `(build, **options) -> Link`, such as `sim`, the simulated board.
+`emulator` is the reference, `emulator:c` the same in C; `serial:PORT` and `tcp:HOST:PORT` are boards; `replay:FILE`
+was one (`--record`); the name of a board (`ulx3s-85f`) is the one attached, and `NAME:PORT` the one on that port.
+Every other name is an entry point of the group `presparse.devices`: a callable `(build, **options) -> Link`, such as
+`sim`, the simulated board.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ def open(
             board.fit(X, y, epochs=5)
 
     `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
-    no cycles), a board such as "ulx3s-85f" (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "tcp:HOST:PORT",
-    or "replay:FILE": the board of a recorded session, which answers as it did then, to the same calls; it needs no
-    network. `record` names a file to record this session in.
+    no cycles), "emulator:c" (the same in C, some ten times as fast; needs a C compiler), a board such as "ulx3s-85f"
+    (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "tcp:HOST:PORT", or "replay:FILE": the board of a recorded
+    session, which answers as it did then, to the same calls; it needs no network. `record` names a file to record this
+    session in.
     `timeout` (seconds per answer) and `retries` are the link's; `options` are the device's own, such as `baud` of
     `serial:`. Leaving the `with` block closes the device.
 
@@ -76,7 +78,7 @@ def available() -> list[str]:
     from presparse.boards import known_boards  # imports pyserial
 
     devices = sorted({point.name for point in entry_points(group=GROUP)})
-    return ["emulator", "serial:PORT", "tcp:HOST:PORT", "replay:FILE", *devices, *known_boards()]
+    return ["emulator", "emulator:c", "serial:PORT", "tcp:HOST:PORT", "replay:FILE", *devices, *known_boards()]
 
 
 def _device(
@@ -88,11 +90,14 @@ def _device(
     record: str | Path | None,
     options: dict[str, object],
 ) -> Device:
-    if name == "emulator":
+    if name in {"emulator", "emulator:c"}:
         from presparse.emulator import Emulator  # imports torch
+        from presparse.native.reference import NativeReference
 
         if record is not None:
             raise ArgumentError("the emulator has no link, so there is nothing to record; give another device")
+        if name == "emulator:c":
+            options = {"reference": NativeReference, **options}
         return Emulator(build, **options)  # pyright: ignore[reportArgumentType]
     opener = _opener(name, build, options)
     if record is None:

@@ -94,11 +94,17 @@ def test_missing_package_is_named() -> None:
         ps.open("needy", small.NETWORK)
 
 
-def test_emulator() -> None:
+def test_both_emulators_learn_the_same() -> None:
     X, y = small.clusters(1, 50)
-    with ps.open("emulator", small.NETWORK) as board:
-        board.fit(X, y)
-        assert board.predict(X).shape == (50,)
+    learned: list[ps.Model] = []
+    for name in ("emulator", "emulator:c"):
+        with ps.open(name, small.NETWORK) as board:
+            board.load(small.model())
+            board.fit(X, y)
+            assert board.predict(X).shape == (50,)
+            learned.append(board.read_model())
+    assert not learned[0].differences(learned[1])
+    assert learned[0].differences(small.model())
 
 
 def test_tcp() -> None:
@@ -122,7 +128,9 @@ def test_serial_port_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("name", ["boat", "serial:", "serial", "tcp:", "", "emulator:1"])
 def test_unknown_devices(name: str) -> None:
-    with pytest.raises(UnknownDevice, match=r"there is no device .* emulator, serial:PORT, .* 'presparse\[sim\]'"):
+    with pytest.raises(
+        UnknownDevice, match=r"there is no device .* emulator, emulator:c, serial:PORT, .* 'presparse\[sim\]'"
+    ):
         ps.open(name, small.NETWORK)
 
 

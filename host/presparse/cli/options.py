@@ -19,7 +19,8 @@ Device = Annotated[
     typer.Option(
         "--device",
         "-d",
-        help="sim (the simulated board), emulator, a board such as ulx3s-85f, serial:PORT, tcp:HOST:PORT, replay:FILE.",
+        help="sim (the simulated board), emulator, emulator:c (faster, needs a C compiler), a board such as ulx3s-85f, "
+        "serial:PORT, tcp:HOST:PORT, replay:FILE.",
     ),
 ]
 Bundle = Annotated[

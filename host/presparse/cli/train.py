@@ -46,7 +46,9 @@ def run(
     device: Annotated[
         str,
         typer.Option(
-            "--device", "-d", help="torch (this computer), or the board that learns: sim, emulator, serial:PORT."
+            "--device",
+            "-d",
+            help="torch (this computer), or the board that learns: sim, emulator, emulator:c, serial:PORT.",
         ),
     ] = IN_PYTORCH,
     bundle: Bundle = None,

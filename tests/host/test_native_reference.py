@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from presparse.contract.build import Build
-from presparse.contract.network import Network
+from presparse.contract.network import SHIPPED, Network
 from presparse.contract.samples import Samples
 from presparse.errors import FeatureError, ModelError
 from presparse.model import Model
@@ -47,13 +47,14 @@ def test_random_networks_need_both_widths_of_sums() -> None:
     assert min(widths) <= 32 < max(widths)
 
 
-@pytest.mark.parametrize("name", ["digits-small", "mnist-dey", "mnist"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_networks_learn_the_same(name: str) -> None:
     network = Network.load(name)
     build = Build(network=network)
     rng = np.random.default_rng(1)
     features = np.zeros((60, network.layers[0]), dtype=np.int64)
-    features[:, : network.features] = rng.integers(0, 256, size=(60, network.features))
+    one = min(1 << network.formats.activation.frac, network.formats.activation.max)
+    features[:, : network.features] = rng.integers(0, one, size=(60, network.features))
     labels = rng.integers(network.classes, size=60)
     model = Model.initial(network, seed=1)
     assert_equal(build, model, [Samples.train(features, labels, 4), Samples.evaluate(features, labels)])

@@ -9,18 +9,20 @@ from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib.memory import Memory
 
 from presparse.contract.build import Build
-from presparse_boards.board import Board, BoardError
+from presparse_boards.board import Board, BoardError, Family
 from presparse_boards.boards import find_board
 from presparse_boards.build import plan as plan_module
 from presparse_boards.build.bundle import build_bundle
 from presparse_boards.build.errors import DoesNotFit, MakeError
 from presparse_boards.build.plan import make_plan
-from presparse_boards.build.route import use_of
+from presparse_boards.build.route import CROWDED, tool_options, use_of
 from presparse_boards.build.service import bundle
 from presparse_boards.build.synthesis import LOG, memories, notes, synthesise
 from presparse_boards.build.tools import Workshop
 from presparse_boards.clock import plan_clock
 from tests.boards.networks import NANO, NANO_INFERENCE, TINY
+
+KINDS = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD", "TRELLIS_RAMW")
 
 
 class ThreePorts(Elaboratable):
@@ -95,3 +97,15 @@ def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
     use = use_of(find_board("icebreaker"), cells, flip_flops=1234)
     assert (use.lut.used, use.ff.used, use.distributed_ram.used) == (4000, 1234, 0)
     assert use.short == "DSP: 9 of 8; block RAM: 31 of 30"
+
+
+def test_a_crowded_ecp5_is_placed_and_routed_otherwise() -> None:
+    def options(family: Family, luts: int, *, has_target: bool = False) -> tuple[str, ...]:
+        use = use_of(find_board("ulx3s-85f"), [(kind, luts, 100) for kind in KINDS], 0)
+        return tool_options(family, use, has_target=has_target)
+
+    crowded = round(100 * CROWDED) + 1
+    assert options("ecp5", crowded - 1, has_target=True) == ()
+    assert options("ecp5", crowded) == ("--placer", "static")
+    assert options("ecp5", crowded, has_target=True) == ("--placer", "static", "--router", "router2", "--tmg-ripup")
+    assert options("ice40", 99, has_target=True) == ()

@@ -13,7 +13,7 @@ from presparse_boards.board import Board
 from presparse_boards.build.clock import fastest_clock, retimed, set_clock
 from presparse_boards.build.errors import TooSlow
 from presparse_boards.build.plan import Plan, make_plan
-from presparse_boards.build.route import Routed, packed_use, route_all
+from presparse_boards.build.route import Routed, packed_use, route_all, tool_options
 from presparse_boards.build.synthesis import Netlist, synthesise
 from presparse_boards.build.tools import Workshop
 from presparse_boards.clock import Clock
@@ -80,7 +80,8 @@ class Flow:
 
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         self._begin(f"placing and routing{many}")
-        routes = self._route(plan, netlist, netlist.path.name, self.seeds, self._told)
+        options = tool_options(plan.family, use, has_target=self.clock_hz is not None)
+        routes = self._route(plan, netlist, netlist.path.name, self.seeds, self._told, options)
         return plan, netlist, sorted(routes, key=lambda routed: (-routed.fmax_mhz, routed.seed))
 
     def _clocked(self, plan: Plan, netlist: Netlist, routes: Sequence[Routed], clock: Clock) -> Implementation:
@@ -110,9 +111,15 @@ class Flow:
         return taken
 
     def _route(
-        self, plan: Plan, netlist: Netlist, file: str, seeds: Sequence[int], done: Callable[[Routed], None]
+        self,
+        plan: Plan,
+        netlist: Netlist,
+        file: str,
+        seeds: Sequence[int],
+        done: Callable[[Routed], None],
+        options: Sequence[str] = (),
     ) -> list[Routed]:
-        return route_all(Workshop(self.work), plan, self.board, file, seeds, done, netlist.flip_flops)
+        return route_all(Workshop(self.work), plan, self.board, file, seeds, done, netlist.flip_flops, options)
 
     def _told(self, routed: Routed) -> None:
         self._end(f"seed {routed.seed}", f"{routed.fmax_mhz:.2f} MHz")

@@ -33,6 +33,8 @@ _CELLS: dict[Family, dict[str, str]] = {
 _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to route", "failed to place")
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
+CROWDED = 0.6
+"""Share of an ECP5's LUTs above which nextpnr's own choices of placer and router are not the best."""
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
 
 
@@ -91,6 +93,7 @@ def route_all(
     seeds: Sequence[int],
     done: Callable[[Routed], None],
     flip_flops: int,
+    options: Sequence[str] = (),
 ) -> list[Routed]:
     """Place and route with every seed, as many at once as there are processors; in the order of `seeds`.
 
@@ -99,7 +102,7 @@ def route_all(
     """
     workers = ThreadPoolExecutor(min(len(seeds), cores()))
     with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
-        runs = [workers.submit(_run, workshop, plan, netlist, seed) for seed in seeds]
+        runs = [workers.submit(_run, workshop, plan, netlist, seed, options) for seed in seeds]
         for run in as_completed(runs):
             routed = run.result()
             if isinstance(routed, Routed):
@@ -110,6 +113,17 @@ def route_all(
         statuses = [status for status in results if isinstance(status, int)]
         _explain(workshop.folder / _log(seeds[0]), statuses[0], board, flip_flops)
     return found
+
+
+def tool_options(family: Family, use: Use, *, has_target: bool) -> tuple[str, ...]:
+    """How a design of this use is placed and routed (docs/decisions/0017).
+
+    In a crowded ECP5 the `static` placer's wires are a quarter shorter than those of nextpnr's default. `router2` gets
+    through what congests `router1`, but stops at the clock it was told: it is for a clock that has to be reached.
+    """
+    if family != "ecp5" or use.lut.share <= CROWDED:
+        return ()
+    return "--placer", "static", *(("--router", "router2", "--tmg-ripup") if has_target else ())
 
 
 def use_of(board: Board, cells: Iterable[tuple[str, int, int]], flip_flops: int) -> Use:
@@ -135,11 +149,11 @@ def _inputs(plan: Plan, netlist: str) -> list[str]:
     return [*plan.device_options, "--json", netlist, option, TOP + suffix]
 
 
-def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int) -> Routed | int:
+def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, options: Sequence[str]) -> Routed | int:
     """The exit status if it is not 0."""
     option, suffix = ROUTED[plan.family]
     design, report = f"route-{seed}{suffix}", f"report-{seed}.json"
-    outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
+    outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail", *options]
     status = workshop.run(plan.place_and_route, [*_inputs(plan, netlist), *outputs], _log(seed))
     if status:
         return status

@@ -8,7 +8,7 @@ from statistics import median
 from presparse.contract.bundle import Use
 from presparse_boards.build.errors import DoesNotFit
 from presparse_boards.build.plan import make_plan
-from presparse_boards.build.route import route_all, use_in_report
+from presparse_boards.build.route import packed_use, route_all, tool_options, use_in_report
 from presparse_boards.build.synthesis import NETLIST, synthesise
 from presparse_boards.build.tools import Workshop
 from presparse_boards.estimate.designs import Design
@@ -27,7 +27,11 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
         netlist = synthesise(workshop)
     tried = range(1, seeds + 1)
     try:
-        routes = route_all(Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops)
+        packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
+        options = tool_options(plan.family, packed, has_target=False)
+        routes = route_all(
+            Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops, options
+        )
     except DoesNotFit as error:
         return _record(design, error.use, None)
     use = use_in_report(board, routes[0].report, netlist.flip_flops)

@@ -15,7 +15,7 @@ from presparse_boards.build import plan as plan_module
 from presparse_boards.build.bundle import build_bundle
 from presparse_boards.build.errors import DoesNotFit, MakeError
 from presparse_boards.build.plan import make_plan
-from presparse_boards.build.route import CROWDED, tool_options, use_of
+from presparse_boards.build.route import CROWDED, placer, use_of
 from presparse_boards.build.service import bundle
 from presparse_boards.build.synthesis import LOG, memories, notes, synthesise
 from presparse_boards.build.tools import Workshop
@@ -99,13 +99,11 @@ def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
     assert use.short == "DSP: 9 of 8; block RAM: 31 of 30"
 
 
-def test_a_crowded_ecp5_is_placed_and_routed_otherwise() -> None:
-    def options(family: Family, luts: int, *, has_target: bool = False) -> tuple[str, ...]:
-        use = use_of(find_board("ulx3s-85f"), [(kind, luts, 100) for kind in KINDS], 0)
-        return tool_options(family, use, has_target=has_target)
+def test_a_crowded_ecp5_has_another_placer() -> None:
+    def options(family: Family, luts: int) -> tuple[str, ...]:
+        return placer(family, use_of(find_board("ulx3s-85f"), [(kind, luts, 100) for kind in KINDS], 0))
 
     crowded = round(100 * CROWDED) + 1
-    assert options("ecp5", crowded - 1, has_target=True) == ()
+    assert options("ecp5", crowded - 1) == ()
     assert options("ecp5", crowded) == ("--placer", "static")
-    assert options("ecp5", crowded, has_target=True) == ("--placer", "static", "--router", "router2", "--tmg-ripup")
-    assert options("ice40", 99, has_target=True) == ()
+    assert options("ice40", 99) == ()

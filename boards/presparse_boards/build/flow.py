@@ -13,7 +13,7 @@ from presparse_boards.board import Board
 from presparse_boards.build.clock import fastest_clock, retimed, set_clock
 from presparse_boards.build.errors import TooSlow
 from presparse_boards.build.plan import Plan, make_plan
-from presparse_boards.build.route import Routed, packed_use, route_all, tool_options
+from presparse_boards.build.route import Routed, packed_use, placer, route_all
 from presparse_boards.build.synthesis import Netlist, synthesise
 from presparse_boards.build.tools import Workshop
 from presparse_boards.clock import Clock
@@ -80,7 +80,7 @@ class Flow:
 
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         self._begin(f"placing and routing{many}")
-        options = tool_options(plan.family, use, has_target=self.clock_hz is not None)
+        options = placer(plan.family, use)
         routes = self._route(plan, netlist, netlist.path.name, self.seeds, self._told, options)
         return plan, netlist, sorted(routes, key=lambda routed: (-routed.fmax_mhz, routed.seed))
 

@@ -34,7 +34,7 @@ _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to r
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
 CROWDED = 0.6
-"""Share of an ECP5's LUTs above which nextpnr's own choices of placer and router are not the best."""
+"""Share of an ECP5's LUTs above which nextpnr's default placer is not the best."""
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
 
 
@@ -115,15 +115,10 @@ def route_all(
     return found
 
 
-def tool_options(family: Family, use: Use, *, has_target: bool) -> tuple[str, ...]:
-    """How a design of this use is placed and routed (docs/decisions/0017).
-
-    In a crowded ECP5 the `static` placer's wires are a quarter shorter than those of nextpnr's default. `router2` gets
-    through what congests `router1`, but stops at the clock it was told: it is for a clock that has to be reached.
-    """
-    if family != "ecp5" or use.lut.share <= CROWDED:
-        return ()
-    return "--placer", "static", *(("--router", "router2", "--tmg-ripup") if has_target else ())
+def placer(family: Family, use: Use) -> tuple[str, ...]:
+    """The option for a design of this use: in a crowded ECP5 the wires of `static` are up to a third shorter than those
+    of nextpnr's default, which could not be routed (docs/decisions/0017)."""
+    return ("--placer", "static") if family == "ecp5" and use.lut.share > CROWDED else ()
 
 
 def use_of(board: Board, cells: Iterable[tuple[str, int, int]], flip_flops: int) -> Use:

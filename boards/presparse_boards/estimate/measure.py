@@ -8,7 +8,7 @@ from statistics import median
 from presparse.contract.bundle import Use
 from presparse_boards.build.errors import DoesNotFit
 from presparse_boards.build.plan import make_plan
-from presparse_boards.build.route import packed_use, route_all, tool_options, use_in_report
+from presparse_boards.build.route import packed_use, placer, route_all, use_in_report
 from presparse_boards.build.synthesis import NETLIST, synthesise
 from presparse_boards.build.tools import Workshop
 from presparse_boards.estimate.designs import Design
@@ -28,7 +28,7 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     tried = range(1, seeds + 1)
     try:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
-        options = tool_options(plan.family, packed, has_target=False)
+        options = placer(plan.family, packed)
         routes = route_all(
             Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops, options
         )

@@ -30,12 +30,13 @@ def small_build(
     outputs: int = 4,
     result_capacity: int = 8,
     feature_port: int = 1,
+    features: int = 8,
     mode: Literal["train", "infer"] = "train",
     **store: Any,
 ) -> Build:
-    """8 features, 4 outputs (3 classes), two scores per transfer of results."""
+    """8 left neurons, 4 outputs (3 classes), two scores per transfer of results."""
     network = Network(
-        features=8, classes=3, layers=(8, 8, outputs), out_degree=(4, outputs // 4), lanes=(4, 4),
+        features=features, classes=3, layers=(8, 8, outputs), out_degree=(4, outputs // 4), lanes=(4, 4),
         activations=("relu", "sigmoid"), formats=formats or Formats(),
     )  # fmt: skip
     return Build(network=network, result_capacity=result_capacity, feature_port=feature_port, mode=mode, **store)

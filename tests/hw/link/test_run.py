@@ -106,6 +106,23 @@ def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per 
     Bench(build, core_stall=0.3).run(test)
 
 
+@pytest.mark.parametrize("port", [1, 2, 4])
+def test_what_no_feature_fills_is_zero(port: int) -> None:
+    """5 features of 8 neurons: the last transfers, or the end of one, are padding, which is not stored."""
+    build = small_build(feature_port=port, features=5, store_samples=SAMPLES, store_bits=5, store_palettes="shared")
+    stored = contents(build, port)
+
+    async def test(bench: Bench) -> None:
+        await upload(bench, stored)
+        run = Run(kind=SampleKind.TRAIN, rate=3, count=SAMPLES)
+        await bench.ask(Operation.RUN, run.pack())
+        await finished(bench)
+        assert bench.core.samples == expected(stored, run)
+        assert all(not any(sample.features[5:]) for sample in bench.core.samples)
+
+    Bench(build, core_stall=0.3).run(test)
+
+
 @pytest.mark.parametrize(("port", "bits", "palettes"), SHAPES[:-1])  # not the largest palette, word by word
 def test_every_word_is_kept_as_the_protocol_says(
     port: int, bits: int, palettes: Literal["per feature", "shared"]

@@ -80,8 +80,8 @@ class Flow:
 
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         self._begin(f"placing and routing{many}")
-        options = placer(plan.family, use)
-        routes = self._route(plan, netlist, netlist.path.name, self.seeds, self._told, options)
+        plan = plan.placed_with(placer(plan.family, use))
+        routes = self._route(plan, netlist, netlist.path.name, self.seeds, self._told)
         return plan, netlist, sorted(routes, key=lambda routed: (-routed.fmax_mhz, routed.seed))
 
     def _clocked(self, plan: Plan, netlist: Netlist, routes: Sequence[Routed], clock: Clock) -> Implementation:
@@ -111,15 +111,9 @@ class Flow:
         return taken
 
     def _route(
-        self,
-        plan: Plan,
-        netlist: Netlist,
-        file: str,
-        seeds: Sequence[int],
-        done: Callable[[Routed], None],
-        options: Sequence[str] = (),
+        self, plan: Plan, netlist: Netlist, file: str, seeds: Sequence[int], done: Callable[[Routed], None]
     ) -> list[Routed]:
-        return route_all(Workshop(self.work), plan, self.board, file, seeds, done, netlist.flip_flops, options)
+        return route_all(Workshop(self.work), plan, self.board, file, seeds, done, netlist.flip_flops)
 
     def _told(self, routed: Routed) -> None:
         self._end(f"seed {routed.seed}", f"{routed.fmax_mhz:.2f} MHz")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presparse.contract.build import Build
@@ -39,7 +39,7 @@ class Plan:
     clock: Clock
     files: dict[str, str | bytes]
     device_options: tuple[str, ...]
-    """Place-and-route: device, package, speed grade."""
+    """Place-and-route: device, package, speed grade, and the placer if it is not the tool's own choice."""
     pack_options: tuple[str, ...]
 
     @property
@@ -49,6 +49,10 @@ class Plan:
     @property
     def pack(self) -> str:
         return TOOLCHAIN[self.family][2]
+
+    def placed_with(self, placer: Sequence[str]) -> Plan:
+        """The plan for another placer: its option, or nothing."""
+        return replace(self, device_options=(*self.device_options, *placer))
 
     def write(self, folder: Path) -> None:
         for name, content in self.files.items():

@@ -33,9 +33,9 @@ _CELLS: dict[Family, dict[str, str]] = {
 _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to route", "failed to place")
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
+_UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
 CROWDED = 0.6
 """Share of an ECP5's LUTs above which nextpnr's default placer is not the best."""
-_UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,6 @@ def route_all(
     seeds: Sequence[int],
     done: Callable[[Routed], None],
     flip_flops: int,
-    options: Sequence[str] = (),
 ) -> list[Routed]:
     """Place and route with every seed, as many at once as there are processors; in the order of `seeds`.
 
@@ -102,7 +101,7 @@ def route_all(
     """
     workers = ThreadPoolExecutor(min(len(seeds), cores()))
     with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
-        runs = [workers.submit(_run, workshop, plan, netlist, seed, options) for seed in seeds]
+        runs = [workers.submit(_run, workshop, plan, netlist, seed) for seed in seeds]
         for run in as_completed(runs):
             routed = run.result()
             if isinstance(routed, Routed):
@@ -144,11 +143,11 @@ def _inputs(plan: Plan, netlist: str) -> list[str]:
     return [*plan.device_options, "--json", netlist, option, TOP + suffix]
 
 
-def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, options: Sequence[str]) -> Routed | int:
+def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int) -> Routed | int:
     """The exit status if it is not 0."""
     option, suffix = ROUTED[plan.family]
     design, report = f"route-{seed}{suffix}", f"report-{seed}.json"
-    outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail", *options]
+    outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
     status = workshop.run(plan.place_and_route, [*_inputs(plan, netlist), *outputs], _log(seed))
     if status:
         return status

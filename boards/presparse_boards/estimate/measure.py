@@ -28,10 +28,8 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     tried = range(1, seeds + 1)
     try:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
-        options = placer(plan.family, packed)
-        routes = route_all(
-            Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops, options
-        )
+        plan = plan.placed_with(placer(plan.family, packed))
+        routes = route_all(Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops)
     except DoesNotFit as error:
         return _record(design, error.use, None)
     use = use_in_report(board, routes[0].report, netlist.flip_flops)

@@ -45,6 +45,20 @@ def of(done: Done, **wanted: object) -> Done:
     return [(trial, figures) for trial, figures in done if all(trial.get(key) == wanted[key] for key in wanted)]
 
 
+def choose_then_report(choosing: list[Trial], done: Done, *keys: str, chosen: Callable[[Done], float]) -> list[Trial]:
+    """The choosing trials, and when they are done a reporting one for each combination of values.
+
+    It has the strength that `chosen` takes of the trials with these values. Phases are "choose" and "report".
+    """
+    if len(done) < len(choosing):
+        return choosing
+    reporting: list[Trial] = []
+    for values in dict.fromkeys(tuple(trial[key] for key in keys) for trial in choosing):
+        own = of(done, phase="choose", **dict(zip(keys, values, strict=True)))
+        reporting.append({**own[0][0], "strength": chosen(own), "phase": "report"})
+    return [*choosing, *reporting]
+
+
 def row(done: Done, names: Iterable[str] | None = None) -> dict[str, float | int]:
     """Means of figures over trials, with the half-width of their 95 % confidence interval, and how many there are."""
     found: dict[str, float | int] = {}

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, rows_by
+from presparse.experiments.experiment import Done, Experiment, Figures, Trial, choose_then_report, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, SOFT, figure, plain
@@ -93,13 +93,7 @@ def plan(setting: Setting, seeds: int, done: Done) -> list[Trial]:
         for seed in range(seeds)
         for strength in row.strengths
     ]
-    if len(done) < len(trials):
-        return trials
-    for name in setting.rows:
-        for seed in range(seeds):
-            chosen = strongest(of(done, row=name, seed=seed, phase="choose"))
-            trials.append({"row": name, "strength": chosen, "seed": seed, "phase": "report"})
-    return trials
+    return choose_then_report(trials, done, "row", "seed", chosen=strongest)
 
 
 def strongest(done: Done) -> float:

@@ -8,6 +8,7 @@ once on the test part.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, rows_by
+from presparse.experiments.experiment import Done, Experiment, Figures, Trial, choose_then_report, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import PrunedModel, fine_tune, slim
 from presparse.report.style import BLUE, INK, ORANGE, figure, plain
@@ -38,12 +39,13 @@ def plan(seeds: int, done: Done) -> list[Trial]:
         for seed in range(seeds)
         for strength in STRENGTHS
     ]
-    if len(done) < len(trials):
-        return trials
-    for seed in range(seeds):
-        best, _ = min(of(done, seed=seed, phase="choose"), key=lambda each: each[1]["validation_error"])
-        trials.append({**best, "phase": "report"})
-    return trials
+    return choose_then_report(trials, done, "seed", chosen=best)
+
+
+def best(done: Done) -> float:
+    """The strength with the smallest validation error."""
+    trial, _ = min(done, key=lambda each: each[1]["validation_error"])
+    return float(trial["strength"])
 
 
 def run(trial: Trial) -> Figures:
@@ -71,7 +73,8 @@ def rounds(trial: Trial, learn: Data) -> tuple[nn.Module, nn.Module, PrunedModel
     for share in ROUNDS[:-1]:
         model = slimmed_to(model, (1 - share) * _parameters(dense))
         _train(model, learn, PER_ROUND, seed, strength)
-    cut, slimmed = (slimmed_to(model, (1 - ROUNDS[-1]) * _parameters(dense)) for _ in range(2))
+    cut = slimmed_to(model, (1 - ROUNDS[-1]) * _parameters(dense))
+    slimmed = deepcopy(cut)
     _train(slimmed, learn, LAST, seed)
     return dense, cut, slimmed
 

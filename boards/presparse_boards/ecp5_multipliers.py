@@ -58,7 +58,7 @@ MAX_ROWS = 2**MULTIPLY
 
 def carry_multiplier(multiplier: Multiplier) -> Module:
     """Partial products of two bits of the narrower operand each, made inside carry chains, and an adder tree with a
-    register per level.
+    register per level. Operands of up to 8 bits leave a cycle for registers behind the partial products, too.
 
     A carry cell holds a function of four bits besides its adder: enough for `a AND b0` plus `2a AND b1`, so a row
     costs one LUT per bit. A 12 x 10 bit product takes some 150 LUTs, a quarter of what synthesis makes of `a * b`.
@@ -73,6 +73,9 @@ def carry_multiplier(multiplier: Multiplier) -> Module:
     for digit in range(digits):
         low, high = bits[2 * digit : 2 * digit + 2]
         level.append(_digit_times(m, wide, low, high, top=digit == digits - 1, name=f"row{digit}"))
+    spare = MULTIPLY - tree_levels(digits)
+    if spare:
+        level = [delay(m, row, 1, name=f"product{digit}") for digit, row in enumerate(level)]
     weight = 2  # bits by which a row is worth more than the one before
     for depth in range(tree_levels(digits)):
         sums: list[Value] = []
@@ -87,8 +90,7 @@ def carry_multiplier(multiplier: Multiplier) -> Module:
             sums.append(total)
         level = sums
         weight *= 2
-    spare = MULTIPLY - tree_levels(digits)
-    m.d.comb += multiplier.product.eq(delay(m, level[0], spare, name="product"))
+    m.d.comb += multiplier.product.eq(delay(m, level[0], max(0, spare - 1), name="product"))
     return m
 
 

@@ -1,18 +1,20 @@
-"""What the LEDs of a board show."""
+"""What the LEDs of a board show.
+
+They count slow ticks, not cycles: a counter of half a second's cycles has so long a carry chain that it would be
+the slowest path of a small FPGA.
+"""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+TICK_CYCLES = 256
 
-class Heartbeat(wiring.Component):
-    """Blinks for ever, as long as there is a clock and no reset.
 
-    Parameters
-    ----------
-    half_period : cycles that it is on, and off
+class SlowTick(wiring.Component):
+    """On for one cycle in every `TICK_CYCLES`.
 
     Members
     -------
@@ -21,20 +23,43 @@ class Heartbeat(wiring.Component):
 
     o: Signal
 
-    def __init__(self, half_period: int) -> None:
-        self._half_period = half_period
+    def __init__(self) -> None:
         super().__init__({"o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        count = Signal(range(self._half_period))
-        # Known a cycle ahead: in small FPGAs, comparing and counting in one cycle would be the slowest path of all.
-        zero = Signal(init=1)
-        m.d.sync += zero.eq((count == 1) | (self._half_period == 1))
-        with m.If(zero):
-            m.d.sync += [count.eq(self._half_period - 1), self.o.eq(~self.o)]
-        with m.Else():
-            m.d.sync += count.eq(count - 1)
+        count = Signal(range(TICK_CYCLES))
+        m.d.sync += Cat(count, self.o).eq(count + 1)
+        return m
+
+
+class Heartbeat(wiring.Component):
+    """Blinks for ever, as long as there is a clock and no reset.
+
+    Parameters
+    ----------
+    half_period : ticks that it is on, and off; at least 1
+
+    Members
+    -------
+    tick : In(1)
+    o : Out(1)
+    """
+
+    tick: Signal
+    o: Signal
+
+    def __init__(self, half_period: int) -> None:
+        self._half_period = half_period
+        super().__init__({"tick": In(1), "o": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        left = Signal(range(self._half_period))
+        with m.If(self.tick):
+            m.d.sync += left.eq(left - 1)
+            with m.If(left == 0):
+                m.d.sync += [left.eq(self._half_period - 1), self.o.eq(~self.o)]
         return m
 
 
@@ -43,23 +68,30 @@ class Afterglow(wiring.Component):
 
     Parameters
     ----------
-    cycles : that the output stays on after the input was last on
+    ticks : of these the last ends what the input's last cycle began
 
     Members
     -------
+    tick : In(1)
     i : In(1)
     o : Out(1)   on from the cycle after `i`
     """
 
+    tick: Signal
     i: Signal
     o: Signal
 
-    def __init__(self, cycles: int) -> None:
-        self._cycles = cycles
-        super().__init__({"i": In(1), "o": Out(1)})
+    def __init__(self, ticks: int) -> None:
+        self._ticks = ticks
+        super().__init__({"tick": In(1), "i": In(1), "o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        left = Signal(range(self._cycles + 1))  # `o` is its being more than 0, known a cycle ahead as above
-        m.d.sync += [left.eq(Mux(self.i, self._cycles, left - self.o)), self.o.eq(self.i | (left > 1))]
+        left = Signal(range(self._ticks))  # before the last
+        with m.If(self.i):
+            m.d.sync += [left.eq(self._ticks - 1), self.o.eq(1)]
+        with m.Elif(self.tick):
+            m.d.sync += left.eq(left - 1)
+            with m.If(left == 0):
+                m.d.sync += [left.eq(0), self.o.eq(0)]
         return m

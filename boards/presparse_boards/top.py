@@ -16,7 +16,7 @@ from presparse_boards.adjustable import AdjustableNumber
 from presparse_boards.board import Board, Family
 from presparse_boards.clock import Clock, divisor_bits, plan_clock
 from presparse_boards.families import FAMILIES
-from presparse_boards.leds import Afterglow, Heartbeat
+from presparse_boards.leds import TICK_CYCLES, Afterglow, Heartbeat, SlowTick
 from presparse_boards.reset import ResetHold
 from presparse_hw.accelerator import UartAccelerator
 from presparse_hw.link.endpoint import NO_BUILD_ID
@@ -63,7 +63,7 @@ class BoardTop(Elaboratable):
         self._divisor = AdjustableNumber(board.family, self.clock.divisor, divisor_bits(board)) if adjustable else None
         divisor = self._divisor.o if self._divisor else self.clock.divisor
         self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window, core_domain="core")
-        self._half_blink = round(self.clock.hz / blink_hz / 2)
+        self._half_blink = self._ticks(1 / Fraction(blink_hz) / 2)
 
     def elaborate(self, platform: Platform) -> Module:
         if hasattr(platform, "plan"):  # it offers primitives, of which there are only so many
@@ -89,13 +89,15 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.d.comb += [accelerator.rx.eq(rx.i), tx.o.eq(accelerator.tx)]
 
+        m.submodules.tick = tick = SlowTick()
         m.submodules.heartbeat = heartbeat = Heartbeat(self._half_blink)
+        m.d.comb += heartbeat.tick.eq(tick.o)
         self._led(m, platform, 0, heartbeat.o)
         if ("led", 1) in platform.resources:
-            m.submodules.activity = activity = Afterglow(round(self.clock.hz * GLOW_SECONDS))
+            m.submodules.activity = activity = Afterglow(self._ticks(GLOW_SECONDS))
             received = Signal(init=1)
             m.submodules.received = FFSynchronizer(rx.i, received, init=1)
-            m.d.comb += activity.i.eq(~received | ~accelerator.tx)
+            m.d.comb += [activity.tick.eq(tick.o), activity.i.eq(~received | ~accelerator.tx)]
             self._led(m, platform, 1, activity.o)
         return m
 
@@ -108,6 +110,9 @@ class BoardTop(Elaboratable):
         make = getattr(platform, "get_pll", FAMILIES[self._family].component)
         m.submodules.pll = pll = make(self.clock.pll, pin)
         return pll.o_clk, pll.locked
+
+    def _ticks(self, seconds: Fraction) -> int:
+        return max(1, round(self.clock.hz * seconds / TICK_CYCLES))
 
     def _button(self, m: Module, platform: Any) -> Signal | Const:
         """Pressed; 0 on a board without one."""

@@ -71,6 +71,8 @@ class Controller(wiring.Component):
         due = Signal(init=1)  # there are none
         settle = Signal(range(self._schedule.settle + 1))
         empties = Signal(range(depth + 1))  # left of a flush
+        flushing = Signal()  # there are some
+        final = Signal()  # there is one
         behind = Signal(range(depth + 1))  # blocks until the newest sample is through
 
         ready, flush, sample, room = Signal(), Signal(), Signal(), Signal()
@@ -80,14 +82,14 @@ class Controller(wiring.Component):
             flush.eq(self.pending & (self.item.kind == SampleKind.FLUSH)),
             sample.eq(self.pending & (self.item.kind != SampleKind.FLUSH)),
             room.eq(self.result_room | (self.item.kind != SampleKind.PREDICT)),
-            start.eq(ready & ((sample & room) | (empties != 0))),
-            self.take.eq((start & sample) | (flush & ((empties == 1) & ready | (depth == 0)))),
+            start.eq(ready & ((sample & room) | flushing)),
+            self.take.eq((start & sample) | (flush & ((final & ready) | (depth == 0)))),
             self.waiting_for_sample.eq(ready & ~self.pending & (behind != 0)),
             self.waiting_for_room.eq(ready & sample & ~room),
             self.drained.eq(~self.pending & (behind == 0) & (settle == 0)),
         ]
-        with m.If(flush & (empties == 0)):
-            m.d.sync += empties.eq(depth)
+        with m.If(flush & ~flushing):
+            m.d.sync += [empties.eq(depth), flushing.eq(depth != 0), final.eq(depth == 1)]
         with m.If(~due):
             m.d.sync += [wait.eq(wait - 1), due.eq(wait == 1)]
         with m.If(settle != 0):
@@ -107,6 +109,6 @@ class Controller(wiring.Component):
                 m.d.sync += behind.eq(depth)
             with m.Elif(behind != 0):
                 m.d.sync += behind.eq(behind - 1)
-            with m.If(empties != 0):
-                m.d.sync += empties.eq(empties - 1)
+            with m.If(flushing):
+                m.d.sync += [empties.eq(empties - 1), flushing.eq(~final), final.eq(empties == 2)]
         return m

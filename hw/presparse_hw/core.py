@@ -70,7 +70,9 @@ class Core(wiring.Component):
         self._access(m, access, junctions)
         m.d.comb += controller.hold.eq(self._clear_stale_deltas(m, access.written, junctions))
         self._count(m, controller, argmax, junctions, sources)
-        m.d.comb += self.drained.eq(loader.idle & controller.drained)
+        # From a register, of the next cycle's state: once all is still, only a transfer can change that.
+        idle = loader.idle & controller.drained
+        m.d.sync += self.drained.eq(idle & ~self.samples.valid)
         m.d.comb += access.drained.eq(self.drained)
         # From its own registers: all over the chip within a cycle of each.
         restart = delay(m, self.restart, RESTART - 1, name="restart")

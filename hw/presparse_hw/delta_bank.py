@@ -79,9 +79,11 @@ class DeltaBank(wiring.Component):
 
         adding = ages(m, self.add, 2 * READ, name="adding", reset=True)
         address = ages(m, self.address, 2 * READ, name="address")
-        # The addition of the next cycle is READ - 1 cycles old: which of those before it had its address?
-        this = address[READ - 1]
-        same = [was & (other == this) for was, other in zip(adding[READ:], address[READ:], strict=True)]
+        # The addition of the next cycle is READ - 1 cycles old: which of those before it had its address? It was
+        # compared with them when it was a cycle younger.
+        this, others = address[READ - 2], zip(adding[READ - 1 : -1], address[READ - 1 : -1], strict=True)
+        same = [Signal(name=f"same{age}") for age in range(1, READ + 2)]
+        m.d.sync += [flag.eq(was & (other == this)) for flag, (was, other) in zip(same, others, strict=True)]
         first = delay(m, self.first, READ - 1, name="first")
 
         recent = [Signal.like(self.sum, name=f"recent{age}", reset_less=True) for age in range(1, READ + 2)]

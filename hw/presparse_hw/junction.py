@@ -21,17 +21,29 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.memories import delta_bank_depth
 from presparse.contract.memory import WEIGHT_BITS
-from presparse.contract.schedule import MULTIPLY, OPERANDS, READ, UPDATE, forward_latency, tree_levels
+from presparse.contract.schedule import (
+    BACKPROPAGATE,
+    EDGE_READ,
+    MULTIPLY,
+    OPERANDS,
+    READ,
+    SPREAD,
+    UPDATE,
+    forward_latency,
+    tree_levels,
+)
 from presparse.contract.wire import SampleKind
 from presparse_hw.adder_tree import AdderTree
 from presparse_hw.bias import WRITE, BiasMemory
 from presparse_hw.item import ItemLayout
 from presparse_hw.lane_group import MAX_LANES, WORD_READ, LaneGroup
-from presparse_hw.pipeline import Sequencer, count_modulo, delay
+from presparse_hw.pipeline import Sequencer, ages, count_modulo, delay
 from presparse_hw.right_neuron import RightNeuron
 
-ACCESS = max(WORD_READ + 1, UPDATE + 1)
+ACCESS = max(WORD_READ + 2, UPDATE + 1)
 """Cycles until a word read by the host is there, or one written has been."""
+_NEIGHBOURS = 4
+"""Groups of lanes whose words for the host come together in one cycle."""
 
 
 class Junction(wiring.Component):
@@ -96,6 +108,7 @@ class Junction(wiring.Component):
         self._junction = j = build.junctions[index]
         self._plan = plan = build.schedule.junctions[index]
         self._has_deltas = build.training and index > 0
+        self._write = UPDATE - SPREAD if build.training else 0  # cycles from an edge's turn to its write
         f = build.network.formats
         self._neurons = [RightNeuron(build, index) for _ in range(j.group)]
         item = ItemLayout(build)
@@ -153,7 +166,7 @@ class Junction(wiring.Component):
         if self._build.training:
             self._update(m, walk, groups, biases)
         if self._has_deltas:
-            self._backpropagate(m, groups)
+            self._backpropagate(m, walk, groups)
         self._access(m, walk, groups, biases)
         return m
 
@@ -189,8 +202,9 @@ class Junction(wiring.Component):
             count_modulo(m, slot, plan.activation_slots)
 
         summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
-        first = delay(m, walk.first, summed, name="first", reset=True)
-        bias = [delay(m, b, summed - READ, name=f"bias{i}") for i, b in enumerate(biases.biases)]
+        first = ages(m, walk.first, summed, name="first", reset=True)
+        bias = self._read_biases(m, walk, first, biases)
+        slot = delay(m, slot, EDGE_READ, name="forward_slot")
         m.d.comb += [lanes.forward_slot.eq(slot) for lanes in groups]
         products = [product for lanes in groups for product in lanes.products]
         inputs = j.lanes // j.group
@@ -199,7 +213,7 @@ class Junction(wiring.Component):
             for into, product in zip(neuron.products, products[i * inputs :], strict=False):
                 m.d.comb += into.eq(product)
             m.d.comb += [
-                neuron.first.eq(first),
+                neuron.first.eq(first[-1]),
                 neuron.bias.eq(bias[i]),
                 self.right_values[i].eq(neuron.activation),
                 self.derivatives[i].eq(neuron.derivative),
@@ -211,6 +225,18 @@ class Junction(wiring.Component):
         real = self.right_valid & (self.right_item.kind != SampleKind.FLUSH)
         m.d.sync += self.activation_saturations.eq(Mux(real, sum(n.saturated for n in self._neurons), 0))
 
+    def _read_biases(self, m: Module, walk: Sequencer, first: Sequence[Signal], biases: BiasMemory) -> Sequence[Signal]:
+        """The step's biases in the cycle of `first[-1]`; the host's whenever none of a block is read."""
+        step, before = Signal(range(self._junction.steps), name="bias_step"), len(first) - 1 - READ
+        if self._build.training:  # read with the step's first edges, for UP's sake, and delayed for FF
+            m.d.comb += [step.eq(walk.step), biases.step.eq(Mux(walk.active, step, self.access_row))]
+            return [delay(m, bias, before, name=f"bias{i}") for i, bias in enumerate(biases.biases)]
+        due = first[before]
+        with m.If(due):
+            count_modulo(m, step, self._junction.steps)
+        m.d.comb += biases.step.eq(Mux(due, step, self.access_row))
+        return biases.biases
+
     def _update(self, m: Module, walk: Sequencer, groups: list[LaneGroup], biases: BiasMemory) -> None:
         """UP: what lanes and biases need to write new weights back."""
         j, plan = self._junction, self._plan
@@ -219,8 +245,10 @@ class Junction(wiring.Component):
         with m.If(self.start):
             m.d.sync += training.eq(self.update_item.kind == SampleKind.TRAIN)
             count_modulo(m, slot, plan.activation_slots)
+        slot = delay(m, slot, EDGE_READ, name="update_slot")
+        update = delay(m, walk.active & training, UPDATE - SPREAD, name="update", reset=True)
         for lanes in groups:
-            m.d.comb += [lanes.active.eq(walk.active), lanes.training.eq(training), lanes.update_slot.eq(slot)]
+            m.d.comb += [lanes.update_slot.eq(slot), lanes.update.eq(update)]
         for sink in (*groups, biases):
             m.d.comb += [b.eq(d) for b, d in zip(sink.scaled_deltas, self.scaled_deltas, strict=True)]
         m.d.comb += biases.update.eq(delay(m, walk.first & training, WRITE, name="update_bias", reset=True))
@@ -229,16 +257,20 @@ class Junction(wiring.Component):
         m.d.comb += [term.eq(flag) for term, flag in zip(saturations.terms, flags, strict=True)]
         m.d.comb += self.weight_saturations.eq(saturations.total)
 
-    def _backpropagate(self, m: Module, groups: list[LaneGroup]) -> None:
+    def _backpropagate(self, m: Module, walk: Sequencer, groups: list[LaneGroup]) -> None:
         """BP: deltas to the lanes, and which set of delta sums they add to."""
         plan = self._plan
         current = Signal(range(plan.delta_sets), init=plan.delta_sets - 1)
         with m.If(self.start):
             count_modulo(m, current, plan.delta_sets)
+        adding = BACKPROPAGATE - 1 - READ - SPREAD
+        add = delay(m, walk.active, adding, name="delta_add", reset=True)
+        delta_set = delay(m, current, adding, name="delta_set")
         for lanes in groups:
             m.d.comb += [into.eq(delta) for into, delta in zip(lanes.deltas, self.deltas, strict=True)]
             m.d.comb += [
-                lanes.delta_set.eq(current),
+                lanes.delta_add.eq(add),
+                lanes.delta_set.eq(delta_set),
                 lanes.fetch_address.eq(self.fetch_address),
                 lanes.clear.eq(self.clear),
                 lanes.clear_address.eq(self.clear_address),
@@ -248,17 +280,25 @@ class Junction(wiring.Component):
 
     def _access(self, m: Module, walk: Sequencer, groups: list[LaneGroup], biases: BiasMemory) -> None:
         """Addresses come from the block that runs, or from the host when none does."""
+        address = Signal(range(self._junction.cycles))
+        m.d.comb += address.eq(Mux(walk.active, walk.cycle, self.access_row))
+        # The host's writes travel with their address; its row, column and data are held meanwhile.
+        written = delay(m, address, self._write, name="write_address")
+        write = delay(m, self.edge_write, self._write, name="edge_write", reset=True)
         for lanes in groups:
             m.d.comb += [
-                lanes.edge_address.eq(Mux(walk.active, walk.cycle, self.access_row)),
-                lanes.edge_write.eq(self.edge_write),
+                lanes.edge_address.eq(address),
+                lanes.write_address.eq(written),
+                lanes.edge_write.eq(write),
                 lanes.access_column.eq(self.access_column),
                 lanes.access_data.eq(self.access_data),
             ]
-        m.d.sync += self.edge_word.eq(_any(lanes.edge_word for lanes in groups))
-        written_step = delay(m, walk.step, WRITE, name="step")
+        words = [lanes.edge_word for lanes in groups]
+        if len(words) > _NEIGHBOURS:  # they stand all over the chip
+            words = [_register(m, _any(words[i : i + _NEIGHBOURS])) for i in range(0, len(words), _NEIGHBOURS)]
+        m.d.sync += self.edge_word.eq(_any(words))
+        written_step = delay(m, walk.step, WRITE, name="step") if self._build.training else self.access_row
         m.d.comb += [
-            biases.step.eq(Mux(walk.active, walk.step, self.access_row)),
             biases.write_step.eq(Mux(self.bias_write, self.access_row, written_step)),
             biases.host_write.eq(self.bias_write),
             biases.host_column.eq(self.access_column),
@@ -266,6 +306,12 @@ class Junction(wiring.Component):
         ]
         chosen = (Mux(self.access_column == i, bias, 0) for i, bias in enumerate(biases.biases))
         m.d.sync += self.bias_word[:WEIGHT_BITS].eq(_any(chosen))
+
+
+def _register(m: Module, word: Value) -> Signal:
+    register = Signal(word.shape(), reset_less=True)
+    m.d.sync += register.eq(word)
+    return register
 
 
 def _any(words: Iterable[Value]) -> Value:

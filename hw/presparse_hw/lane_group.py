@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.memories import delta_bank_depth
-from presparse.contract.schedule import BACKPROPAGATE, EDGE_READ, READ, SPREAD, UPDATE
+from presparse.contract.schedule import EDGE_READ, SPREAD
 from presparse_hw.lane import Lane
 from presparse_hw.pipeline import LOCAL, delay, spread
 
@@ -27,7 +27,8 @@ WORD_READ = SPREAD + EDGE_READ + 1
 class LaneGroup(wiring.Component):
     """Up to `MAX_LANES` neighbouring lanes of a junction.
 
-    Cycles count from an edge's turn, that is its address here.
+    Cycles count from an edge's turn, that is its address here. What goes with an edge comes SPREAD before the lanes
+    use it: the junction delays it once for all groups.
 
     Parameters
     ----------
@@ -39,12 +40,14 @@ class LaneGroup(wiring.Component):
     Members
     -------
     edge_address : In                 cycle 0
-    active, training : In(1)          cycle 0: it is the turn of edges, whose weights are to be updated
-    forward_slot, update_slot, delta_set : In  cycle 0
+    forward_slot, update_slot : In    cycle EDGE_READ
+    write_address : In, update : In(1)  cycle UPDATE - SPREAD: write the edge's new weight
+    delta_add : In(1), delta_set : In   cycle BACKPROPAGATE - 1 - READ - SPREAD: the delta bank reads before it adds
     deltas, scaled_deltas : In(signed).array   cycle DELTAS: of all right neurons of the step
     products : Out(signed).array      cycle OPERANDS + MULTIPLY
     left_write, left_group, left_slot, left_row, left_values : In   left activations to be written
-    edge_write, access_column, access_data : In   host access, held long enough
+    edge_write : In(1)                write the host's edge at `write_address`
+    access_column, access_data : In   host access, held long enough
     edge_word : Out(32)               cycle WORD_READ: of the lane `access_column`, else 0
     weight_saturated : Out.array      cycle UPDATE + 1
     fetch_address : In, fetch_sums : Out.array    delta sums, SPREAD + READ later
@@ -52,10 +55,11 @@ class LaneGroup(wiring.Component):
     """
 
     edge_address: Signal
-    active: Signal
-    training: Signal
     forward_slot: Signal
     update_slot: Signal
+    write_address: Signal
+    update: Signal
+    delta_add: Signal
     delta_set: Signal
     deltas: Sequence[Signal]
     scaled_deltas: Sequence[Signal]
@@ -85,6 +89,7 @@ class LaneGroup(wiring.Component):
         count = len(lanes)
         members = {
             "edge_address": In(range(j.cycles)),
+            "write_address": In(range(j.cycles)),
             "forward_slot": In(range(plan.activation_slots)),
             "products": Out(self._lanes[0].forward_product.shape()).array(count),
             "left_write": In(1),
@@ -99,15 +104,15 @@ class LaneGroup(wiring.Component):
         }
         if build.training:
             members |= {
-                "active": In(1),
-                "training": In(1),
                 "update_slot": In(range(plan.activation_slots)),
+                "update": In(1),
                 "scaled_deltas": In(signed(f.delta.width + build.network.rates.span)).array(j.group),
                 "weight_saturated": Out(1).array(count),
             }
         if self._has_deltas:
             depth = range(delta_bank_depth(build, index))
             members |= {
+                "delta_add": In(1),
                 "delta_set": In(range(plan.delta_sets)),
                 "deltas": In(signed(f.delta.width)).array(j.group),
                 "fetch_address": In(depth),
@@ -132,8 +137,8 @@ class LaneGroup(wiring.Component):
 
     def _forward(self, m: Module) -> None:
         address = spread(m, self.edge_address, name="edge_address")
-        written = delay(m, address, UPDATE - SPREAD, name="write_address")
-        slot = delay(m, spread(m, self.forward_slot, name="forward_slot"), EDGE_READ, name="slot")
+        written = spread(m, self.write_address, name="write_address")
+        slot = spread(m, self.forward_slot, name="forward_slot")
         for lane, product in zip(self._lanes, self.products, strict=True):
             m.d.comb += [
                 lane.edge_address.eq(address),
@@ -143,27 +148,28 @@ class LaneGroup(wiring.Component):
             ]
 
     def _write_left(self, m: Module) -> None:
-        write = delay(m, self.left_write, SPREAD - 1, name="left_write", reset=True)
-        group = delay(m, self.left_group, SPREAD - 1, name="left_group")
+        writes: dict[int, Signal] = {}  # by group of banks; the same in all groups of lanes, so synthesis merges them
+        for number in self._numbers:
+            group = number // len(self.left_values)
+            if group not in writes:
+                mine = self.left_write & (self.left_group == group)
+                writes[group] = delay(m, mine, SPREAD - 1, name=f"left_write_far{group}", reset=True)
         slot = spread(m, self.left_slot, name="left_slot")
         row = spread(m, self.left_row, name="left_row")
         columns = [number % len(self.left_values) for number in self._numbers]
         values = {c: spread(m, self.left_values[c], name=f"left_value{c}") for c in sorted(set(columns))}
         for number, column, lane in zip(self._numbers, columns, self._lanes, strict=True):
-            mine = Signal(name=f"left_write{number}", attrs={LOCAL: 1})
-            m.d.sync += mine.eq(write & (group == number // len(self.left_values)))
+            near = Signal(name=f"left_write{number}", attrs={LOCAL: 1})
+            m.d.sync += near.eq(writes[number // len(self.left_values)])
             m.d.comb += [
-                lane.activation_write.eq(mine),
+                lane.activation_write.eq(near),
                 lane.activation_slot.eq(slot),
                 lane.activation_row.eq(row),
                 lane.activation.eq(values[column]),
             ]
 
     def _access(self, m: Module) -> None:
-        """The host's writes travel with their address; its row, column and data are held meanwhile."""
-        write = delay(
-            m, spread(m, self.edge_write, name="edge_write", reset=True), UPDATE - SPREAD, name="write", reset=True
-        )
+        write = spread(m, self.edge_write, name="edge_write", reset=True)
         column = spread(m, self.access_column, name="access_column")
         data = spread(m, self.access_data, name="access_data")
         word = Signal(32)
@@ -175,10 +181,8 @@ class LaneGroup(wiring.Component):
         m.d.sync += self.edge_word.eq(word)
 
     def _update(self, m: Module) -> None:
-        active = spread(m, self.active, name="active", reset=True)
-        training = spread(m, self.training, name="training")
-        slot = delay(m, spread(m, self.update_slot, name="update_slot"), EDGE_READ, name="slot_up")
-        update = delay(m, active & training, UPDATE - SPREAD, name="update", reset=True)
+        slot = spread(m, self.update_slot, name="update_slot")
+        update = spread(m, self.update, name="update", reset=True)
         scaled = self._of_neurons(m, self.scaled_deltas, "scaled_delta")
         for i, lane in enumerate(self._lanes):
             m.d.comb += [
@@ -189,9 +193,8 @@ class LaneGroup(wiring.Component):
             ]
 
     def _backpropagate(self, m: Module) -> None:
-        adding = BACKPROPAGATE - 1 - READ - SPREAD  # the bank reads before it adds
-        add = delay(m, spread(m, self.active, name="delta_active", reset=True), adding, name="add", reset=True)
-        delta_set = delay(m, spread(m, self.delta_set, name="delta_set"), adding, name="set")
+        add = spread(m, self.delta_add, name="delta_add", reset=True)
+        delta_set = spread(m, self.delta_set, name="delta_set")
         fetch = spread(m, self.fetch_address, name="fetch_address")
         clear = spread(m, self.clear, name="clear", reset=True)
         clear_address = spread(m, self.clear_address, name="clear_address")

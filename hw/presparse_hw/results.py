@@ -117,15 +117,16 @@ class ArgMax(wiring.Component):
         # One register between counting and comparing.
         step = Signal(range(steps))
         base = Signal(range(self._junction.right))
-        compare, first, last, real = Signal(), Signal(), Signal(), Signal()
+        compare, last, wins, competes = Signal(), Signal(), Signal(), Signal()
         challenger, index = Signal.like(score, reset_less=True), Signal(range(self._junction.right))
         counted, label = Signal(), Signal.like(item.label)
         labelled = (item.kind == SampleKind.TRAIN) | (item.kind == SampleKind.EVALUATE)
+        real = base + column < self._build.network.classes
         m.d.sync += [
             compare.eq(valid),
-            first.eq(step == 0),
             last.eq(step == steps - 1),
-            real.eq(base + column < self._build.network.classes),
+            wins.eq(valid & real & (step == 0)),  # whatever its score
+            competes.eq(valid & real),
             challenger.eq(score),
             index.eq(base + column),
             counted.eq(labelled),
@@ -137,7 +138,7 @@ class ArgMax(wiring.Component):
 
         best, winner = Signal.like(score, reset_less=True), Signal(range(self._junction.right))
         ended, wanted = Signal(), Signal.like(label)
-        with m.If(compare & real & (first | (challenger > best))):
+        with m.If(wins | (competes & (challenger > best))):
             m.d.sync += [best.eq(challenger), winner.eq(index)]
         m.d.sync += [ended.eq(compare & last & counted), wanted.eq(label)]
         m.d.comb += self.correct.eq(ended & (winner == wanted))

@@ -103,7 +103,7 @@ class CoreSignature(wiring.Signature):
                 "answers": Out(stream.Signature(AnswerLayout())),
                 "events": Out(EventLayout(build)),
                 "results_waiting": Out(16),
-                "drained": Out(1),
+                "drained": Out(1, init=1),
                 "discard": In(1),
                 "restart": In(1),
             }

@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import ClockDomain, ClockSignal, Module
 from amaranth.sim import Simulator, SimulatorContext
 
-from presparse_boards.leds import Afterglow, Heartbeat
+from presparse_boards.leds import TICK_CYCLES, Afterglow, Heartbeat, SlowTick
 from presparse_boards.reset import ResetHold
 from tests.hw.bench import simulate
 
@@ -17,6 +17,9 @@ def test_heartbeat(half_period: int) -> None:
 
     async def testbench(ctx: SimulatorContext) -> None:
         seen = []
+        await ctx.tick().repeat(3)
+        assert not ctx.get(dut.o), "nothing changes without a tick"
+        ctx.set(dut.tick, 1)
         for _ in range(6 * half_period):
             await ctx.tick()
             seen.append(ctx.get(dut.o))
@@ -25,16 +28,42 @@ def test_heartbeat(half_period: int) -> None:
     simulate(dut, testbench)
 
 
-def test_afterglow() -> None:
-    dut = Afterglow(3)
+def test_slow_tick() -> None:
+    dut = SlowTick()
 
     async def testbench(ctx: SimulatorContext) -> None:
         seen = []
-        for on in (0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0):
+        for cycle in range(3 * TICK_CYCLES):
+            await ctx.tick()
+            if ctx.get(dut.o):
+                seen.append(cycle)
+        assert seen == [TICK_CYCLES - 1, 2 * TICK_CYCLES - 1, 3 * TICK_CYCLES - 1]
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "shown"),
+    [(3, [0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0]), (1, [0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0])],
+)
+def test_afterglow(ticks: int, shown: list[int]) -> None:
+    """A tick a cycle, then none: it stays on for ever."""
+    dut = Afterglow(ticks)
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        seen = []
+        ctx.set(dut.tick, 1)
+        for on in (0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0):
             ctx.set(dut.i, on)
             await ctx.tick()
             seen.append(ctx.get(dut.o))
-        assert seen == [0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0]
+        assert seen == shown
+        ctx.set(dut.tick, 0)
+        ctx.set(dut.i, 1)
+        await ctx.tick()
+        ctx.set(dut.i, 0)
+        await ctx.tick().repeat(20)
+        assert ctx.get(dut.o)
 
     simulate(dut, testbench)
 

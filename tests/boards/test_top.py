@@ -15,6 +15,7 @@ from presparse.contract.wire import Identity, Operation, Status
 from presparse_boards.board import Board
 from presparse_boards.boards import BOARDS, find_board
 from presparse_boards.clock import plan_clock
+from presparse_boards.leds import TICK_CYCLES
 from presparse_boards.pll import Settings
 from presparse_boards.top import RESET_SECONDS, BoardTop
 from presparse_hw.link.identity import identity_of
@@ -22,7 +23,7 @@ from tests.boards.pins import BUILD
 from tests.hw.link.bench import Answer, frame
 
 BUILD_ID = "0123456789abcdef"
-BLINK_CYCLES = 800
+BLINK_CYCLES = 8 * TICK_CYCLES
 LOCK_SECONDS = 3e-6
 
 

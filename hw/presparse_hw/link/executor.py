@@ -152,7 +152,8 @@ class Executor(wiring.Component):
             m.submodules.starter = ResetInserter(stop)(self._starter)
             wiring.connect(m, self._starter.control, wiring.flipped(self.runs))
             m.d.comb += self._starter.ready.eq(core.drained & self._feeder.between)
-        accepted = Signal(32)
+        accepted, one_more = Signal(32), Signal()
+        m.d.sync += one_more.eq(self._feeder.accepted | self.runs.accepted)
         m.d.sync += discard.eq(discards)
         m.d.comb += [
             core.restart.eq(restart),
@@ -164,8 +165,8 @@ class Executor(wiring.Component):
             self._greeter.accepted.eq(accepted),
         ]
         with m.If(restart):
-            m.d.sync += accepted.eq(0)
-        with m.Elif(self._feeder.accepted | self.runs.accepted):
+            m.d.sync += [accepted.eq(0), one_more.eq(0)]
+        with m.Elif(one_more):
             m.d.sync += accepted.eq(accepted + 1)
 
     def _connect_units(

@@ -27,14 +27,15 @@ class Field(enum.IntEnum):
 
 
 class SampleParser(wiring.Component):
-    """Turns the stream of sample records into transfers, a byte per cycle if the core takes them at once.
+    """Turns the stream of sample records into transfers: a byte per cycle if the core takes them at once and values
+    have two bytes; a cycle more per transfer if they have one.
 
     A record may be cut anywhere: the parser waits for its next byte. A header is checked before the
     first transfer of its record. A value's bits above the format's width are ignored.
 
     Members
     -------
-    i : In(stream)         bytes of records; taken while no transfer waits for the core
+    i : In(stream)         bytes of records; one that changes the transfer is taken while none waits for the core
     samples : Out(stream)  the core's; may wait past the byte that completed a transfer
     flush : In(1)          send a flush; only between records, while no transfer waits
     between : Out(1)       no record has begun
@@ -53,6 +54,7 @@ class SampleParser(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._build = build
+        self._value_bytes = value_bytes(build.network.formats.activation)
         super().__init__(
             {
                 "i": In(stream.Signature(ByteLayout())),
@@ -70,15 +72,21 @@ class SampleParser(wiring.Component):
         field = Signal(Field)
         kind, rate, label_low = (Signal(8, reset_less=True) for _ in range(3))
         final = Signal()  # the waiting transfer is its record's last
+        changes = Signal()  # the next byte changes the transfer
         sample = Signal(SampleLayout(self._build), reset_less=True)
         byte = self.i.payload.data
         sent = self.samples.valid & self.samples.ready
         take = self.i.valid & self.i.ready
+        value_byte = Signal(range(self._value_bytes))
         # A byte late, so that its last byte decides on a header at once.
         begins_well, low_is_zero, low_is_less = Signal(), Signal(), Signal()
         m.d.sync += begins_well.eq(self._kind_and_rate_are_good(kind, rate))
         m.d.comb += [
-            self.i.ready.eq((~self.samples.valid | self.samples.ready) & ~self.bad),
+            # That the core takes a transfer comes late, out of the core: no byte depends on it in the same cycle.
+            self.i.ready.eq((~self.samples.valid | ~changes) & ~self.bad),
+            changes.eq(
+                (field == Field.LABEL_HIGH) | ((field == Field.FEATURES) & (value_byte == self._value_bytes - 1))
+            ),
             self.between.eq(field == Field.KIND),
             self.accepted.eq(sent & final),
             self.samples.payload.eq(sample),
@@ -102,7 +110,7 @@ class SampleParser(wiring.Component):
                 m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(label_low, byte))]
                 m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), self.bad.eq(~good)]
             with m.Case(Field.FEATURES):
-                self._take_feature_byte(m, sample.features.as_value(), field, final)
+                self._take_feature_byte(m, sample.features.as_value(), value_byte, field, final)
         with m.If(self.drop):
             m.d.sync += [field.eq(Field.KIND), self.bad.eq(0)]
         return m
@@ -116,13 +124,12 @@ class SampleParser(wiring.Component):
         rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
         return kind_is_good & rate_is_good
 
-    def _take_feature_byte(self, m: Module, features: Value, field: Signal, final: Signal) -> None:
+    def _take_feature_byte(self, m: Module, features: Value, value_byte: Signal, field: Signal, final: Signal) -> None:
         """Assemble values, least significant byte first, and transfers by shifting values in."""
         build, byte = self._build, self.i.payload.data
         fmt = build.network.formats.activation
-        size, port = value_bytes(fmt), build.feature_port
+        size, port = self._value_bytes, build.feature_port
         transfers = build.network.layers[0] // port
-        value_byte = Signal(range(size))
         feature = Signal(range(port))  # of this transfer
         transfer = Signal(range(transfers))
         low = Signal(8 * (size - 1), reset_less=True)

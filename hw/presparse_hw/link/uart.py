@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
+
+from presparse_hw.skid import Skid
 
 FRAME_BITS = 10
 """Start bit, data, stop bit."""
@@ -22,8 +24,9 @@ def _check_divisor(divisor: Divisor) -> Divisor:
 
 
 def _timer(divisor: Divisor) -> Signal:
-    """Counts the cycles of a bit down."""
-    return Signal(range(divisor) if isinstance(divisor, int) else unsigned(len(divisor)), name="timer")
+    """Counts the cycles of a bit down, and is through at -1: its sign tells, without a comparison."""
+    bits = (divisor - 1).bit_length() if isinstance(divisor, int) else len(divisor)
+    return Signal(signed(bits + 1), name="timer")
 
 
 class UartReceiver(wiring.Component):
@@ -54,15 +57,15 @@ class UartReceiver(wiring.Component):
         count = Signal(range(8))
         data = Signal(8)
         tick = Signal()
-        m.d.comb += tick.eq(timer == 0)
-        m.d.sync += timer.eq(Mux(tick, self._divisor - 1, timer - 1))
+        m.d.comb += tick.eq(timer[-1])
+        m.d.sync += timer.eq(Mux(tick, self._divisor - 2, timer - 1))
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
 
         with m.FSM():
             with m.State("Idle"):
                 # The edge is half a cycle old on average, and the next cycle is the first that counts.
-                m.d.sync += timer.eq((self._divisor - 3) >> 1)
+                m.d.sync += timer.eq(((self._divisor - 3) >> 1) - 1)
                 with m.If(~rx):
                     m.next = "Start-Bit"
             with m.State("Start-Bit"), m.If(tick):
@@ -110,19 +113,20 @@ class UartTransmitter(wiring.Component):
         timer = _timer(self._divisor)
         bits = Signal(FRAME_BITS, init=-1)
         left = Signal(range(FRAME_BITS + 1))
-        m.d.comb += self.i.ready.eq((left == 0) | ((left == 1) & (timer == 0)))
+        tick = Signal()
+        m.d.comb += [tick.eq(timer[-1]), self.i.ready.eq((left == 0) | ((left == 1) & tick))]
         m.d.sync += self.tx.eq(bits[0])
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
                 left.eq(FRAME_BITS),
-                timer.eq(self._divisor - 1),
+                timer.eq(self._divisor - 2),
             ]
         with m.Elif(left != 0):
             m.d.sync += timer.eq(timer - 1)
-            with m.If(timer == 0):
+            with m.If(tick):
                 m.d.sync += [
-                    timer.eq(self._divisor - 1),
+                    timer.eq(self._divisor - 2),
                     bits.eq(Cat(bits[1:], Const(1, 1))),
                     left.eq(left - 1),
                 ]
@@ -165,5 +169,8 @@ class UartLink(wiring.Component):
         m.submodules.transmitter = self._transmitter
         m.d.comb += [self._receiver.rx.eq(self.rx), self.tx.eq(self._transmitter.tx)]
         wiring.connect(m, self._receiver.o, wiring.flipped(self.received))
-        wiring.connect(m, wiring.flipped(self.sent), self._transmitter.i)
+        # The UART stands at its pins, what sends is elsewhere: their handshake ends in registers.
+        m.submodules.skid = skid = Skid(8)
+        wiring.connect(m, wiring.flipped(self.sent), skid.i)
+        wiring.connect(m, skid.o, self._transmitter.i)
         return m

@@ -95,11 +95,14 @@ class BlocksInOrder(Elaboratable):
 
         # For induction.
         wait, due, empties = inside["wait"], inside["due"], inside["empties"]
+        flushing, final = inside["flushing"], inside["final"]
         m.d.comb += [
             Assert(due == (since >= period)),
             Assert(due | (wait == period - since)),
             Assert(inside["settle"] == Mux(since > settle, 0, settle + 1 - since)),
             Assert(inside["behind"] == behind),
+            Assert(flushing == (empties != 0)),
+            Assert(final == (empties == 1)),
             Assert((empties == 0) | (dut.pending & flush & (empties == depth - emptied))),
             Assert((empties != 0) | (emptied == 0)),
             Assert(slot < slots),

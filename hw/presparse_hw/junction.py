@@ -282,9 +282,9 @@ class Junction(wiring.Component):
         """Addresses come from the block that runs, or from the host when none does."""
         address = Signal(range(self._junction.cycles))
         m.d.comb += address.eq(Mux(walk.active, walk.cycle, self.access_row))
-        # The host's writes travel with their address; its row, column and data are held meanwhile.
+        # The host's row, column and data are held; its write comes no earlier than the lane is chosen, a cycle later.
         written = delay(m, address, self._write, name="write_address")
-        write = delay(m, self.edge_write, self._write, name="edge_write", reset=True)
+        write = delay(m, self.edge_write, max(1, self._write), name="edge_write", reset=True)
         for lanes in groups:
             m.d.comb += [
                 lanes.edge_address.eq(address),

@@ -47,7 +47,7 @@ class LaneGroup(wiring.Component):
     products : Out(signed).array      cycle OPERANDS + MULTIPLY
     left_write, left_group, left_slot, left_row, left_values : In   left activations to be written
     edge_write : In(1)                write the host's edge at `write_address`
-    access_column, access_data : In   host access, held long enough
+    access_column, access_data : In   host access: the column a cycle before `edge_write`, both held long enough
     edge_word : Out(32)               cycle WORD_READ: of the lane `access_column`, else 0
     weight_saturated : Out.array      cycle UPDATE + 1
     fetch_address : In, fetch_sums : Out.array    delta sums, SPREAD + READ later

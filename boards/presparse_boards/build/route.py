@@ -34,7 +34,7 @@ _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to r
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
-CROWDED = 0.6
+CROWDED = 0.5
 """Share of an ECP5's LUTs above which nextpnr's default placer is not the best."""
 
 

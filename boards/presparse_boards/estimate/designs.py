@@ -1,6 +1,7 @@
 """The designs that calibrate the estimate: networks, lanes, modes and boards that vary everything it models.
 
-Most take less than two minutes to place and route. Some must not fit, each for another reason.
+Most take less than two minutes to place and route, the last three half an hour. Some must not fit, each for another
+reason.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _WIDE = Formats(
 )
 
 NETWORKS: dict[str, Network] = {
-    **{name: Network.load(name) for name in ("digits-small", "digits", "mnist-dey", "mnist")},
+    **{name: Network.load(name) for name in ("digits-small", "digits", "mnist-dey", "mnist-dey-narrow", "mnist")},
     "narrow": Network(
         name="narrow", features=64, classes=10, layers=(64, 128, 16), out_degree=(16, 8), lanes=(16, 16),
         activations=("relu", "sigmoid"), formats=_NARROW,
@@ -121,6 +122,9 @@ DESIGNS: tuple[Design, ...] = tuple(
             "digits-small 2,2    infer icebreaker",
             "digits       8,8    train ulx3s-25f",
             "digits       16,16  train ecpix5-45f",
+            "mnist-dey    64,16  train ulx3s-85f",
+            "mnist        64,16  train ulx3s-85f",
+            "mnist-dey-narrow 128,32 train ulx3s-85f",
         ),
     )
 )

@@ -19,7 +19,7 @@ FF_FEATURES = {
     "base": 1500.0, "training": 200.0, "junctions": 150.0, "registers": 1.0, "memories": 1.0, "multipliers": 1.0,
 }  # fmt: skip
 """Features, and the coefficients that one would expect: one a bit."""
-DELAY_FEATURES = ("base", "filling", "speed grade")
+DELAY_FEATURES = ("base", "size", "speed grade")
 _BLOCK_REGISTERS = 3
 """Registers of a multiplier that a DSP block has inside."""
 CELL_LUTS = 6
@@ -72,6 +72,9 @@ def _carry_multiplier(a: int, b: int) -> tuple[float, float]:
     level = [wide + 2] * ((narrow + 1) // 2)
     luts, registers = float(sum(width + width % 2 for width in level) + 2), 0.0
     shift, levels = 2, tree_levels(len(level))
+    spare = MULTIPLY - levels
+    if spare:
+        registers += sum(level)
     for _ in range(levels):
         merged = [max(low - shift, high) + 1 for low, high in zip(level[::2], level[1::2], strict=False)]
         luts += sum(width + width % 2 for width in merged)
@@ -79,7 +82,7 @@ def _carry_multiplier(a: int, b: int) -> tuple[float, float]:
         level = [min(width, a + b) for width in level]
         registers += sum(level)
         shift *= 2
-    return luts, registers + (a + b) * (MULTIPLY - levels)
+    return luts, registers + (a + b) * max(0, spare - 1)
 
 
 def _logic_multiplier(a: int, b: int) -> tuple[float, float]:
@@ -88,5 +91,6 @@ def _logic_multiplier(a: int, b: int) -> tuple[float, float]:
 
 
 def delay_features(board: Board, luts: int) -> tuple[float, ...]:
-    """As DELAY_FEATURES, given how many LUTs the build takes."""
-    return (1.0, min(1.0, luts / board.capacity.lut), float(board.speed == "8"))
+    """As DELAY_FEATURES, given how many LUTs the build takes: wires are as long as the design is large, however large
+    the FPGA is."""
+    return (1.0, luts / 100_000, float(board.speed == "8"))

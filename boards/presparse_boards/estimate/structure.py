@@ -95,14 +95,14 @@ def _groups(parts: Structure, build: Build, index: int) -> None:
     left = _left_values(build, index)
     for size in sizes:
         neurons = -(-size * j.group // j.lanes)
-        near = address * (1 + UPDATE - SPREAD) + slot * (1 + EDGE_READ)
+        near = 2 * address + slot
         near += size + slot + row + min(size, left) * f.activation.width
-        near += 1 + UPDATE - SPREAD + column + data + size + _WORD
+        near += 1 + column + data + size + _WORD
         if build.training:
-            near += 2 + slot * (1 + EDGE_READ) + UPDATE - SPREAD + neurons * _scaled(build)
+            near += 1 + slot + neurons * _scaled(build)
         if build.training and index:
             sums, banks = bits(plan.delta_sets), row + bits(plan.delta_sets)
-            near += (1 + sums) * (BACKPROPAGATE - READ - SPREAD + 2 * READ)
+            near += (1 + sums) * (1 + 2 * READ)
             near += 2 * banks + 2 + banks + neurons * f.delta.width
         parts.add(register=near, choice=size * (data / 2 + 3))
 
@@ -112,10 +112,13 @@ def _control(parts: Structure, build: Build, index: int) -> None:
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
     address, slot, row = bits(j.cycles), bits(plan.activation_slots), bits(j.rows)
     item = 2 + bits(build.network.rates.span + 1) + bits(build.network.classes)
-    far = address + 2 * slot + row + bits(j.lanes) + _left_values(build, index) * f.activation.width + _WORD
+    far = 2 * address + 2 * slot + row + bits(j.lanes) + _left_values(build, index) * f.activation.width + _WORD
     summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
-    waits = forward_latency(j) * (item + 1) + j.group * f.weight.width * (summed - READ) + summed
+    waits = forward_latency(j) * (item + 1) + summed + slot * EDGE_READ
     if build.training:
+        waits += j.group * f.weight.width * (summed - READ) + slot * EDGE_READ + (address + 2) * (UPDATE - SPREAD)
+        if index:
+            waits += (1 + bits(plan.delta_sets)) * (BACKPROPAGATE - 1 - READ - SPREAD)
         far += j.group * (_scaled(build) + (f.delta.width if index else 0)) + slot
         waits += 2 * item + bits(j.steps) * OPERANDS
         flags = j.lanes + j.group

@@ -91,10 +91,20 @@ def test_the_critical_path_is_named_in_the_designs_terms(made: tuple[Path, list[
 
 
 def test_every_step_is_told(made: tuple[Path, list[Step]]) -> None:
-    begun = [step.name for step in made[1] if not step.done]
+    begun = [step.name for step in made[1] if not step.done and not step.found]
     assert begun[:4] == ["elaborating", "synthesising", "fitting", "placing and routing"]
     assert begun[-1] == "packing"
     assert [step.name for step in made[1] if step.done][-1] == "packed"
+
+
+def test_how_far_the_routing_is_is_told(made: tuple[Path, list[Step]]) -> None:
+    under_way = [step for step in made[1] if step.found and not step.done]
+    assert {step.name for step in under_way} == {"placing and routing"}
+    assert "seed 1 placing" in [step.found for step in under_way]
+    shares = [re.fullmatch(r"seed 1 ([\d.]+)% routed", step.found) for step in under_way]
+    routed = [float(share[1]) for share in shares if share]
+    assert routed == sorted(routed)
+    assert len(set(routed)) > 1
 
 
 @pytest.mark.usefixtures("same_cache")

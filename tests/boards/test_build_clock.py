@@ -26,7 +26,7 @@ def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> N
     netlist = synthesise(Workshop(tmp_path))
 
     def routed(json: str) -> tuple[Routed, str]:
-        [found] = route_all(Workshop(tmp_path), plan, board, json, [3], lambda routed: None, netlist.flip_flops)
+        [found] = route_all(Workshop(tmp_path), plan, board, json, [3], netlist.flip_flops)
         return found, (tmp_path / found.design).read_text()
 
     first, design = routed(netlist.path.name)

@@ -79,9 +79,10 @@ class Flow:
         self._end("fits", ", ".join(f"{name} {r.share:.0%}" for name, r in use.items() if r.available))
 
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
-        self._begin(f"placing and routing{many}")
+        name = f"placing and routing{many}"
+        self._begin(name)
         plan = plan.placed_with(placer(plan.family, use))
-        routes = self._route(plan, netlist, netlist.path.name, self.seeds, self._told)
+        routes = self._route(plan, netlist, netlist.path.name, self.seeds, name, self._told)
         return plan, netlist, sorted(routes, key=lambda routed: (-routed.fmax_mhz, routed.seed))
 
     def _clocked(self, plan: Plan, netlist: Netlist, routes: Sequence[Routed], clock: Clock) -> Implementation:
@@ -99,21 +100,31 @@ class Flow:
         )
 
     def _retimed(self, plan: Plan, netlist: Netlist, best: Routed, clock: Clock) -> Routed:
-        self._begin(f"setting the clock to {float(clock.hz) / 1e6:.2f} MHz")
+        name = f"setting the clock to {float(clock.hz) / 1e6:.2f} MHz"
+        self._begin(name)
         if plan.family == "ecp5":
             design = retimed((self.work / best.design).read_text(), plan.clock, clock, self.board)
             (self.work / _RETIMED).write_text(design)
             taken = replace(best, design=_RETIMED)
         else:
             set_clock(netlist.path, self.work / _RETIMED, self.board, clock)
-            [taken] = self._route(plan, netlist, _RETIMED, [best.seed], lambda routed: None)
+            [taken] = self._route(plan, netlist, _RETIMED, [best.seed], name, lambda routed: None)
         self._end("clock set", f"{float(clock.hz) / 1e6:.2f} MHz, of {taken.fmax_mhz:.2f} MHz possible")
         return taken
 
     def _route(
-        self, plan: Plan, netlist: Netlist, file: str, seeds: Sequence[int], done: Callable[[Routed], None]
+        self, plan: Plan, netlist: Netlist, file: str, seeds: Sequence[int], step: str, done: Callable[[Routed], None]
     ) -> list[Routed]:
-        return route_all(Workshop(self.work), plan, self.board, file, seeds, done, netlist.flip_flops)
+        return route_all(
+            Workshop(self.work),
+            plan,
+            self.board,
+            file,
+            seeds,
+            netlist.flip_flops,
+            under_way=lambda state: self.progress(Step(name=step, found=state)),
+            done=done,
+        )
 
     def _told(self, routed: Routed) -> None:
         self._end(f"seed {routed.seed}", f"{routed.fmax_mhz:.2f} MHz")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,10 @@ _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to r
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
+_WIRES = re.compile(r"^Info: Routing (\d+) arcs", re.MULTILINE)
+_WIRES_LEFT = re.compile(r"^Info:\s+\d+ \|[^|]*\|[^|]*\|\s+(\d+)\|", re.MULTILINE)
+_LOOK_SECONDS = 1.0
+"""Between two looks at the logs."""
 CROWDED = 0.5
 """Share of an ECP5's LUTs above which nextpnr's default placer is not the best."""
 
@@ -91,21 +95,29 @@ def route_all(
     board: Board,
     netlist: str,
     seeds: Sequence[int],
-    done: Callable[[Routed], None],
     flip_flops: int,
+    *,
+    under_way: Callable[[str], None] = lambda state: None,
+    done: Callable[[Routed], None] = lambda routed: None,
 ) -> list[Routed]:
     """Place and route with every seed, as many at once as there are processors; in the order of `seeds`.
 
-    Seeds that find no place or no route are left out, as long as one does. `done` is called in this thread.
-    Raises DoesNotFit, ToolFailed.
+    Seeds that find no place or no route are left out, as long as one does. `under_way` is told every second how far
+    the runs are, `done` what came of one; both in this thread. Raises DoesNotFit, ToolFailed.
     """
     workers = ThreadPoolExecutor(min(len(seeds), cores()))
     with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
-        runs = [workers.submit(_run, workshop, plan, netlist, seed) for seed in seeds]
-        for run in as_completed(runs):
-            routed = run.result()
-            if isinstance(routed, Routed):
-                done(routed)
+        runs = {workers.submit(_run, workshop, plan, netlist, seed): seed for seed in seeds}
+        waiting = set(runs)
+        while waiting:
+            ended, waiting = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for run in ended:
+                routed = run.result()
+                if isinstance(routed, Routed):
+                    done(routed)
+            states = [_state(workshop.folder, seed) for run, seed in runs.items() if run in waiting]
+            if states:
+                under_way(", ".join(states))
         results = [run.result() for run in runs]
     found = [routed for routed in results if isinstance(routed, Routed)]
     if not found:
@@ -157,6 +169,16 @@ def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int) -> Routed | in
 
 def _log(seed: int) -> str:
     return f"route-{seed}.log"
+
+
+def _state(folder: Path, seed: int) -> str:
+    """How far a run is, by its log: nobody knows when a router ends, but its wires tell whether it gets on."""
+    log = folder / _log(seed)
+    text = log.read_text(errors="replace") if log.exists() else ""
+    if wires := _WIRES.search(text):
+        left = _WIRES_LEFT.findall(text) or [wires[1]]
+        return f"seed {seed} {1 - int(left[-1]) / int(wires[1]):.1%} routed"
+    return f"seed {seed} placing" if text else f"seed {seed} waiting"
 
 
 def _explain(log: Path, status: int, board: Board, flip_flops: int) -> NoReturn:

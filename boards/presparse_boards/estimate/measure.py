@@ -29,7 +29,7 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     try:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
         plan = plan.placed_with(placer(plan.family, packed))
-        routes = route_all(Workshop(folder), plan, board, NETLIST, tried, lambda routed: None, netlist.flip_flops)
+        routes = route_all(Workshop(folder), plan, board, NETLIST, tried, netlist.flip_flops)
     except DoesNotFit as error:
         return _record(design, error.use, None)
     use = use_in_report(board, routes[0].report, netlist.flip_flops)

@@ -79,7 +79,7 @@ def _clock(text: str) -> float | None:
 
 
 class Steps:
-    """Steps as they begin and end, with the time each took."""
+    """Steps as they begin and end, with the time each took; on a terminal also how far the one under way is."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -105,6 +105,10 @@ class Steps:
         if step.done:
             seconds = time.monotonic() - self._began
             self._say(Text.assemble(("✓ ", "green"), f"{step.name}: {step.found}", (f"  {seconds:.1f} s", "dim")))
+            return
+        if step.found:
+            for task in self._progress.task_ids:
+                self._progress.update(task, description=f"{step.name}: {step.found}")
             return
         self._began = time.monotonic()
         for task in self._progress.task_ids:

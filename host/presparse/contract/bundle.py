@@ -153,11 +153,11 @@ class Manifest(Description):
 
 
 class Step(Description):
-    """How far the making of a bundle is: a step begins (`done` False), or has ended."""
+    """How far the making of a bundle is: a step begins, is under way, or has ended (`done`)."""
 
     name: str
     done: bool = False
-    found: str = Field(default="", description="what it found")
+    found: str = Field(default="", description="what it found; of a step under way: how far it is; empty: it begins")
 
 
 class BoardInfo(Description):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from presparse.contract.build import Build
@@ -29,10 +30,12 @@ def data() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return X.astype(np.float64), rng.integers(10, size=SAMPLES + PREDICTED)
 
 
-def test_two_thousand_trained_samples_equal_the_reference() -> None:
-    network = Network.load("mnist-dey")
-    build = Build(network=network, lanes=(64, 16), gap=0, feature_port=1024)
-    assert [j.cycles for j in build.junctions] == [64, 64]
+@pytest.mark.parametrize(("name", "lanes"), [("mnist-dey", (64, 16)), ("mnist-dey-narrow", (128, 32))])
+def test_two_thousand_trained_samples_equal_the_reference(name: str, lanes: tuple[int, int]) -> None:
+    network = Network.load(name)
+    build = Build(network=network, lanes=lanes, gap=0, feature_port=1024)
+    period = 4096 // lanes[0]
+    assert [j.cycles for j in build.junctions] == [period, period]
     assert build.schedule.gap == 0
     X, y = data()
     model = Model.initial(network, seed=1, gain=1 / 255)
@@ -46,7 +49,7 @@ def test_two_thousand_trained_samples_equal_the_reference() -> None:
         core.run(samples[: SAMPLES // 2])
         cycles = core.counters()["cycles"]
         core.run(samples[SAMPLES // 2 :])
-        assert core.counters()["cycles"] - cycles == SAMPLES // 2 * 64  # steady state: C cycles, none idle
+        assert core.counters()["cycles"] - cycles == SAMPLES // 2 * period  # steady state: C cycles, none idle
         core.flush()
         assert core.counters()["stalls_sample"] == 0
         assert_same_state(core, reference)

@@ -43,7 +43,8 @@ class Xc7Mmcm(wiring.Component):
         m = Module()
         m.submodules.buffer = buffer = io.Buffer("i", self._pin)
         s = self._settings
-        feedback, clock = Signal(), Signal()
+        feedback = Signal()
+        clock = Signal()
         m.submodules.mmcm = Instance(
             "MMCME2_BASE",
             p_CLKIN1_PERIOD=1e9 / s.input_hz,  # nanoseconds

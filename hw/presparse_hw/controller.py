@@ -75,7 +75,10 @@ class Controller(wiring.Component):
         final = Signal()  # there is one
         behind = Signal(range(depth + 1))  # blocks until the newest sample is through
 
-        ready, flush, sample, room = Signal(), Signal(), Signal(), Signal()
+        ready = Signal()
+        flush = Signal()
+        sample = Signal()
+        room = Signal()
         start = Signal()
         m.d.comb += [
             ready.eq(due & ~self.hold),

@@ -112,7 +112,9 @@ class Counters(wiring.Component):
         """Add slice by slice; returns the sum, which is written in this cycle."""
         m.submodules.totals = totals = RegisteredMemory([unsigned(SLICE_BITS)], SLICES << len(before))
         cleared = Signal(READ)  # as old as what is read
-        old, total, carry = Signal(SLICE_BITS), Signal(SLICE_BITS), Signal()
+        old = Signal(SLICE_BITS)
+        total = Signal(SLICE_BITS)
+        carry = Signal()
         m.d.sync += [
             cleared.eq(Cat(clearing, cleared)),
             old.eq(totals.read_data[0]),
@@ -135,7 +137,8 @@ class Counters(wiring.Component):
         """Catch the sums of a counter that is read, while they are written."""
         port = self.port
         caught = Signal(COUNTER_BITS)
-        catching, done = Signal(), Signal()
+        catching = Signal()
+        done = Signal()
         high = port.word[0]
         with m.If(catching):
             m.d.sync += caught.eq(Cat(caught, total)[SLICE_BITS:])

@@ -85,7 +85,8 @@ class DeltaSource(wiring.Component):
         before they come."""
         slots, steps = self._plan.derivative_slots, self._junction.steps
         step_bits = range(steps)
-        write_step, write_slot = Signal(step_bits), Signal(range(slots), init=-self._plan.forward % slots)
+        write_step = Signal(step_bits)
+        write_slot = Signal(range(slots), init=-self._plan.forward % slots)
         m.submodules.queue = queue = RegisteredMemory((unsigned(len(written)),), slots << len(write_step))
         m.d.comb += [
             queue.write[0].eq(write),
@@ -198,7 +199,8 @@ class DeltaFetch(DeltaSource):
         frac = network.delta_sum_frac + derivative_frac(self._junction.activation, f.activation)
         training = walk.first & (item.kind == SampleKind.TRAIN)
         counted = delay(m, training, SELECTED + MULTIPLY + 1, name="counted", reset=True)
-        deltas, saturated = [], Signal(self._junction.group)
+        deltas = []
+        saturated = Signal(self._junction.group)
         for i, product in enumerate(products):
             change = rescale(product, frac, f.delta.frac)
             rounded = Signal(change.shape(), name=f"rounded{i}", reset_less=True)
@@ -217,7 +219,8 @@ class DeltaFetch(DeltaSource):
         """The step's delta sums, from the banks that hold them (from cycle SELECTED on, as long as the step takes)."""
         group, following = self._junction.group, self._following
         columns = following.lanes // group
-        column, row = Signal(range(columns)), Signal(range(following.rows))
+        column = Signal(range(columns))
+        row = Signal(range(following.rows))
         current = Signal(range(self._sets), init=(-self._wait - 1) % self._sets)
         with m.If(self.start):
             m.d.sync += [column.eq(0), row.eq(0)]

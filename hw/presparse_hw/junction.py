@@ -174,7 +174,8 @@ class Junction(wiring.Component):
         """Left activations go to banks in natural order: a group of banks after the other, then the next row."""
         j = self._junction
         writes = j.lanes // len(self.left_values)
-        group, row = Signal(range(writes)), Signal(range(j.rows))
+        group = Signal(range(writes))
+        row = Signal(range(j.rows))
         m.d.comb += self.left_done.eq(self.left_write & (group == writes - 1) & (row == j.rows - 1))
         with m.If(self.left_restart):
             m.d.sync += [group.eq(0), row.eq(0)]

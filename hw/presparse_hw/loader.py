@@ -64,8 +64,10 @@ class SampleLoader(wiring.Component):
         parts, transfers = build.feature_port // at_once, build.network.layers[0] // build.feature_port
         held = Signal(SampleLayout(build), reset_less=True)
         holding = Signal()
-        part, transfer = Signal(range(parts)), Signal(range(transfers))
-        begins, ends = Signal(init=1), Signal(init=transfers == 1)  # `transfer` is an item's first, its last
+        part = Signal(range(parts))
+        transfer = Signal(range(transfers))
+        begins = Signal(init=1)  # `transfer` is an item's first
+        ends = Signal(init=transfers == 1)  # its last
         header = Signal(ItemLayout(build))
 
         flush = begins & (held.kind == SampleKind.FLUSH)

@@ -41,7 +41,8 @@ class Queue(wiring.Component):
         read = Signal(range(self._depth))
         held = Signal(range(self._depth + 1))  # words in memory that have not been asked for
         valid = Signal(READ)  # the words asked for, the oldest highest: it is the one that comes out
-        move, ask = Signal(), Signal()
+        move = Signal()
+        ask = Signal()
         m.d.comb += [
             memory.write[0].eq(self.write),
             memory.write_address.eq(written),

@@ -68,7 +68,8 @@ class ResultQueue(wiring.Component):
 
         reserved = Signal(range(capacity + 1))  # predictions in flight or held
         reserve = self.block & (self.block_item.kind == SampleKind.PREDICT)
-        came, left = Signal(), Signal()
+        came = Signal()
+        left = Signal()
         m.d.sync += [
             came.eq(write & last),
             left.eq(self.results.valid & self.results.ready & self.results.payload.last),
@@ -117,9 +118,14 @@ class ArgMax(wiring.Component):
         # One register between counting and comparing.
         step = Signal(range(steps))
         base = Signal(range(self._junction.right))
-        compare, last, wins, competes = Signal(), Signal(), Signal(), Signal()
-        challenger, index = Signal.like(score, reset_less=True), Signal(range(self._junction.right))
-        counted, label = Signal(), Signal.like(item.label)
+        compare = Signal()
+        last = Signal()
+        wins = Signal()
+        competes = Signal()
+        challenger = Signal.like(score, reset_less=True)
+        index = Signal(range(self._junction.right))
+        counted = Signal()
+        label = Signal.like(item.label)
         labelled = (item.kind == SampleKind.TRAIN) | (item.kind == SampleKind.EVALUATE)
         real = base + column < self._build.network.classes
         m.d.sync += [
@@ -136,8 +142,10 @@ class ArgMax(wiring.Component):
             with m.If(step == steps - 1):
                 m.d.sync += [step.eq(0), base.eq(0)]
 
-        best, winner = Signal.like(score, reset_less=True), Signal(range(self._junction.right))
-        ended, wanted = Signal(), Signal.like(label)
+        best = Signal.like(score, reset_less=True)
+        winner = Signal(range(self._junction.right))
+        ended = Signal()
+        wanted = Signal.like(label)
         with m.If(wins | (competes & (challenger > best))):
             m.d.sync += [best.eq(challenger), winner.eq(index)]
         m.d.sync += [ended.eq(compare & last & counted), wanted.eq(label)]

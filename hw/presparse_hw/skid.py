@@ -25,7 +25,8 @@ class Skid(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Data is never reset: a reset that reaches this far in a cycle reaches only the few bits that need it.
-        head, spare = Signal(self._shape, reset_less=True), Signal(self._shape, reset_less=True)
+        head = Signal(self._shape, reset_less=True)
+        spare = Signal(self._shape, reset_less=True)
         full = Signal()  # the second place is taken
         m.d.comb += [self.i.ready.eq(~full), self.o.payload.eq(head)]
         with m.If(~self.o.valid | self.o.ready):

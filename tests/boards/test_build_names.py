@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from amaranth.back import rtlil
+
+from presparse.contract.build import Build
 from presparse_boards.build.critical_path import critical_path
 from presparse_boards.build.names import between, path_of, readable
+from presparse_hw.accelerator import UartAccelerator
+from tests.boards.networks import NANO_INFERENCE, TINY, TINY_TRAINING
 
 PREFIX = "accelerator.accelerator.core."
 
@@ -67,3 +73,8 @@ def test_the_critical_path_of_a_report() -> None:
     assert found.text == "junction 1, lane 0: UP: product -> change"
     assert (found.delay_ns, found.routing_ns) == (3.75, 3.0)
     assert found.steps == ("junction 1, lane 0, UP: product", "junction 1, lane 0: change")
+
+
+@pytest.mark.parametrize("build", [NANO_INFERENCE, TINY_TRAINING, Build(network=TINY, store_samples=9)])
+def test_every_signal_has_a_name(build: Build) -> None:
+    assert not re.findall(r"\$(?:signal|like)\b.*", rtlil.convert(UartAccelerator(build, divisor=100)))

@@ -53,7 +53,8 @@ class WordAccess(wiring.Component):
         self._of_counters = Signal()
         self._bad_count = Signal()
         self._outside = Signal()
-        self._bad_address, self._not_drained = Signal(), Signal()
+        self._bad_address = Signal()
+        self._not_drained = Signal()
         self._probing = Signal()  # the next command reads the last word, to see whether it exists
 
     def elaborate(self, platform: object) -> Module:

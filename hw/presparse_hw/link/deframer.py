@@ -100,7 +100,9 @@ class Deframer(wiring.Component):
         with m.If(decoder.end | self.abandoned):
             m.d.sync += [position.eq(-REQUEST_HEADER), overlong.eq(0)]
 
-        ended, malformed, matches = Signal(), Signal(), Signal()
+        ended = Signal()
+        malformed = Signal()
+        matches = Signal()
         good = ended & ~malformed & matches
         length = Signal.like(self.frame.length)  # in the cycle of `ended`
         m.d.sync += [

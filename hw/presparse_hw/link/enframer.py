@@ -45,7 +45,8 @@ class Enframer(wiring.Component):
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
 
         byte = Signal(ByteLayout())  # on its way to the encoder
-        waiting, counts = Signal(), Signal()  # it is there; the CRC takes it in
+        waiting = Signal()  # it is there
+        counts = Signal()  # the CRC takes it in
         room = Signal()
         m.d.comb += [
             room.eq(~waiting | encoder.i.ready),
@@ -58,7 +59,8 @@ class Enframer(wiring.Component):
             m.d.sync += waiting.eq(0)
         m.d.sync += counts.eq(0)
 
-        empty, refused = Signal(), Signal()
+        empty = Signal()
+        refused = Signal()
         rest = Signal(8 * max(ANSWER_HEADER, CRC_BYTES))  # of the header, then of the CRC; shifted out
         left = Signal(range(max(ANSWER_HEADER, CRC_BYTES)))  # its bytes after the next
         answer = self.answers.payload

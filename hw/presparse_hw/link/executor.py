@@ -88,15 +88,18 @@ class Executor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         request = Signal(RequestLayout())  # the one that is executed, copied: fewer levels behind the window
-        stop, start = Signal(), Signal()
-        done, status = Signal(), Signal(Status)
+        stop = Signal()
+        start = Signal()
+        done = Signal()
+        status = Signal(Status)
         fault = Signal(Status)
         self._connect_core(m, stop)
         count = Signal(LENGTH)
         late = self._watch(m, start)
         verdict = self._check(m, request)
 
-        writes, byte = Signal(), Signal(8)
+        writes = Signal()
+        byte = Signal(8)
         self._connect_units(m, request, start, done, status, writes, byte)
         m.d.comb += self.length.eq(count)
         m.d.sync += [self.write.en.eq(writes), self.write.addr.eq(count), self.write.data.eq(byte)]
@@ -137,7 +140,8 @@ class Executor(wiring.Component):
         m.submodules.greeter = ResetInserter(stop)(self._greeter)
         m.submodules.access = ResetInserter(stop)(self._access)
         # Registers from the first cycle on: the core may have no other reset, and what they reach is far away.
-        restart, forget = Signal(init=1), Signal(init=1)
+        restart = Signal(init=1)
+        forget = Signal(init=1)
         discards = stop | self._greeter.discard
         m.d.sync += [restart.eq(self._control.restart), forget.eq(discards | self._control.restart)]
         m.submodules.feeder = ResetInserter(forget)(self._feeder)
@@ -152,7 +156,8 @@ class Executor(wiring.Component):
             m.submodules.starter = ResetInserter(stop)(self._starter)
             wiring.connect(m, self._starter.control, wiring.flipped(self.runs))
             m.d.comb += self._starter.ready.eq(core.drained & self._feeder.between)
-        accepted, one_more = Signal(32), Signal()
+        accepted = Signal(32)
+        one_more = Signal()
         m.d.sync += one_more.eq(self._feeder.accepted | self.runs.accepted)
         m.d.sync += discard.eq(discards)
         m.d.comb += [
@@ -204,7 +209,8 @@ class Executor(wiring.Component):
 
     def _check(self, m: Module, request: data.View) -> Signal:
         """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed."""
-        verdict, length = Signal(Status), request.length
+        verdict = Signal(Status)
+        length = request.length
         right = Signal()
         operations = set(Operation) if self._starter is not None else set(Operation) - set(_OF_RUNS)
         m.d.comb += right.eq(length == 0)
@@ -230,9 +236,11 @@ class Executor(wiring.Component):
 
     def _watch(self, m: Module, start: Signal) -> Signal:
         """High when nothing has passed between units and core, or into the answer, for the time limit."""
-        core, idle = self.core, Signal(range(-self._time_limit, 1))  # counts up to 0
+        core = self.core
+        idle = Signal(range(-self._time_limit, 1))  # counts up to 0
         passes = [port.valid & port.ready for port in (core.samples, core.results, core.commands, core.answers)]
-        passed, late = Signal(), Signal()
+        passed = Signal()
+        late = Signal()
         m.d.sync += [passed.eq(start | self.write.en | Cat(passes).any()), late.eq(~idle[-1] & ~start & ~passed)]
         with m.If(start | passed):
             m.d.sync += idle.eq(-self._time_limit)

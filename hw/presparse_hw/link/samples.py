@@ -70,7 +70,9 @@ class SampleParser(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         field = Signal(Field)
-        kind, rate, label_low = (Signal(8, reset_less=True) for _ in range(3))
+        kind = Signal(8, reset_less=True)
+        rate = Signal(8, reset_less=True)
+        label_low = Signal(8, reset_less=True)
         final = Signal()  # the waiting transfer is its record's last
         changes = Signal()  # the next byte changes the transfer
         sample = Signal(SampleLayout(self._build), reset_less=True)
@@ -79,7 +81,9 @@ class SampleParser(wiring.Component):
         take = self.i.valid & self.i.ready
         value_byte = Signal(range(self._value_bytes))
         # A byte late, so that its last byte decides on a header at once.
-        begins_well, low_is_zero, low_is_less = Signal(), Signal(), Signal()
+        begins_well = Signal()
+        low_is_zero = Signal()
+        low_is_less = Signal()
         m.d.sync += begins_well.eq(self._kind_and_rate_are_good(kind, rate))
         m.d.comb += [
             # That the core takes a transfer comes late, out of the core: no byte depends on it in the same cycle.

@@ -105,7 +105,8 @@ class Window(wiring.Component):
         identify = Signal()
         age = Signal(8)  # 0: the newest number; -1: the next one
         repeat_slot = Signal.like(self.slot)
-        repeats, acceptable = Signal(), Signal()
+        repeats = Signal()
+        acceptable = Signal()
         m.d.sync += [
             judging.eq(self.arrived),
             identify.eq(self.frame.operation == Operation.IDENTIFY),

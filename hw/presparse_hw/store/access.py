@@ -131,7 +131,9 @@ class StoreAccess(wiring.Component):
         """
         store = self._store
         word, region = command.address[:REGION_SHIFT], command.address[REGION_SHIFT:]
-        exists, held, reading = Signal(), Signal(), Signal(32)  # held: the word is no padding of a row
+        exists = Signal()
+        held = Signal()  # the word is no padding of a row
+        reading = Signal(32)
         chosen = {name: Signal(name=f"{name}_chosen") for name in _NAMES.values()}
         row_bits, column_bits = exact_log2(row_stride(store.slices)), exact_log2(row_stride(store.port))
         m.d.sync += [self.code.eq(word[: store.bits]), exists.eq(0), held.eq(1)]

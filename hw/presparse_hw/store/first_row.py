@@ -50,7 +50,8 @@ class FirstRow(wiring.Component):
         m.submodules.tree = tree = AdderTree(len(place.row), len(shifts))
         m.d.comb += [term.eq(index.index << shift) for term, shift in zip(tree.terms, shifts, strict=True)]
 
-        busy, wait = Signal(), Signal(range(levels + 1))
+        busy = Signal()
+        wait = Signal(range(levels + 1))
         # Neither stage waits for the next to move on in the same cycle: the way of `ready` ends here.
         done = busy & (wait == 0) & ~self.places.valid
         m.d.comb += self.indices.ready.eq(~busy)

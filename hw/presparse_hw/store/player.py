@@ -78,7 +78,8 @@ class Player(wiring.Component):
         wiring.connect(m, sequence.indices, first_row.indices)
         m.d.comb += sequence.run.eq(self.run)
 
-        stopping, issue_flush = Signal(), Signal()
+        stopping = Signal()
+        issue_flush = Signal()
         with m.If(self.start):
             m.d.sync += stopping.eq(0)
         with m.Elif(self.stop):
@@ -112,7 +113,8 @@ class Player(wiring.Component):
         steps = store.left // store.port
         sample = Signal(SamplePlaceLayout(store), reset_less=True)  # the one that is walked
         have = Signal()
-        step, phase = Signal(range(steps)), Signal(range(store.fold))
+        step = Signal(range(steps))
+        phase = Signal(range(store.fold))
         final = Signal()  # step == steps - 1
         row = Signal(range(store.depth))
         free = ~self.steps.valid | self.steps.ready

@@ -43,7 +43,8 @@ class IndexSequence(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bits, run, output = self._bits, self.run, self.indices
-        most, mask = Signal(bits), Signal(bits)  # count - 1, and as many ones as it has bits
+        most = Signal(bits)  # count - 1
+        mask = Signal(bits)  # as many ones as it has bits
         settled = Signal(2)  # `mask` is right
         m.d.sync += [
             most.eq(run.count - 1),
@@ -51,14 +52,17 @@ class IndexSequence(wiring.Component):
             settled.eq(Cat(1, settled)),
         ]
         move = ~output.valid | output.ready
-        counter, counting = Signal(bits), Signal(init=1)
+        counter = Signal(bits)
+        counting = Signal(init=1)
         counts = counting & settled.all()
         with m.If(move & counts):
             m.d.sync += [counter.eq(counter + 1), counting.eq(counter != mask)]
 
         mixed, mixed_valid = self._mix(m, counter, counts, mask, move)
-        candidate, candidate_valid = Signal(bits, reset_less=True), Signal()
-        number, good = Signal(bits, reset_less=True), Signal()  # the candidate, and whether it is a sample's
+        candidate = Signal(bits, reset_less=True)
+        candidate_valid = Signal()
+        number = Signal(bits, reset_less=True)
+        good = Signal()  # the candidate is a sample's
         emitted = Signal(bits)
         with m.If(move):
             m.d.sync += [

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from presparse_boards.boards import find_board
 from presparse_boards.build import tools
 from presparse_boards.build.errors import ToolFailed, ToolMissing
+from presparse_boards.build.plan import make_plan
+from presparse_boards.build.route import route_all
 from presparse_boards.build.tools import Tool, Workshop, tool_versions
+from tests.boards.networks import NANO_INFERENCE
 
 ROOT = Path(__file__).parents[2]
 """Where the package `tests` is; tools run elsewhere."""
@@ -31,9 +35,11 @@ with Workshop(Path(sys.argv[1])) as workshop:
 
 
 def use_fakes() -> None:
-    """Tools `sleeper` (writes its process id into `pid`, then sleeps) and `refuser` (says why, ends with 3)."""
-    for name in ("sleeper", "refuser"):
-        tools.TOOLS = {**tools.TOOLS, name: Tool(name=name, package="tests.boards.fake_tools", function=name)}
+    """Tools `sleeper` (writes its process id into `pid`, then sleeps) and `refuser` (says why, ends with 3); and a
+    `router` in the place of nextpnr."""
+    fakes = {"sleeper": "sleeper", "refuser": "refuser", "nextpnr-ecp5": "router"}
+    for name, function in fakes.items():
+        tools.TOOLS = {**tools.TOOLS, name: Tool(name=name, package="tests.boards.fake_tools", function=function)}
 
 
 @pytest.fixture
@@ -98,6 +104,35 @@ def test_leaving_the_workshop_ends_what_still_runs(tmp_path: Path) -> None:
     assert statuses == [-signal.SIGKILL]
     with pytest.raises(ToolFailed, match="sleeper: not started, because another step had failed"):
         workshop.run("sleeper", [], "log")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_an_overdue_tool_is_ended(tmp_path: Path) -> None:
+    with Workshop(tmp_path) as workshop:
+        status = workshop.run("sleeper", [], "log", overdue=(tmp_path / "pid").exists)
+    assert status == -signal.SIGKILL
+    assert _ended(_pid(tmp_path))
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_seed_that_takes_far_longer_than_another_is_left_out(tmp_path: Path) -> None:
+    board = find_board("ulx3s-12f")
+    plan = make_plan(NANO_INFERENCE, board, board.default_clock_hz, "0" * 16)
+    states: list[str] = []
+    ended: list[tuple[int, float | None]] = []
+    routes = route_all(
+        Workshop(tmp_path),
+        plan,
+        board,
+        "top.json",
+        [1, 2],
+        0,
+        under_way=states.append,
+        done=lambda seed, routed: ended.append((seed, routed.fmax_mhz if routed else None)),
+    )
+    assert [(routed.seed, routed.fmax_mhz) for routed in routes] == [(1, 100.0)]
+    assert ended == [(1, 100.0), (2, None)]
+    assert "seed 2 97.5% routed" in states
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

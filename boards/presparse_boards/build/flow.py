@@ -108,12 +108,18 @@ class Flow:
             taken = replace(best, design=_RETIMED)
         else:
             set_clock(netlist.path, self.work / _RETIMED, self.board, clock)
-            [taken] = self._route(plan, netlist, _RETIMED, [best.seed], name, lambda routed: None)
+            [taken] = self._route(plan, netlist, _RETIMED, [best.seed], name, lambda seed, routed: None)
         self._end("clock set", f"{float(clock.hz) / 1e6:.2f} MHz, of {taken.fmax_mhz:.2f} MHz possible")
         return taken
 
     def _route(
-        self, plan: Plan, netlist: Netlist, file: str, seeds: Sequence[int], step: str, done: Callable[[Routed], None]
+        self,
+        plan: Plan,
+        netlist: Netlist,
+        file: str,
+        seeds: Sequence[int],
+        step: str,
+        done: Callable[[int, Routed | None], None],
     ) -> list[Routed]:
         return route_all(
             Workshop(self.work),
@@ -126,8 +132,8 @@ class Flow:
             done=done,
         )
 
-    def _told(self, routed: Routed) -> None:
-        self._end(f"seed {routed.seed}", f"{routed.fmax_mhz:.2f} MHz")
+    def _told(self, seed: int, routed: Routed | None) -> None:
+        self._end(f"seed {seed}", f"{routed.fmax_mhz:.2f} MHz" if routed else "no place, or no route in time; left out")
 
     def _begin(self, name: str) -> None:
         self.progress(Step(name=name))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,6 +40,8 @@ _WIRES = re.compile(r"^Info: Routing (\d+) arcs", re.MULTILINE)
 _WIRES_LEFT = re.compile(r"^Info:\s+\d+ \|[^|]*\|[^|]*\|\s+(\d+)\|", re.MULTILINE)
 _LOOK_SECONDS = 1.0
 """Between two looks at the logs."""
+PATIENCE = 2.0
+"""Times as long as the fastest seed that another may take: now and then a router stands still before its last wires."""
 CROWDED = 0.5
 """Share of an ECP5's LUTs above which nextpnr's default placer is not the best."""
 
@@ -98,23 +102,24 @@ def route_all(
     flip_flops: int,
     *,
     under_way: Callable[[str], None] = lambda state: None,
-    done: Callable[[Routed], None] = lambda routed: None,
+    done: Callable[[int, Routed | None], None] = lambda seed, routed: None,
 ) -> list[Routed]:
     """Place and route with every seed, as many at once as there are processors; in the order of `seeds`.
 
-    Seeds that find no place or no route are left out, as long as one does. `under_way` is told every second how far
-    the runs are, `done` what came of one; both in this thread. Raises DoesNotFit, ToolFailed.
+    Seeds that find no place or no route, or take `PATIENCE` times as long as the fastest, are left out, as long as
+    one is not. `under_way` is told every second how far the runs are, `done` what came of a seed, None if it is left
+    out; both in this thread. Raises DoesNotFit, ToolFailed.
     """
     workers = ThreadPoolExecutor(min(len(seeds), cores()))
     with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
-        runs = {workers.submit(_run, workshop, plan, netlist, seed): seed for seed in seeds}
+        patience = _Patience()
+        runs = {workers.submit(_run, workshop, plan, netlist, seed, patience): seed for seed in seeds}
         waiting = set(runs)
         while waiting:
             ended, waiting = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
             for run in ended:
                 routed = run.result()
-                if isinstance(routed, Routed):
-                    done(routed)
+                done(runs[run], routed if isinstance(routed, Routed) else None)
             states = [_state(workshop.folder, seed) for run, seed in runs.items() if run in waiting]
             if states:
                 under_way(", ".join(states))
@@ -155,14 +160,31 @@ def _inputs(plan: Plan, netlist: str) -> list[str]:
     return [*plan.device_options, "--json", netlist, option, TOP + suffix]
 
 
-def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int) -> Routed | int:
+class _Patience:
+    """How long a seed is waited for, once another has ended."""
+
+    def __init__(self) -> None:
+        self._seconds = inf
+
+    def ended(self, seconds: float) -> None:
+        """After so many; PATIENCE times as many are enough for any other."""
+        self._seconds = min(self._seconds, PATIENCE * seconds)
+
+    def is_over(self, began: float) -> bool:
+        return time.monotonic() - began > self._seconds
+
+
+def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, patience: _Patience) -> Routed | int:
     """The exit status if it is not 0."""
+    began = time.monotonic()
     option, suffix = ROUTED[plan.family]
     design, report = f"route-{seed}{suffix}", f"report-{seed}.json"
     outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
-    status = workshop.run(plan.place_and_route, [*_inputs(plan, netlist), *outputs], _log(seed))
+    arguments = [*_inputs(plan, netlist), *outputs]
+    status = workshop.run(plan.place_and_route, arguments, _log(seed), overdue=lambda: patience.is_over(began))
     if status:
         return status
+    patience.ended(time.monotonic() - began)
     content = json.loads((workshop.folder / report).read_bytes())
     return Routed(seed=seed, design=design, log=_log(seed), report=content)
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from presparse_boards.build.errors import ToolFailed, ToolMissing
+
+_LOOK_SECONDS = 1.0
+"""Between two questions whether a tool is overdue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +97,9 @@ class Workshop:
         for process in running:
             process.wait()
 
-    def run(self, name: str, arguments: Sequence[str], log: str) -> int:
-        """Run a tool to its end; all it says goes into the file `log`. Returns its exit status.
+    def run(self, name: str, arguments: Sequence[str], log: str, *, overdue: Callable[[], bool] = lambda: False) -> int:
+        """Run a tool to its end, or until it is `overdue`; all it says goes into the file `log`. Returns its exit
+        status, negative if it was ended.
 
         Paths in `arguments` are relative to the folder: wheels see little else of the file system.
         """
@@ -116,7 +120,12 @@ class Workshop:
                 )
                 self._running.add(process)
             try:
-                return process.wait()
+                while True:
+                    try:
+                        return process.wait(_LOOK_SECONDS)
+                    except subprocess.TimeoutExpired:
+                        if overdue():
+                            process.kill()
             finally:
                 with self._lock:
                     self._running.discard(process)

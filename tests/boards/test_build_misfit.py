@@ -15,7 +15,7 @@ from presparse_boards.build import plan as plan_module
 from presparse_boards.build.bundle import build_bundle
 from presparse_boards.build.errors import DoesNotFit, MakeError
 from presparse_boards.build.plan import make_plan
-from presparse_boards.build.route import CROWDED, placer, use_of
+from presparse_boards.build.route import LARGE, placer, use_of
 from presparse_boards.build.service import bundle
 from presparse_boards.build.synthesis import LOG, memories, notes, synthesise
 from presparse_boards.build.tools import Workshop
@@ -99,11 +99,10 @@ def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
     assert use.short == "DSP: 9 of 8; block RAM: 31 of 30"
 
 
-def test_a_crowded_ecp5_has_another_placer() -> None:
+def test_a_large_design_for_an_ecp5_has_another_placer() -> None:
     def options(family: Family, luts: int) -> tuple[str, ...]:
-        return placer(family, use_of(find_board("ulx3s-85f"), [(kind, luts, 100) for kind in KINDS], 0))
+        return placer(family, use_of(find_board("ulx3s-85f"), [(kind, luts, 83_640) for kind in KINDS], 0))
 
-    crowded = round(100 * CROWDED) + 1
-    assert options("ecp5", crowded - 1) == ()
-    assert options("ecp5", crowded) == ("--placer", "static")
-    assert options("ice40", 99) == ()
+    assert options("ecp5", LARGE) == ()
+    assert options("ecp5", LARGE + 1) == ("--placer", "static")
+    assert options("ice40", LARGE + 1) == ()

@@ -42,8 +42,8 @@ _LOOK_SECONDS = 1.0
 """Between two looks at the logs."""
 PATIENCE = 2.0
 """Times as long as the fastest seed that another may take: now and then a router stands still before its last wires."""
-CROWDED = 0.5
-"""Share of an ECP5's LUTs above which nextpnr's default placer is not the best."""
+LARGE = 20_000
+"""LUTs of an ECP5 design above which nextpnr's default placer is not the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +132,9 @@ def route_all(
 
 
 def placer(family: Family, use: Use) -> tuple[str, ...]:
-    """The option for a design of this use: in a crowded ECP5 the wires of `static` are up to a third shorter than those
-    of nextpnr's default, which could not be routed (docs/decisions/0017)."""
-    return ("--placer", "static") if family == "ecp5" and use.lut.share > CROWDED else ()
+    """The option for a design of this use: in a large one the wires of `static` are up to a third shorter than those of
+    nextpnr's default, which could not be routed (docs/decisions/0017)."""
+    return ("--placer", "static") if family == "ecp5" and use.lut.used > LARGE else ()
 
 
 def use_of(board: Board, cells: Iterable[tuple[str, int, int]], flip_flops: int) -> Use:

@@ -1,6 +1,6 @@
 """The designs that calibrate the estimate: networks, lanes, modes and boards that vary everything it models.
 
-Most take less than two minutes to place and route, the last three half an hour. Some must not fit, each for another
+Most take less than two minutes to place and route, the last six up to half an hour. Some must not fit, each for another
 reason.
 """
 
@@ -125,6 +125,9 @@ DESIGNS: tuple[Design, ...] = tuple(
             "mnist-dey    64,16  train ulx3s-85f",
             "mnist        64,16  train ulx3s-85f",
             "mnist-dey-narrow 128,32 train ulx3s-85f",
+            "digits       32,32  train ulx3s-85f",
+            "mnist-dey    64,16  train ecpix5-85f",
+            "mnist-dey-narrow 128,32 train ecpix5-85f",
         ),
     )
 )

@@ -19,7 +19,7 @@ from presparse.links.link import Link
 
 _READ_LIMIT = 1 << 16
 _STARTS = 8
-"""Sequence numbers tried for IDENTIFY; a second one is needed when the first was the last session's newest."""
+"""Sequence numbers tried for IDENTIFY; a second one is needed when a late answer to an earlier session has the first."""
 
 
 @dataclass

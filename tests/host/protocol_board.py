@@ -116,8 +116,9 @@ class ProtocolBoard:
             return None
         sequence, operation, payload = body[0], body[1], body[2:]
 
-        # A repeat of the newest request is one for IDENTIFY too; older ones do not keep it from starting a session.
-        known = list(self.remembered) if operation != IDENTIFY else list(self.remembered)[-1:]
+        known = list(self.remembered)
+        if operation == IDENTIFY:  # repeats the newest request, if that was an IDENTIFY too, or starts a session
+            known = [request for request in known[-1:] if request[1] == IDENTIFY]
         for number, _, answer in known:
             if number == sequence:
                 self.frames["frames_repeated"] += 1
@@ -127,6 +128,8 @@ class ProtocolBoard:
             return None
         self.frames["frames_accepted"] += 1
         self.expected = (sequence + 1) % 256
+        if operation == IDENTIFY:
+            self.remembered.clear()
         self.executed.append(operation)
         status, answer_payload = self._execute(operation, payload)
         answer_body = bytes([sequence, operation, status]) + answer_payload

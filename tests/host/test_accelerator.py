@@ -213,6 +213,20 @@ def test_adopt_a_trained_board() -> None:
     assert second.read_model().differences(trained) == []
 
 
+def test_a_session_may_begin_with_any_number() -> None:
+    """Also with those of the session before, whose answers the board still remembers."""
+    X, _ = small.clusters(1, 20)
+    simulated = ProtocolBoard(small.BUILD)
+    with Accelerator(Session(lambda: BoardLink(simulated), small.BUILD)) as first:
+        first.load(scaled_model(X))
+        classes = first.predict(X)
+    for beyond in range(-8, 8):
+        start = (simulated.expected + beyond) % 256
+        with Accelerator(Session(lambda: BoardLink(simulated), small.BUILD, first_sequence=start)) as next_one:
+            next_one.adopt(scaled_model(X))
+            assert np.array_equal(next_one.predict(X), classes), beyond
+
+
 def test_context_manager_closes() -> None:
     with on_board() as board:
         pass

@@ -37,8 +37,8 @@ class Capacity:
     """Bits of one block: ECP5 DP16KD 18 Ki, iCE40 SB_RAM40_4K 4 Ki, xc7 RAMB36 36 Ki."""
     distributed_ram: int
     """Cells of 16 words of 4 bits, one write and one read port (ECP5: TRELLIS_DPR16X4)."""
-    large_ram: int = 0
-    """Single-port blocks of 16 Ki words of 16 bits (iCE40UP: SB_SPRAM256KA)."""
+    single_port_ram: int = 0
+    """Blocks of 16 Ki words of 16 bits that are either read or written (iCE40UP: SB_SPRAM256KA)."""
 
 
 @dataclass(frozen=True, kw_only=True)

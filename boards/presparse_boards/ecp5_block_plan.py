@@ -8,7 +8,7 @@ from functools import cache
 from presparse.contract.build import Build
 from presparse_boards.board import Capacity
 from presparse_boards.inferred_memory import inferred
-from presparse_boards.memories import Memory, memories
+from presparse_boards.memories import Memory, MemoryShape, memories
 from presparse_boards.multipliers import plan_multipliers
 
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -24,9 +24,6 @@ BALANCED_DEPTH = 128
 """Words up to which distributed RAM is as fast as a block: eight cells, three bits that choose."""
 CELL_LUTS = 6
 """LUT sites of a cell in place-and-route: four hold bits, two make its write port."""
-
-MemoryShape = tuple[tuple[int, ...], int]
-"""Widths of the fields, and depth."""
 
 
 def block_shape(depth: int) -> tuple[int, int]:
@@ -74,8 +71,7 @@ def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
     used = 0
     for memory in memories(build):
         if is_planned(memory):
-            shape = (memory.fields, memory.depth)
-            planned[shape] = planned.get(shape, 0) + memory.count
+            planned[memory.shape] = planned.get(memory.shape, 0) + memory.count
         else:
             used += memory.count * inferred(memory, "ecp5").blocks
     luts = _logic_luts(build, capacity) + CELL_LUTS * sum(cells(*shape) * count for shape, count in planned.items())

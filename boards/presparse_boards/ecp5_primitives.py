@@ -5,10 +5,11 @@ from __future__ import annotations
 from amaranth.hdl import Module
 
 from presparse.contract.build import Build
-from presparse_boards.board import Capacity
-from presparse_boards.ecp5_block_plan import MemoryShape, plan_blocks
+from presparse_boards.board import Board
+from presparse_boards.ecp5_block_plan import plan_blocks
 from presparse_boards.ecp5_memory import block_memory
 from presparse_boards.ecp5_multipliers import carry_multiplier, dsp_multiplier
+from presparse_boards.memories import MemoryShape
 from presparse_boards.multipliers import MultiplierPlan, Widths, plan_multipliers
 from presparse_hw.multiplier import Multiplier
 from presparse_hw.registered_memory import RegisteredMemory
@@ -20,8 +21,9 @@ class Ecp5Primitives:
     multiplier_plan: MultiplierPlan
     block_plan: dict[MemoryShape, int]
 
-    def plan(self, build: Build, capacity: Capacity) -> None:
+    def plan(self, build: Build, board: Board) -> None:
         """Share the FPGA's multipliers and memory blocks out; to be called before elaboration."""
+        capacity = board.capacity
         self.multiplier_plan = plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width)
         self.block_plan = plan_blocks(build, capacity)
         self._multipliers: dict[Widths, int] = {}

@@ -33,7 +33,14 @@ BOARDS = (
         package="SG48",
         speed="",  # there is but one
         capacity=Capacity(
-            lut=5280, ff=5280, dsp=8, dsp_width=16, block_ram=30, block_ram_bits=4096, distributed_ram=0, large_ram=4
+            lut=5280,
+            ff=5280,
+            dsp=8,
+            dsp_width=16,
+            block_ram=30,
+            block_ram_bits=4096,
+            distributed_ram=0,
+            single_port_ram=4,
         ),
         oscillator_hz=12_000_000,
         default_clock_hz=18_000_000,  # small inference networks route at some 20 MHz

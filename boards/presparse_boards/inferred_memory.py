@@ -43,6 +43,8 @@ class Storage:
     blocks: int = 0
     cells: int = 0
     """Of distributed RAM."""
+    single_port: int = 0
+    """Blocks with one port."""
     luts: float = 0
     """That choose among blocks or cells and emulate what these cannot do."""
     registers: float = 0
@@ -51,12 +53,19 @@ class Storage:
         return Storage(
             self.blocks + other.blocks,
             self.cells + other.cells,
+            self.single_port + other.single_port,
             self.luts + other.luts,
             self.registers + other.registers,
         )
 
     def times(self, count: int) -> Storage:
-        return Storage(count * self.blocks, count * self.cells, count * self.luts, count * self.registers)
+        return Storage(
+            count * self.blocks,
+            count * self.cells,
+            count * self.single_port,
+            count * self.luts,
+            count * self.registers,
+        )
 
 
 @lru_cache(maxsize=8192)

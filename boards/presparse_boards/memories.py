@@ -20,6 +20,9 @@ _REQUEST_BITS, _ANSWER_BITS = 27, 31
 _BANK = 1 << 14
 """Words of a bank of the sample store."""
 
+MemoryShape = tuple[tuple[int, ...], int]
+"""Widths of the fields, and depth."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
@@ -33,8 +36,14 @@ class Memory:
     """A `presparse_hw.registered_memory.RegisteredMemory`; else what is read comes at once."""
     written: bool = True
     """Tables are not."""
+    one_port: bool = False
+    """Never read while it is written."""
     unread: int = 0
     """Lowest bits that nobody reads, in every second of the `count`."""
+
+    @property
+    def shape(self) -> MemoryShape:
+        return self.fields, self.depth
 
 
 def memories(build: Build, *, window: int = WINDOW) -> list[Memory]:
@@ -54,6 +63,7 @@ def _lanes(build: Build) -> list[Memory]:
             count=group.count,
             depth=group.depth,
             fields=group.widths,
+            one_port=group.one_port,
             unread=unread_delta_bits(build, group.junction - 1) if group.purpose == "deltas" else 0,
         )
         for group in lane_memories(build)

@@ -59,7 +59,7 @@ class BoardTop(Elaboratable):
     ) -> None:
         self.clock: Clock = plan_clock(board, clock_hz)
         self._family: Family = board.family
-        self._build, self._capacity = build, board.capacity
+        self._build, self._board = build, board
         self._divisor = AdjustableNumber(board.family, self.clock.divisor, divisor_bits(board)) if adjustable else None
         divisor = self._divisor.o if self._divisor else self.clock.divisor
         self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window, core_domain="core")
@@ -67,7 +67,7 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: Platform) -> Module:
         if hasattr(platform, "plan"):  # it offers primitives, of which there are only so many
-            platform.plan(self._build, self._capacity)
+            platform.plan(self._build, self._board)
         m = Module()
         m.domains.sync = sync = ClockDomain()
         m.domains.core = core = ClockDomain(reset_less=True)  # its reset would reach all over the chip in a cycle

@@ -19,7 +19,7 @@ from presparse.links.link import Link
 
 _READ_LIMIT = 1 << 16
 _STARTS = 8
-"""Sequence numbers tried for IDENTIFY; a second one is needed when a late answer to an earlier session has the first."""
+"""Sequence numbers tried for IDENTIFY: a late answer to an earlier session may have the first."""
 
 
 @dataclass

@@ -118,7 +118,9 @@ class Lane(wiring.Component):
         f = self._formats
         row_bits = len(self.activation_row)
         m.submodules.edges = edges = RegisteredMemory(
-            (signed(f.weight.width), unsigned(row_bits + 1)), depth=self._junction.cycles
+            (signed(f.weight.width), unsigned(row_bits + 1)),
+            depth=self._junction.cycles,
+            one_port=not self._build.training,  # the host writes while no block runs
         )
         (weight_read, row_read), (weight_written, row_written) = edges.read_data, edges.write_data
         weight = delay(m, weight_read, EDGE_READ - READ, name="weight")

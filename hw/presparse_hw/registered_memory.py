@@ -25,6 +25,7 @@ class RegisteredMemory(wiring.Component):
     fields : Sequence[Shape]
     depth : int
     init : Sequence[int]  the first words of a memory with one field (default: zeros)
+    one_port : bool       whoever uses it never looks at what was read, from any address, in the cycle of a write
 
     Members
     -------
@@ -38,10 +39,13 @@ class RegisteredMemory(wiring.Component):
     read_address: Signal
     read_enable: Signal
 
-    def __init__(self, fields: Sequence[Shape], depth: int, *, init: Sequence[int] = ()) -> None:
+    def __init__(
+        self, fields: Sequence[Shape], depth: int, *, init: Sequence[int] = (), one_port: bool = False
+    ) -> None:
         self.fields = tuple(fields)
         self.depth = depth
         self.init = tuple(init)
+        self.one_port = one_port
         self.attrs: dict[str, int | str] = {"no_rw_check": 1}
         super().__init__(
             {

@@ -47,7 +47,7 @@ def netlist_design(design: Design, build: Build, board: str) -> Design:
 
     def platform() -> object:
         made = target.platform()
-        made.plan(build, target.capacity)
+        made.plan(build, target)
         return made
 
     return synthesised(design, target, platform)

@@ -17,8 +17,8 @@ from presparse_hw.multiplier import Multiplier
 from presparse_hw.registered_memory import RegisteredMemory
 from tests.networks import random_build
 
-Kind = tuple[int, tuple[int, ...], bool, bool]
-"""Depth, widths of fields, registered, written."""
+Kind = tuple[int, tuple[int, ...], bool, bool, bool]
+"""Depth, widths of fields, registered, written, with one port."""
 
 
 class Recorder:
@@ -30,7 +30,7 @@ class Recorder:
 
     def get_registered_memory(self, memory: RegisteredMemory) -> Module:
         widths = tuple(Shape.cast(shape).width for shape in memory.fields)
-        self.memories[memory.depth, widths, True, not memory.init] += 1
+        self.memories[memory.depth, widths, True, not memory.init, memory.one_port] += 1
         return Module()
 
     def get_multiplier(self, multiplier: Multiplier) -> Module:
@@ -41,7 +41,7 @@ class Recorder:
         [read] = memory.read_ports
         [_] = memory.write_ports
         assert read.domain == "comb"
-        self.memories[memory.depth, (Shape.cast(memory.shape).width,), False, True] += 1
+        self.memories[memory.depth, (Shape.cast(memory.shape).width,), False, True, False] += 1
         return Module()
 
 
@@ -55,7 +55,7 @@ def elaborated(build: Build, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def counted(found: list[Memory]) -> Counter[Kind]:
     counts: Counter[Kind] = Counter()
     for memory in found:
-        counts[memory.depth, memory.fields, memory.registered, memory.written] += memory.count
+        counts[memory.depth, memory.fields, memory.registered, memory.written, memory.one_port] += memory.count
     return counts
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from amaranth.hdl import Cat, Instance, Module, Signal, unsigned
+from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, unsigned
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 
@@ -21,6 +21,8 @@ from presparse.reference import Reference
 from presparse_boards.boards import find_board
 from presparse_boards.ecp5_memory import block_memory
 from presparse_boards.ecp5_multipliers import carry_multiplier, dsp_multiplier
+from presparse_boards.ice40_memory import single_port_memory
+from presparse_boards.ice40_memory_plan import plan_single_port
 from presparse_boards.ice40_primitives import mac_multiplier
 from presparse_hw.multiplier import Multiplier
 from presparse_hw.registered_memory import RegisteredMemory
@@ -60,10 +62,14 @@ def _build(
 BUILDS = {
     "training": _build("train", (16, 16, 4), (4, 2), (4, 4), ("relu", "sigmoid")),
     "inference": _build("infer", (16, 12, 4), (3, 2), (4, 6), ("sigmoid", "identity")),
+    "single-port inference": _build("infer", (32, 256, 16), (64, 8), (4, 2), ("relu", "sigmoid")),
 }
 
 
-@pytest.mark.parametrize(("family", "build"), [("ecp5", "training"), ("ecp5", "inference"), ("ice40", "inference")])
+@pytest.mark.parametrize(
+    ("family", "build"),
+    [("ecp5", "training"), ("ecp5", "inference"), ("ice40", "inference"), ("ice40", "single-port inference")],
+)
 def test_netlists_of_cores_equal_the_reference(family: str, build: str) -> None:
     """Scores, weights, biases and counters, of samples of all kinds in random order, with random stalls."""
     rng = np.random.default_rng(1)
@@ -75,6 +81,12 @@ def test_netlists_of_cores_equal_the_reference(family: str, build: str) -> None:
             core.clear_counters()
             run_both(core, reference, in_parts(rng, random_samples(rng, BUILDS[build], 80)), rng)
             assert_same_state(core, reference)
+
+
+def test_single_port_ram_holds_edges_of_one_of_these_cores() -> None:
+    board = find_board("icebreaker")
+    plans = {name: plan_single_port(build, board) for name, build in BUILDS.items()}
+    assert plans == {"training": {}, "inference": {}, "single-port inference": {((16, 8), 1024): 2}}
 
 
 # ------------------------------------------------------------------------------------------------- multipliers
@@ -193,11 +205,37 @@ def _inferred(m: Module, i: Signal, o: Signal) -> None:
     )
 
 
-class _BlockMemory:
+def _single_port(m: Module, i: Signal, o: Signal) -> None:
+    """Memories of one and of several blocks. What a write makes undefined does not come out."""
+    outputs = []
+    word_stands, data_stand = Signal(), Signal()
+    with m.If(i[:2].any()):
+        m.d.sync += word_stands.eq(0)
+    with m.Elif(i[2]):
+        m.d.sync += word_stands.eq(1)
+    with m.If(i[2]):
+        m.d.sync += data_stand.eq(word_stands)
+    for number, (fields, depth) in enumerate((((16, 7), 256), ((20,), 1 << 14))):
+        shapes = [unsigned(width) for width in fields]
+        m.submodules[f"memory{number}"] = memory = RegisteredMemory(shapes, depth, one_port=True)
+        for k, data in enumerate(memory.write_data):
+            m.d.comb += [memory.write[k].eq(i[k]), data.eq(i[19:])]
+        m.d.comb += memory.read_enable.eq(i[2])
+        for address, byte in ((memory.write_address, i[3:11]), (memory.read_address, i[11:19])):
+            between = len(address) - len(byte)  # every address pin gets its turn
+            m.d.comb += address.eq(Cat(byte[:4], Const(0, between), byte[4:]))
+        outputs += [Mux(data_stand, data, 0) for data in memory.read_data]
+    m.d.comb += o.eq(Cat(outputs))
+
+
+@dataclass(frozen=True)
+class _Memories:
     """A platform that has nothing but memories."""
 
+    primitive: Callable[[RegisteredMemory], Module]
+
     def get_registered_memory(self, memory: RegisteredMemory) -> Module:
-        return block_memory(memory)
+        return self.primitive(memory)
 
 
 def _registered_design() -> tuple[Design, Design, list[int]]:
@@ -210,12 +248,26 @@ def _registered_design() -> tuple[Design, Design, list[int]]:
         if field(value, 4, 8) == field(value, 12, 8):
             value ^= 1 << 12
         vectors.append(value)
-    return design, synthesised(design, find_board(BOARDS["ecp5"]), _BlockMemory), vectors
+    return design, synthesised(design, find_board(BOARDS["ecp5"]), lambda: _Memories(block_memory)), vectors
 
 
 def test_block_memories_read_as_late_as_the_one_that_is_simulated() -> None:
     design, netlist, vectors = _registered_design()
     assert run(netlist, vectors) == run(design, vectors)
+
+
+def test_single_port_memories_read_as_late_as_the_one_that_is_simulated() -> None:
+    """Every word is written before it is read: there is no telling what was in it."""
+    design = piece_design("single-port", 39, 43, _single_port, __file__)
+    rng = random.Random(7)
+    vectors = [3 | address << 3 | rng.getrandbits(20) << 19 for address in range(256)]
+    for _ in range(4000):
+        writes = rng.choice((0, 0, 0, 1, 2, 3))
+        vectors.append(writes | (rng.random() < 0.8) << 2 | rng.getrandbits(36) << 3)
+    netlist = synthesised(design, find_board(BOARDS["ice40"]), lambda: _Memories(single_port_memory))
+    expected = run(design, vectors)
+    assert sum(value != 0 for value in expected) > 1500
+    assert run(netlist, vectors) == expected
 
 
 @pytest.mark.parametrize("family", BOARDS)

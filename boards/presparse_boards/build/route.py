@@ -29,7 +29,12 @@ _CELLS: dict[Family, dict[str, str]] = {
         "block_ram": "DP16KD",
         "distributed_ram": "TRELLIS_RAMW",
     },
-    "ice40": {"lut": "ICESTORM_LC", "dsp": "ICESTORM_DSP", "block_ram": "ICESTORM_RAM"},
+    "ice40": {
+        "lut": "ICESTORM_LC",
+        "dsp": "ICESTORM_DSP",
+        "block_ram": "ICESTORM_RAM",
+        "single_port_ram": "ICESTORM_SPRAM",
+    },
 }
 """How place-and-route calls what `Use` counts."""
 _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to route", "failed to place")

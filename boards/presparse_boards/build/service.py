@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from presparse.contract.build import Build
-from presparse.contract.bundle import BoardInfo, Manifest
+from presparse.contract.bundle import BoardInfo, Manifest, Use
 from presparse.contract.network import Network
 from presparse_boards.boards import BOARDS, find_board
 from presparse_boards.build.bundle import build_bundle
@@ -51,9 +51,7 @@ def boards() -> tuple[BoardInfo, ...]:
             title=board.title,
             family=board.family,
             device=" ".join(part for part in (board.device, board.package, board.speed) if part),
-            capacity={
-                kind: getattr(board.capacity, kind) for kind in ("lut", "ff", "dsp", "block_ram", "distributed_ram")
-            },
+            capacity={kind: getattr(board.capacity, kind) for kind in Use.model_fields},
             oscillator_mhz=board.oscillator_hz / 1e6,
             clock_mhz=board.default_clock_hz / 1e6,
             baud=board.baud,

@@ -1,6 +1,6 @@
 """The designs that calibrate the estimate: networks, lanes, modes and boards that vary everything it models.
 
-Most take less than two minutes to place and route, the last six up to half an hour. Some must not fit, each for another
+Most take less than two minutes to place and route, the last ones up to an hour. Some must not fit, each for another
 reason.
 """
 
@@ -120,6 +120,9 @@ DESIGNS: tuple[Design, ...] = tuple(
             "digits-small 2,2    train icebreaker",
             "digits       8,8    infer ulx3s-25f",
             "digits-small 2,2    infer icebreaker",
+            "digits       1,1    infer icebreaker",
+            "mnist-dey    1,1    infer icebreaker",
+            "mnist-dey-narrow 2,1 infer icebreaker",
             "digits       8,8    train ulx3s-25f",
             "digits       16,16  train ecpix5-45f",
             "mnist-dey    64,16  train ulx3s-85f",

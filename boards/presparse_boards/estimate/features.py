@@ -33,6 +33,7 @@ class Features:
     dsp: int
     block_ram: int
     distributed_ram: int
+    single_port_ram: int
     lut: tuple[float, ...]
     """As LUT_FEATURES; besides, every distributed RAM cell takes CELL_LUTS."""
     ff: tuple[float, ...]
@@ -48,6 +49,7 @@ def features(build: Build, board: Board) -> Features:
         dsp=dsp,
         block_ram=stored.blocks,
         distributed_ram=stored.cells,
+        single_port_ram=stored.single_port,
         lut=(*common, parts.adder_bits, parts.choice_bits, stored.luts, multiplier_luts),
         ff=(*common, parts.register_bits, stored.registers, multiplier_registers),
     )

@@ -65,6 +65,7 @@ def predict(counted: Features, board: Board, weights: Coefficients) -> Figures:
         dsp=_resource(counted.dsp, has.dsp),
         block_ram=_resource(counted.block_ram, has.block_ram),
         distributed_ram=_resource(counted.distributed_ram, has.distributed_ram),
+        single_port_ram=_resource(counted.single_port_ram, has.single_port_ram),
     )
     return Figures(use, int(FILLABLE[board.family] * has.lut), 1000 / math.exp(log_delay))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from presparse.contract.build import Build
 from presparse_boards.board import Board
-from presparse_boards.ecp5_block_plan import MemoryShape, block_count, is_planned, plan_blocks
+from presparse_boards.ecp5_block_plan import block_count, is_planned, plan_blocks
+from presparse_boards.ice40_memory_plan import plan_single_port, single_port_blocks
 from presparse_boards.inferred_memory import Storage, choice, distributed, inferred
-from presparse_boards.memories import Memory, memories
+from presparse_boards.memories import Memory, MemoryShape, memories
 
 
 def storage(build: Build, board: Board) -> Storage:
     """Blocks and cells, and logic beside them."""
     found = Storage()
-    left = plan_blocks(build, board.capacity) if board.family == "ecp5" else {}
+    blocks = plan_blocks(build, board.capacity) if board.family == "ecp5" else {}
+    single_port = plan_single_port(build, board) if board.family == "ice40" else {}
     for memory in memories(build, window=board.window):
         if board.family == "ecp5" and is_planned(memory):
-            found += _planned(memory, left)
+            found += _planned(memory, blocks)
+        elif memory.one_port and memory.shape in single_port:
+            found += _single_port(memory, single_port)
         else:
             one = inferred(memory, board.family)
             found += one.times(memory.count) + _swept(memory, memory.count if one.cells else 0)
@@ -24,12 +28,23 @@ def storage(build: Build, board: Board) -> Storage:
 
 def _planned(memory: Memory, left: dict[MemoryShape, int]) -> Storage:
     """As `Ecp5Primitives` gives: blocks as long as there are some for this shape, then distributed RAM."""
-    shape = (memory.fields, memory.depth)
-    in_blocks = min(memory.count, left[shape])
-    left[shape] -= in_blocks
+    in_blocks = min(memory.count, left[memory.shape])
+    left[memory.shape] -= in_blocks
     others = memory.count - in_blocks
     in_cells = distributed(memory).times(others) + _swept(memory, others)
-    return Storage(blocks=in_blocks * block_count(*shape)) + in_cells
+    return Storage(blocks=in_blocks * block_count(*memory.shape)) + in_cells
+
+
+def _single_port(memory: Memory, left: dict[MemoryShape, int]) -> Storage:
+    """As `Ice40Primitives` gives: single-port RAM as long as there is some for this shape, then block RAM."""
+    moved = min(memory.count, left[memory.shape])
+    left[memory.shape] -= moved
+    one = Storage(
+        single_port=single_port_blocks(memory.fields),
+        luts=(memory.depth - 1).bit_length(),
+        registers=sum(memory.fields),
+    )
+    return one.times(moved) + inferred(memory, "ice40").times(memory.count - moved)
 
 
 def _swept(memory: Memory, count: int) -> Storage:

@@ -47,6 +47,10 @@ class Use(Description):
     dsp: Resource = Field(description="multipliers: ECP5 18x18, iCE40 16x16")
     block_ram: Resource = Field(description="memory blocks: ECP5 DP16KD (18 Ki bits), iCE40 SB_RAM40_4K (4 Ki bits)")
     distributed_ram: Resource = Field(description="memories of 16 words of 4 bits in LUTs (ECP5 TRELLIS_DPR16X4)")
+    single_port_ram: Resource = Field(
+        default=Resource(used=0, available=0),
+        description="memory blocks with one port (iCE40UP SB_SPRAM256KA, 256 Ki bits)",
+    )
 
     def items(self) -> tuple[tuple[str, Resource], ...]:
         """(what people call it, how much), in a fixed order."""
@@ -56,6 +60,7 @@ class Use(Description):
             ("DSP", self.dsp),
             ("block RAM", self.block_ram),
             ("distributed RAM", self.distributed_ram),
+            ("single-port RAM", self.single_port_ram),
         )
 
     @property
@@ -167,7 +172,7 @@ class BoardInfo(Description):
     title: str
     family: str
     device: str
-    capacity: dict[str, int] = Field(description="lut, ff, dsp, block_ram, distributed_ram")
+    capacity: dict[str, int] = Field(description="as `Use` has them")
     oscillator_mhz: float
     clock_mhz: float = Field(description="that builds get unless they ask for another")
     baud: int

@@ -21,6 +21,8 @@ class MemoryGroup:
     widths: tuple[int, ...]
     """Bits of the fields that are written each by itself."""
     depth: int
+    one_port: bool
+    """Never read while it is written: one port is enough."""
 
 
 def row_bits(build: Build, index: int) -> int:
@@ -40,7 +42,7 @@ def delta_bank_depth(build: Build, index: int) -> int:
 
 def lane_memories(build: Build) -> tuple[MemoryGroup, ...]:
     """All memories of all lanes, in order of junctions. Activations and delta sums are stored once per reader: FF and
-    UP, BP and the fetch of deltas."""
+    UP, BP and the fetch of deltas. Without UP only the host writes edges, and no block runs then."""
     f = build.network.formats
     groups = []
     for index, j in enumerate(build.junctions):
@@ -52,7 +54,14 @@ def lane_memories(build: Build) -> tuple[MemoryGroup, ...]:
             sums = build.network.delta_sum_width(j)
             wanted.append(("deltas", 2, (sums,), delta_bank_depth(build, index)))
         groups += [
-            MemoryGroup(junction=index + 1, purpose=purpose, count=copies * j.lanes, widths=widths, depth=depth)
+            MemoryGroup(
+                junction=index + 1,
+                purpose=purpose,
+                count=copies * j.lanes,
+                widths=widths,
+                depth=depth,
+                one_port=purpose == "edges" and not build.training,
+            )
             for purpose, copies, widths, depth in wanted
         ]
     return tuple(groups)

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from amaranth.build import Platform
-from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
@@ -30,7 +30,7 @@ class BoardTop(Elaboratable):
     """An accelerator on a board: PLL, reset, UART, LEDs.
 
         oscillator -> PLL -> domain "sync" <- reset: until the PLL locks, and while the board's button is pressed
-                          -> domain "core", which has no reset: the link restarts the core
+                          -> domain "accelerator", which has no reset, but restarts
         uart.rx -> UartAccelerator -> uart.tx
         led 0: heartbeat    led 1: bytes come or go
 
@@ -62,7 +62,7 @@ class BoardTop(Elaboratable):
         self._build, self._board = build, board
         self._divisor = AdjustableNumber(board.family, self.clock.divisor, divisor_bits(board)) if adjustable else None
         divisor = self._divisor.o if self._divisor else self.clock.divisor
-        self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window, core_domain="core")
+        self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
         self._half_blink = self._ticks(1 / Fraction(blink_hz) / 2)
 
     def elaborate(self, platform: Platform) -> Module:
@@ -70,20 +70,22 @@ class BoardTop(Elaboratable):
             platform.plan(self._build, self._board)
         m = Module()
         m.domains.sync = sync = ClockDomain()
-        m.domains.core = core = ClockDomain(reset_less=True)  # its reset would reach all over the chip in a cycle
+        m.domains.accelerator = ClockDomain(reset_less=True)
         clk, locked = self._oscillator(m, platform)
         m.submodules.reset_hold = reset_hold = ResetHold(ceil(self.clock.hz * RESET_SECONDS))
         m.d.comb += [
             reset_hold.clk.eq(clk),
             reset_hold.i_reset.eq(~locked | self._button(m, platform)),
             sync.clk.eq(clk),
-            core.clk.eq(clk),
+            ClockSignal("accelerator").eq(clk),
             sync.rst.eq(reset_hold.o_reset),
         ]
 
         if self._divisor:
             m.submodules.divisor = self._divisor
-        m.submodules.accelerator = accelerator = self._accelerator
+        accelerator = self._accelerator
+        m.submodules.accelerator = DomainRenamer("accelerator")(accelerator)
+        m.d.comb += accelerator.restart.eq(reset_hold.o_reset)
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)

@@ -173,20 +173,20 @@ class Junction(wiring.Component):
     def _write_left(self, m: Module, groups: list[LaneGroup]) -> None:
         """Left activations go to banks in natural order: a group of banks after the other, then the next row."""
         j = self._junction
-        writes = j.lanes // len(self.left_values)
-        group = Signal(range(writes))
+        # One bit per group of banks: a number would have to be decoded all over the chip.
+        turn = Signal(j.lanes // len(self.left_values), init=1)
         row = Signal(range(j.rows))
-        m.d.comb += self.left_done.eq(self.left_write & (group == writes - 1) & (row == j.rows - 1))
+        m.d.comb += self.left_done.eq(self.left_write & turn[-1] & (row == j.rows - 1))
         with m.If(self.left_restart):
-            m.d.sync += [group.eq(0), row.eq(0)]
+            m.d.sync += [turn.eq(1), row.eq(0)]
         with m.Elif(self.left_write):
-            count_modulo(m, group, writes)
-            with m.If(group == writes - 1):
+            m.d.sync += turn.eq(turn.rotate_left(1))
+            with m.If(turn[-1]):
                 count_modulo(m, row, j.rows)
         for lanes in groups:
             m.d.comb += [
                 lanes.left_write.eq(self.left_write),
-                lanes.left_group.eq(group),
+                lanes.left_turn.eq(turn),
                 lanes.left_slot.eq(self.left_slot),
                 lanes.left_row.eq(row),
             ]

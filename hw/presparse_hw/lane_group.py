@@ -45,7 +45,8 @@ class LaneGroup(wiring.Component):
     delta_add : In(1), delta_set : In   cycle BACKPROPAGATE - 1 - READ - SPREAD: the delta bank reads before it adds
     deltas, scaled_deltas : In(signed).array   cycle DELTAS: of all right neurons of the step
     products : Out(signed).array      cycle OPERANDS + MULTIPLY
-    left_write, left_group, left_slot, left_row, left_values : In   left activations to be written
+    left_write, left_slot, left_row, left_values : In   left activations to be written
+    left_turn : In                    one bit per group of banks of the junction: whose turn it is
     edge_write : In(1)                write the host's edge at `write_address`
     access_column, access_data : In   host access: the column a cycle before `edge_write`, both held long enough
     edge_word : Out(32)               cycle WORD_READ: of the lane `access_column`, else 0
@@ -65,7 +66,7 @@ class LaneGroup(wiring.Component):
     scaled_deltas: Sequence[Signal]
     products: Sequence[Signal]
     left_write: Signal
-    left_group: Signal
+    left_turn: Signal
     left_slot: Signal
     left_row: Signal
     left_values: Sequence[Signal]
@@ -93,7 +94,7 @@ class LaneGroup(wiring.Component):
             "forward_slot": In(range(plan.activation_slots)),
             "products": Out(self._lanes[0].forward_product.shape()).array(count),
             "left_write": In(1),
-            "left_group": In(range(j.lanes // left_values)),
+            "left_turn": In(j.lanes // left_values),
             "left_slot": In(range(plan.activation_slots)),
             "left_row": In(range(j.rows)),
             "left_values": In(signed(f.activation.width)).array(left_values),
@@ -152,7 +153,7 @@ class LaneGroup(wiring.Component):
         for number in self._numbers:
             group = number // len(self.left_values)
             if group not in writes:
-                mine = self.left_write & (self.left_group == group)
+                mine = self.left_write & self.left_turn[group]
                 writes[group] = delay(m, mine, SPREAD - 1, name=f"left_write_far{group}", reset=True)
         slot = spread(m, self.left_slot, name="left_slot")
         row = spread(m, self.left_row, name="left_row")

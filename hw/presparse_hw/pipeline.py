@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Elaboratable, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -45,6 +45,17 @@ def spread(m: Module, value: Delayed, *, name: str, reset: bool = False) -> Dela
     local = Signal(value.shape(), name=name, reset_less=not reset, attrs={LOCAL: 1})
     m.d.sync += local.eq(near)
     return local
+
+
+def restarted(m: Module, part: Elaboratable, restart: Value, *, name: str) -> Elaboratable:
+    """`part`, reset while `restart` was on a cycle ago, and in the first cycle.
+
+    The register in between is the part's own: all others are fed by the same wire, so it stands where the part does,
+    and no gate of the part waits for a wire over the chip.
+    """
+    near = Signal(name=f"{name}_restart", init=1, attrs={LOCAL: 1})
+    m.d.sync += near.eq(restart)
+    return ResetInserter(near)(part)
 
 
 def count_modulo(m: Module, counter: Signal, modulus: int) -> None:
@@ -127,10 +138,10 @@ class Launch(wiring.Component):
         if self._cycles == 0:
             m.d.comb += self.start.eq(self.block)
             return m
-        left = Signal(range(self._cycles + 1))
-        m.d.comb += self.start.eq(left == 1)
+        left = Signal(range(self._cycles))  # cycles before the last one, whose register is `start` itself
+        m.d.sync += self.start.eq(self.block if self._cycles == 1 else left == 1)
         with m.If(self.block):
-            m.d.sync += left.eq(self._cycles)
+            m.d.sync += left.eq(self._cycles - 1)
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,7 @@ from presparse_hw.link.enframer import Enframer
 from presparse_hw.link.executor import Executor
 from presparse_hw.link.slots import SlotMemory
 from presparse_hw.link.window import Window
+from presparse_hw.pipeline import restarted
 from presparse_hw.signature import CoreSignature, EventLayout
 from presparse_hw.store.store import SampleStore
 
@@ -51,11 +52,13 @@ class Endpoint(wiring.Component):
 
     Members
     -------
+    restart : In(1)        everything as at power-on; the core, too
     i_bytes : In(stream)   from the host, taken at once, always
     o_bytes : Out(stream)  to the host
     core : In              the core's ports
     """
 
+    restart: Signal
     i_bytes: stream.Interface
     o_bytes: stream.Interface
     core: wiring.PureInterface
@@ -79,6 +82,7 @@ class Endpoint(wiring.Component):
         self._counters = Counters(core_events | dict.fromkeys(LINK_COUNTERS, 1))
         super().__init__(
             {
+                "restart": In(1),
                 "i_bytes": In(stream.Signature(8)),
                 "o_bytes": Out(stream.Signature(8)),
                 "core": In(CoreSignature(build)),
@@ -87,13 +91,20 @@ class Endpoint(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.deframer = deframer = self._deframer
-        m.submodules.request_memory = request_memory = SlotMemory(self._window)
-        m.submodules.window = window = Window(self._window)
-        m.submodules.executor = executor = self._executor
-        m.submodules.answer_memory = answer_memory = SlotMemory(self._window)
-        m.submodules.enframer = enframer = Enframer()
-        m.submodules.counters = counters = self._counters
+        deframer, executor, counters = self._deframer, self._executor, self._counters
+        request_memory, answer_memory = SlotMemory(self._window), SlotMemory(self._window)
+        window, enframer = Window(self._window), Enframer()
+        parts = {
+            "deframer": deframer,
+            "request_memory": request_memory,
+            "window": window,
+            "executor": executor,
+            "answer_memory": answer_memory,
+            "enframer": enframer,
+            "counters": counters,
+        }
+        for name, part in parts.items():
+            m.submodules[name] = restarted(m, part, self.restart, name=name)
 
         wiring.connect(m, wiring.flipped(self.i_bytes), deframer.i)
         wiring.connect(m, deframer.write, request_memory.write)
@@ -136,7 +147,8 @@ class Endpoint(wiring.Component):
         if self._build.store is None:
             wiring.connect(m, executor.core, wiring.flipped(self.core))
             return
-        m.submodules.store = store = SampleStore(self._build)
+        store = SampleStore(self._build)
+        m.submodules.store = restarted(m, store, self.restart, name="store")
         wiring.connect(m, executor.core, store.link)
         wiring.connect(m, executor.runs, store.control)
         wiring.connect(m, store.core, wiring.flipped(self.core))

@@ -159,6 +159,13 @@ class Bench:
     async def wait(self, cycles: int) -> None:
         await self._ctx.tick().repeat(cycles)
 
+    async def restart(self, cycles: int) -> None:
+        """Hold the endpoint's restart; requests are numbered from 0 again."""
+        self._ctx.set(self.endpoint.restart, 1)
+        await self.wait(cycles)
+        self._ctx.set(self.endpoint.restart, 0)
+        self.sequence = 0
+
     async def counter(self, name: Counter) -> int:
         words = await self.ask(Operation.READ, struct.pack("<IH", counter_address(name), 2))
         return int.from_bytes(words, "little")

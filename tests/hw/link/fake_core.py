@@ -23,8 +23,8 @@ DEPTH = 3
 """Samples that stay in the pipeline until others or a flush push them out."""
 
 
-POWER_ON = 1
-"""Restarts that nobody asked for."""
+POWER_ON = 2
+"""Cycles of the restart that nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FakeCore:
     samples: list[TakenSample] = field(default_factory=list)
     flushes: int = 0
     restarts: int = 0
-    """One, POWER_ON, comes by itself in the first cycles."""
+    """Cycles; POWER_ON come by themselves."""
     writes: int = 0
     deaf: bool = False
     """Answers no command any more: a broken core."""

@@ -265,6 +265,34 @@ def test_reset() -> None:
     Bench().run(test)
 
 
+@pytest.mark.parametrize("cycles", [1, 2, 50])
+def test_restart_in_the_middle_of_everything(cycles: int) -> None:
+    """An answer waits to be sent, a record and a frame are half received; all are forgotten, weights are not."""
+
+    async def test(bench: Bench) -> None:
+        whole = record(bench.build, SampleKind.PREDICT, FEATURES)
+        await bench.ask(Operation.WRITE, words(edge_address(1), 99))
+        await bench.ask(Operation.SAMPLES, 5 * whole + whole[:9])
+        bench.hold_output = True
+        bench.request(Operation.READ, read(edge_address(1), 1))
+        bench.send(frame(bench.sequence, Operation.SAMPLES, whole)[:10])
+        await bench.wait(400)
+        await bench.restart(cycles)
+        bench.hold_output = False
+        await bench.silence()
+        assert bench.core.restarts == POWER_ON + cycles
+        assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == 0
+        assert await bench.counter("frames_accepted") == 2
+        for name in LINK_COUNTERS:
+            assert name == "frames_accepted" or await bench.counter(name) == 0
+        assert await bench.ask(Operation.RESULTS) == b""
+        assert await bench.ask(Operation.READ, read(edge_address(1), 1)) == words(99)
+        await bench.ask(Operation.SAMPLES, whole)
+        assert [sample.features for sample in bench.core.samples] == [tuple(FEATURES)] * 6
+
+    Bench().run(test)
+
+
 def test_counters_and_clearing_them() -> None:
     async def test(bench: Bench) -> None:
         await bench.ask(Operation.SAMPLES, record(bench.build, SampleKind.PREDICT, FEATURES))

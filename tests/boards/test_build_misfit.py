@@ -93,10 +93,10 @@ def test_a_board_that_needs_its_vendors_tool(tmp_path: Path) -> None:
 
 
 def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
-    cells = [("ICESTORM_LC", 4000, 5280), ("ICESTORM_DSP", 9, 8), ("ICESTORM_RAM", 31, 30)]
+    cells = [("ICESTORM_LC", 4000, 5280), ("ICESTORM_DSP", 9, 8), ("ICESTORM_RAM", 31, 30), ("ICESTORM_SPRAM", 5, 4)]
     use = use_of(find_board("icebreaker"), cells, flip_flops=1234)
     assert (use.lut.used, use.ff.used, use.distributed_ram.used) == (4000, 1234, 0)
-    assert use.short == "DSP: 9 of 8; block RAM: 31 of 30"
+    assert use.short == "DSP: 9 of 8; block RAM: 31 of 30; single-port RAM: 5 of 4"
 
 
 def test_a_large_design_for_an_ecp5_has_another_placer() -> None:

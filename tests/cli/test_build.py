@@ -74,7 +74,7 @@ def test_people_are_told_speed_use_and_what_comes_next(again: Path, shell: Shell
     assert "predicted samples/s: 16 cycles per sample at " in first
     assert "median of 2 seeds" in fmax
     assert "slowest path: " in fmax
-    assert [line.split("  ")[1] for line in use] == ["LUT", "FF", "DSP", "block RAM"]
+    assert [line.split("  ")[1] for line in use] == ["LUT", "FF", "DSP", "block RAM", "single-port RAM"]
     assert last == "other: load it into the board with: presparse program other"
 
 

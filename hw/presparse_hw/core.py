@@ -96,9 +96,9 @@ class Core(wiring.Component):
         m.d.comb += [
             first.left_write.eq(loader.left_write),
             first.left_slot.eq(controller.left_slot),
-            first.left_restart.eq(loader.left_restart),
         ]
         m.d.comb += [left.eq(value) for left, value in zip(first.left_values, loader.left_values, strict=True)]
+        m.d.sync += first.left_restart.eq(loader.left_restart)  # no value comes in the cycle after it
         plans = self.build.schedule.junctions
         for i in range(1, len(junctions)):
             before, after = junctions[i - 1], junctions[i]

@@ -7,8 +7,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from presparse_hw.skid import Skid
-
 FRAME_BITS = 10
 """Start bit, data, stop bit."""
 
@@ -91,13 +89,16 @@ class UartReceiver(wiring.Component):
 class UartTransmitter(wiring.Component):
     """Sends bytes back to back; idles high.
 
+    It stands at its pin, and what sends is elsewhere: the next byte waits here, so that their handshake ends in
+    registers.
+
     Parameters
     ----------
     divisor : clock cycles per bit (`Divisor`)
 
     Members
     -------
-    i : In(stream)   bytes to send; one is taken every 10 bits
+    i : In(stream)   bytes to send; one is taken every 10 bits, `ready` comes from a register
     tx : Out(1)      the pin
     """
 
@@ -114,11 +115,16 @@ class UartTransmitter(wiring.Component):
         bits = Signal(FRAME_BITS, init=-1)
         left = Signal(range(FRAME_BITS + 1))
         tick = Signal()
-        m.d.comb += [tick.eq(timer[-1]), self.i.ready.eq((left == 0) | ((left == 1) & tick))]
+        following = Signal(8, reset_less=True)
+        waits = Signal()  # `following` does
+        m.d.comb += [tick.eq(timer[-1]), self.i.ready.eq(~waits)]
         m.d.sync += self.tx.eq(bits[0])
-        with m.If(self.i.valid & self.i.ready):
+        with m.If(~waits):
+            m.d.sync += [following.eq(self.i.payload), waits.eq(self.i.valid)]
+        with m.If(waits & ((left == 0) | ((left == 1) & tick))):
             m.d.sync += [
-                bits.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
+                waits.eq(0),
+                bits.eq(Cat(Const(0, 1), following, Const(1, 1))),
                 left.eq(FRAME_BITS),
                 timer.eq(self._divisor - 2),
             ]
@@ -169,8 +175,5 @@ class UartLink(wiring.Component):
         m.submodules.transmitter = self._transmitter
         m.d.comb += [self._receiver.rx.eq(self.rx), self.tx.eq(self._transmitter.tx)]
         wiring.connect(m, self._receiver.o, wiring.flipped(self.received))
-        # The UART stands at its pins, what sends is elsewhere: their handshake ends in registers.
-        m.submodules.skid = skid = Skid(8)
-        wiring.connect(m, wiring.flipped(self.sent), skid.i)
-        wiring.connect(m, skid.o, self._transmitter.i)
+        wiring.connect(m, wiring.flipped(self.sent), self._transmitter.i)
         return m

@@ -94,29 +94,34 @@ def test_glitches_breaks_and_wrong_stop_bits_give_no_byte() -> None:
 
 
 def test_the_line_as_it_is_sent() -> None:
+    """Two bytes, without a pause between them."""
     divisor = 5
     uart = UartLink(divisor)
     line: list[int] = []
 
     async def send(ctx: SimulatorContext) -> None:
-        ctx.set(uart.sent.payload, 0b0100_1101)
-        ctx.set(uart.sent.valid, 1)
-        await ctx.tick().until(uart.sent.ready)
+        for byte in (0b0100_1101, 0b1010_0110):
+            ctx.set(uart.sent.payload, byte)
+            ctx.set(uart.sent.valid, 1)
+            await ctx.tick().until(uart.sent.ready)
         ctx.set(uart.sent.valid, 0)
+
+    async def listen(ctx: SimulatorContext) -> None:
         async for _, _, level in ctx.tick().sample(uart.tx):
             line.append(level)
-            if len(line) == 12 * divisor:
+            if len(line) == 22 * divisor:
                 return
 
     simulator = Simulator(uart)
     simulator.add_clock(1e-8)
     simulator.add_testbench(send)
+    simulator.add_testbench(listen)
     simulator.run()
-    levels = [0, 1, 0, 1, 1, 0, 0, 1, 0, 1]
+    levels = [*(0, 1, 0, 1, 1, 0, 0, 1, 0, 1), *(0, 0, 1, 1, 0, 0, 1, 0, 1, 1)]
     start = line.index(0)
-    assert line[start : start + 10 * divisor] == [level for level in levels for _ in range(divisor)]
+    assert line[start : start + 20 * divisor] == [level for level in levels for _ in range(divisor)]
     assert all(line[:start])
-    assert all(line[start + 10 * divisor :])
+    assert all(line[start + 20 * divisor :])
 
 
 def test_refuses_a_divisor_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from presparse.contract.build import Build
+from presparse.contract.samples import Samples
 from presparse.contract.wire import Identity, Operation
 from presparse.frames import AnswerReader, encode_request
+from presparse.records import pack, record_bytes
+from presparse.reference import Reference
+from presparse.session import Session
+from presparse.transport import Transport
 from presparse_sim.board import SimulatedBoard, open_link
 from presparse_sim.errors import SimulationError
+from tests.networks import random_model
 from tests.sim.stand_ins import echo_design, small_build
 
 DATA = bytes(range(256)) * 4
@@ -76,3 +83,22 @@ def test_the_accelerator_identifies_itself() -> None:
     assert answer is not None
     assert answer.sequence == 7
     assert Identity.unpack(answer.payload).contract_hash == build.hash
+
+
+def test_a_half_sent_record_leaves_no_trace() -> None:
+    """Cut after every byte by another session, which then predicts as if nothing had been."""
+    rng = np.random.default_rng(1)
+    build = small_build()
+    network = build.network
+    model, board = random_model(rng, network), open_link(build)
+    Session(lambda: board, build).load(model)
+    features = rng.integers(network.formats.activation.min, network.formats.activation.max + 1, (3, network.features))
+    samples = Samples.predict(features)
+    expected = Reference(build, model).scores(features)
+    for sent in range(1, record_bytes(network)):
+        cut = Transport(board, first_sequence=sent, timeout=1, retries=0)
+        cut.start()
+        cut.request(Operation.SAMPLES, pack(network, samples)[:sent])
+        session = Session(lambda: board, build)
+        scores = np.concatenate([session.run(samples), session.flush()])
+        np.testing.assert_array_equal(scores, expected, err_msg=f"after {sent} bytes")

@@ -17,7 +17,7 @@ from presparse_hw.signature import AnswerLayout, CommandLayout
 
 
 class MemoryAccess(wiring.Component):
-    """Executes commands one at a time; each is answered within `ACCESS` + 6 cycles, reads and writes alike.
+    """Executes commands one at a time; each is answered within `ACCESS` + 7 cycles, reads and writes alike.
 
     Members
     -------
@@ -68,7 +68,8 @@ class MemoryAccess(wiring.Component):
         known = Signal()
         edges, biases = (Signal(len(self._junctions), name=name) for name in ("edges", "biases"))  # whose word it is
         reading = Signal(32, reset_less=True)
-        wait = Signal(range(ACCESS + 2))
+        wait = Signal(range(ACCESS + 3))
+        writes = Signal()  # a register of its own: what it reaches is far away
 
         m.d.sync += [known.eq(0), edges.eq(0), biases.eq(0)]
         with m.Switch(region):
@@ -89,7 +90,9 @@ class MemoryAccess(wiring.Component):
         chosen_words = zip((*edges, *biases), (*self.edge_words, *self.bias_words), strict=True)
         m.d.sync += reading.eq(reduce(or_, (Mux(chosen, word, 0) for chosen, word in chosen_words)))
         m.d.comb += self.data.eq(command.data)
-        m.d.sync += [write.eq(0) for write in (*self.edge_write, *self.bias_write)]
+        m.d.sync += writes.eq(0)
+        m.d.sync += [write.eq(chosen & writes) for write, chosen in zip(self.edge_write, edges, strict=True)]
+        m.d.sync += [write.eq(chosen & writes) for write, chosen in zip(self.bias_write, biases, strict=True)]
 
         with m.FSM():
             with m.State("Accept"):
@@ -100,7 +103,7 @@ class MemoryAccess(wiring.Component):
             with m.State("Locate"):
                 m.next = "Check"
             with m.State("Check"):
-                m.d.sync += [answer.eq(0), wait.eq(ACCESS + 1)]
+                m.d.sync += [answer.eq(0), wait.eq(ACCESS + 2)]
                 with m.If(~known):
                     m.d.sync += answer.bad_address.eq(1)
                     m.next = "Answer"
@@ -108,10 +111,8 @@ class MemoryAccess(wiring.Component):
                     m.d.sync += answer.not_drained.eq(1)
                     m.next = "Answer"
                 with m.Else():
+                    m.d.sync += writes.eq(command.write)
                     m.next = "Execute"
-                    with m.If(command.write):
-                        m.d.sync += [write.eq(chosen) for write, chosen in zip(self.edge_write, edges, strict=True)]
-                        m.d.sync += [write.eq(chosen) for write, chosen in zip(self.bias_write, biases, strict=True)]
             with m.State("Execute"):
                 m.d.comb += self.written.eq(command.write & edges.any())
                 m.d.sync += wait.eq(wait - 1)

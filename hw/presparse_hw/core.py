@@ -68,7 +68,7 @@ class Core(wiring.Component):
         sources = self._deltas(m, junctions, starts, controller) if build.training else []
         self._conclude(m, junctions[-1], results, argmax)
         self._access(m, access, junctions)
-        m.d.comb += controller.hold.eq(self._clear_stale_deltas(m, access.written, junctions))
+        m.d.comb += controller.hold.eq(access.written | self._clear_stale_deltas(m, access.written, junctions))
         self._count(m, controller, argmax, junctions, sources)
         # From a register, of the next cycle's state: once all is still, only a transfer can change that.
         idle = loader.idle & controller.drained
@@ -80,14 +80,11 @@ class Core(wiring.Component):
 
     def _feed(self, m: Module, loader: SampleLoader, controller: Controller, results: ResultQueue) -> None:
         wiring.connect(m, wiring.flipped(self.samples), loader.samples)
+        wiring.connect(m, loader.items, controller.arriving)
         m.d.comb += [
             loader.discard.eq(self.discard),
-            controller.pending.eq(loader.pending),
-            controller.item.eq(loader.item),
-            loader.take.eq(controller.take),
             controller.result_room.eq(results.room),
-            results.block.eq(controller.block),
-            results.block_item.eq(controller.items[0]),
+            results.reserve.eq(controller.reserve),
         ]
 
     def _chain(self, m: Module, loader: SampleLoader, controller: Controller, junctions: list[Junction]) -> None:
@@ -98,7 +95,8 @@ class Core(wiring.Component):
             first.left_slot.eq(controller.left_slot),
         ]
         m.d.comb += [left.eq(value) for left, value in zip(first.left_values, loader.left_values, strict=True)]
-        m.d.sync += first.left_restart.eq(loader.left_restart)  # no value comes in the cycle after it
+        # No value comes in the two cycles after it.
+        m.d.comb += first.left_restart.eq(delay(m, loader.left_restart, 2, name="left_restart", reset=True))
         plans = self.build.schedule.junctions
         for i in range(1, len(junctions)):
             before, after = junctions[i - 1], junctions[i]
@@ -183,7 +181,7 @@ class Core(wiring.Component):
 
     def _clear_stale_deltas(self, m: Module, written: Signal, junctions: list[Junction]) -> Signal:
         """Zero all delta sums after edges were loaded: a left neuron without edges must have delta 0, and the
-        pattern before may have left something there. Returns a signal that holds the next block until then."""
+        pattern before may have left something there. Returns a signal that is high until then."""
         stale = Signal(init=1)
         banks = junctions[1:] if self.build.training else []
         address = Signal(max((len(junction.clear_address) for junction in banks), default=0))

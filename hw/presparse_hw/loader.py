@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
@@ -15,29 +15,26 @@ from presparse_hw.signature import SampleLayout
 
 
 class SampleLoader(wiring.Component):
-    """Takes a sample ahead: it writes the next one while blocks run, and announces it when it is whole.
+    """Takes a sample ahead: it writes the next one while blocks run, and hands its item on when it is whole.
 
     One transfer is held; it is written in one cycle, or in feature_port / lanes cycles if it is wider than
-    the banks. Nothing is written while an item is pending, except in the cycle in which it is taken.
+    the banks. Nothing is written while `items` is not ready.
 
     Members
     -------
     samples : In(stream)
     left_write, left_values : Out   to junction 1, one cycle after they are chosen
     left_restart : Out(1)   forget the half-written sample
-    pending : Out(1), item : Out  a whole sample or a flush waits
-    take : In(1)            it is taken in this cycle
+    items : Out(stream)     a sample in the cycle in which its last features are chosen, or a flush
     discard : In(1)         forget the half-received sample
-    idle : Out(1)           nothing is held, half-written or pending
+    idle : Out(1)           nothing is held or half-written
     """
 
     samples: stream.Interface
     left_write: Signal
     left_values: Sequence[Signal]
     left_restart: Signal
-    pending: Signal
-    item: data.View
-    take: Signal
+    items: stream.Interface
     discard: Signal
     idle: Signal
 
@@ -50,9 +47,7 @@ class SampleLoader(wiring.Component):
                 "left_write": Out(1),
                 "left_values": Out(signed(build.network.formats.activation.width)).array(at_once),
                 "left_restart": Out(1),
-                "pending": Out(1),
-                "item": Out(ItemLayout(build)),
-                "take": In(1),
+                "items": Out(stream.Signature(ItemLayout(build))),
                 "discard": In(1),
                 "idle": Out(1),
             }
@@ -62,42 +57,48 @@ class SampleLoader(wiring.Component):
         m = Module()
         build, at_once = self._build, self.left_values_at_once
         parts, transfers = build.feature_port // at_once, build.network.layers[0] // build.feature_port
-        held = Signal(SampleLayout(build), reset_less=True)
+        features = Signal.like(self.samples.payload.features, reset_less=True)  # of the held transfer
         holding = Signal()
+        item = Signal(ItemLayout(build), reset_less=True)  # the one that the held transfer belongs to
         part = Signal(range(parts))
         transfer = Signal(range(transfers))
         begins = Signal(init=1)  # `transfer` is an item's first
         ends = Signal(init=transfers == 1)  # its last
-        header = Signal(ItemLayout(build))
 
-        flush = begins & (held.kind == SampleKind.FLUSH)
-        free = ~self.pending | self.take
+        flush = item.kind == SampleKind.FLUSH
+        whole = flush | ends  # the held transfer completes its item
+        used_up = flush | (part == parts - 1)  # and nothing is left of it behind this cycle
         write = Signal()
-        done = Signal()  # the held transfer is used up in this cycle
-        last = Signal()  # and completes an item
-        incoming = Signal(ItemLayout(build))
+        done = Signal()
+        last = Signal()
+        incoming = self.samples.payload
         m.d.comb += [
-            write.eq(holding & free & ~flush),
-            done.eq(holding & free & (flush | (part == parts - 1))),
-            last.eq(done & (flush | ends)),
+            self.items.valid.eq(holding & whole & used_up),
+            self.items.payload.eq(item),
+            write.eq(holding & self.items.ready & ~flush),
+            done.eq(holding & self.items.ready & used_up),
+            last.eq(done & whole),
             self.samples.ready.eq((~holding | done) & ~self.discard),
-            incoming.kind.eq(held.kind),
-            incoming.shift.eq(build.network.rates.most - held.rate),
-            incoming.label.eq(held.label),
-            self.idle.eq(~holding & begins & ~self.left_write & ~self.pending),
+            self.idle.eq(~holding & begins & ~self.left_write),
         ]
         with m.If(self.samples.valid & self.samples.ready):
-            m.d.sync += [held.eq(self.samples.payload), holding.eq(1)]
+            m.d.sync += holding.eq(1)
         with m.Elif(done):
             m.d.sync += holding.eq(0)
+        with m.If(self.samples.ready):
+            m.d.sync += features.eq(incoming.features)
+            with m.If(Mux(holding, whole, begins)):
+                m.d.sync += [
+                    item.kind.eq(incoming.kind),
+                    item.shift.eq(build.network.rates.most - incoming.rate),
+                    item.label.eq(incoming.label),
+                ]
 
         m.d.sync += self.left_write.eq(write)
         with m.If(write):
             m.d.sync += part.eq(part + 1)
-            with m.If(begins & (part == 0)):
-                m.d.sync += header.eq(incoming)
         for i, value in enumerate(self.left_values):
-            choices = [held.features[p * at_once + i] for p in range(parts)]
+            choices = [features[p * at_once + i] for p in range(parts)]
             with m.Switch(part):
                 for p, choice in enumerate(choices):
                     with m.Case(p):
@@ -107,13 +108,7 @@ class SampleLoader(wiring.Component):
         with m.If(last):
             m.d.sync += [transfer.eq(0), begins.eq(1), ends.eq(transfers == 1)]
 
-        with m.If(last):
-            m.d.sync += [self.pending.eq(1), self.item.eq(Mux(begins & (part == 0), incoming, header))]
-        with m.Elif(self.take):
-            m.d.sync += self.pending.eq(0)
-
-        whole = holding & (flush | ends)  # the held transfer completes its item
-        m.d.comb += self.left_restart.eq(self.discard & ~whole)
+        m.d.comb += self.left_restart.eq(self.discard & ~(holding & whole))
         with m.If(self.left_restart):
             m.d.sync += [holding.eq(0), part.eq(0), self.left_write.eq(0)]
             m.d.sync += [transfer.eq(0), begins.eq(1), ends.eq(transfers == 1)]

@@ -23,16 +23,15 @@ class ResultQueue(wiring.Component):
     Members
     -------
     valid : In(1), values : In.array(group), item : In   a step's scores
-    block : In(1), block_item : In  a block starts: a prediction reserves its room
-    room : Out(1)          one more prediction can be held; known when the next block may start
+    reserve : In(1)        a prediction is taken, and needs room
+    room : Out(1)          one more prediction can be held; knows of `reserve` a cycle later
     results : Out(stream), waiting : Out(16)  whole results held, two cycles late
     """
 
     valid: Signal
     values: Sequence[Signal]
     item: data.View
-    block: Signal
-    block_item: data.View
+    reserve: Signal
     room: Signal
     results: stream.Interface
     waiting: Signal
@@ -40,14 +39,12 @@ class ResultQueue(wiring.Component):
     def __init__(self, build: Build) -> None:
         self._build = build
         self._junction = j = build.junctions[-1]
-        item = ItemLayout(build)
         super().__init__(
             {
                 "valid": In(1),
                 "values": In(signed(build.network.formats.output.width)).array(j.group),
-                "item": In(item),
-                "block": In(1),
-                "block_item": In(item),
+                "item": In(ItemLayout(build)),
+                "reserve": In(1),
                 "room": Out(1, init=1),
                 "results": Out(stream.Signature(ResultLayout(build))),
                 "waiting": Out(16),
@@ -67,14 +64,13 @@ class ResultQueue(wiring.Component):
             m.d.sync += step.eq(Mux(last, 0, step + 1))
 
         reserved = Signal(range(capacity + 1))  # predictions in flight or held
-        reserve = self.block & (self.block_item.kind == SampleKind.PREDICT)
         came = Signal()
         left = Signal()
         m.d.sync += [
             came.eq(write & last),
             left.eq(self.results.valid & self.results.ready & self.results.payload.last),
-            reserved.eq(reserved + reserve - left),
-            self.room.eq(reserved + reserve != capacity),
+            reserved.eq(reserved + self.reserve - left),
+            self.room.eq((reserved != capacity) & ~(self.reserve & (reserved == capacity - 1))),
             self.waiting.eq(self.waiting + came - left),
         ]
         return m

@@ -27,18 +27,15 @@ def test_samples_start_blocks_one_period_apart_and_a_flush_drains() -> None:
     async def testbench(ctx: SimulatorContext) -> None:
         ctx.set(dut.result_room, 1)
         waiting = list(kinds)
-        drained_at = None
         for cycle in range(schedule.period * (schedule.depth + 6)):
-            ctx.set(dut.pending, bool(waiting))
-            ctx.set(dut.item, {"kind": waiting[0] if waiting else 0, "shift": 0, "label": 0})
+            ctx.set(dut.arriving.valid, bool(waiting))
+            ctx.set(dut.arriving.payload, _item(waiting[0] if waiting else SampleKind.FLUSH))
             if ctx.get(dut.block):
                 starts.append((cycle, ctx.get(dut.items[0].kind)))
-            if ctx.get(dut.take):
+            if waiting and ctx.get(dut.arriving.ready):
                 waiting.pop(0)
-            if not waiting and drained_at is None and ctx.get(dut.drained):
-                drained_at = cycle
             await ctx.tick()
-        assert drained_at is None  # nobody flushed after the last sample: it stays in flight
+        assert not ctx.get(dut.drained)  # nobody flushed after the last sample: it stays in flight
 
     simulate(dut, testbench)
     cycles = [cycle for cycle, _ in starts]
@@ -50,15 +47,37 @@ def test_a_prediction_without_room_waits_and_is_counted() -> None:
     dut = Controller(BUILD)
 
     async def testbench(ctx: SimulatorContext) -> None:
-        ctx.set(dut.pending, 1)
-        ctx.set(dut.item, {"kind": SampleKind.PREDICT, "shift": 0, "label": 0})
+        ctx.set(dut.arriving.valid, 1)
+        ctx.set(dut.arriving.payload, _item(SampleKind.PREDICT))
         for _ in range(5):
             assert ctx.get(dut.waiting_for_room)
-            assert not ctx.get(dut.take)
             await ctx.tick()
+            ctx.set(dut.arriving.valid, 0)
+            assert not ctx.get(dut.reserve)
         ctx.set(dut.result_room, 1)
-        assert ctx.get(dut.take)
         assert not ctx.get(dut.waiting_for_room)
+        await ctx.tick()
+        assert ctx.get(dut.reserve)
+        assert not ctx.get(dut.block)
+        await ctx.tick()
+        assert not ctx.get(dut.reserve)
+        assert ctx.get(dut.block)
+
+    simulate(dut, testbench)
+
+
+def test_a_sample_starts_its_block_two_cycles_after_it_arrives() -> None:
+    dut = Controller(BUILD)
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        ctx.set(dut.arriving.valid, 1)
+        ctx.set(dut.arriving.payload, _item(SampleKind.TRAIN))
+        await ctx.tick()
+        ctx.set(dut.arriving.valid, 0)
+        assert not ctx.get(dut.block)
+        assert ctx.get(dut.arriving.ready)  # it is taken in the cycle in which it is pending
+        await ctx.tick()
+        assert ctx.get(dut.block)
 
     simulate(dut, testbench)
 
@@ -67,13 +86,18 @@ def test_hold_delays_blocks() -> None:
     dut = Controller(BUILD)
 
     async def testbench(ctx: SimulatorContext) -> None:
-        ctx.set(dut.pending, 1)
+        ctx.set(dut.arriving.valid, 1)
         ctx.set(dut.result_room, 1)
         ctx.set(dut.hold, 1)
-        ctx.set(dut.item, {"kind": SampleKind.TRAIN, "shift": 0, "label": 0})
+        ctx.set(dut.arriving.payload, _item(SampleKind.TRAIN))
         await ctx.tick().repeat(3)
-        assert not ctx.get(dut.take)
+        assert not ctx.get(dut.arriving.ready)
         ctx.set(dut.hold, 0)
-        assert ctx.get(dut.take)
+        await ctx.tick()
+        assert ctx.get(dut.arriving.ready)
 
     simulate(dut, testbench)
+
+
+def _item(kind: SampleKind) -> dict[str, int]:
+    return {"kind": kind, "shift": 0, "label": 0}

@@ -38,20 +38,22 @@ def test_features_are_written_in_order(port: int, stall: float) -> None:
             ctx.set(dut.samples.valid, offer)
             if queue:
                 ctx.set(dut.samples.payload, queue[0])
-            take = bool(ctx.get(dut.pending)) and rng.random() >= stall
-            ctx.set(dut.take, take)
+            take = rng.random() >= stall
+            ctx.set(dut.items.ready, take)
             if ctx.get(dut.left_write):
                 written.extend(ctx.get(value) for value in dut.left_values)
-            if take:
-                item = ctx.get(dut.item)
+            assert len(written) >= 12 * len(taken)  # the whole sample is written a cycle after it is taken
+            if take and ctx.get(dut.items.valid):
+                item = ctx.get(dut.items.payload)
                 taken.append((item.kind, item.shift, item.label))
-                assert len(written) >= 12 * len(taken)  # the whole sample is written when it is taken
             if offer and ctx.get(dut.samples.ready):
                 queue.pop(0)
             await ctx.tick()
 
+        written.extend(ctx.get(value) for value in dut.left_values)
+
     simulate(dut, testbench)
-    assert written[: 12 * len(samples)] == [v for s in samples for v in s]
+    assert written == [v for s in samples for v in s]
     assert taken == [(SampleKind.TRAIN, NETWORK.rates.most - 3, i % 4) for i in range(len(samples))]
 
 
@@ -63,9 +65,9 @@ def test_a_sample_is_loaded_in_as_many_cycles_as_banks_have_rows() -> None:
     async def testbench(ctx: SimulatorContext) -> None:
         ctx.set(dut.samples.valid, 1)
         ctx.set(dut.samples.payload, {"features": [1] * 12, "kind": SampleKind.PREDICT, "rate": 0, "label": 0})
+        ctx.set(dut.items.ready, 1)
         for cycle in range(40):
-            ctx.set(dut.take, ctx.get(dut.pending))
-            if ctx.get(dut.pending):
+            if ctx.get(dut.items.valid):
                 taken.append(cycle)
             await ctx.tick()
 
@@ -73,27 +75,48 @@ def test_a_sample_is_loaded_in_as_many_cycles_as_banks_have_rows() -> None:
     assert {b - a for a, b in itertools.pairwise(taken)} == {12 // 6}
 
 
-def test_discard_forgets_a_half_sample_and_keeps_a_whole_one() -> None:
+def test_discard_keeps_a_whole_sample_that_waits() -> None:
     dut = SampleLoader(Build(network=NETWORK, feature_port=3))
-    first, second = [[i + 1] * 12 for i in range(2)]
 
     async def testbench(ctx: SimulatorContext) -> None:
-        head = {"kind": SampleKind.TRAIN, "rate": 2, "label": 1}
-        for transfer in transfers(first, 3, **head):
-            await _send(ctx, dut, transfer)
-        await ctx.tick().repeat(3)
-        for transfer in transfers(second, 3, **head)[:1]:
-            await _send(ctx, dut, transfer)
-        assert ctx.get(dut.pending)
-        assert not ctx.get(dut.idle)
+        parts = transfers([7] * 12, 3, kind=SampleKind.TRAIN, rate=2, label=1)
+        ctx.set(dut.items.ready, 1)
+        for part in parts[:-1]:
+            await _send(ctx, dut, part)
+        await ctx.tick()
+        ctx.set(dut.items.ready, 0)
+        await _send(ctx, dut, parts[-1])
+        assert ctx.get(dut.items.valid)
         ctx.set(dut.discard, 1)
-        assert ctx.get(dut.left_restart)
+        assert not ctx.get(dut.left_restart)
+        assert not ctx.get(dut.samples.ready)
         await ctx.tick()
         ctx.set(dut.discard, 0)
-        assert ctx.get(dut.pending)
-        ctx.set(dut.take, 1)
+        assert ctx.get(dut.items.valid)
+        assert not ctx.get(dut.idle)
+        ctx.set(dut.items.ready, 1)
         await ctx.tick()
-        ctx.set(dut.take, 0)
+        assert not ctx.get(dut.items.valid)
+        assert ctx.get(dut.left_write)
+        await ctx.tick()
+        assert ctx.get(dut.idle)
+
+    simulate(dut, testbench)
+
+
+def test_a_whole_sample_goes_in_the_cycle_of_discard() -> None:
+    dut = SampleLoader(Build(network=NETWORK, feature_port=12))
+
+    async def testbench(ctx: SimulatorContext) -> None:
+        (part,) = transfers([7] * 12, 12, kind=SampleKind.TRAIN, rate=2, label=1)
+        ctx.set(dut.items.ready, 1)
+        await _send(ctx, dut, part)
+        await ctx.tick()
+        assert ctx.get(dut.items.valid)
+        ctx.set(dut.discard, 1)
+        await ctx.tick()
+        ctx.set(dut.discard, 0)
+        assert not ctx.get(dut.items.valid)
         await ctx.tick()
         assert ctx.get(dut.idle)
 
@@ -103,29 +126,29 @@ def test_discard_forgets_a_half_sample_and_keeps_a_whole_one() -> None:
 def test_discard_forgets_what_was_already_written() -> None:
     """The next sample begins with its own first transfer, however many of the forgotten one are in the banks."""
     dut = SampleLoader(Build(network=NETWORK, feature_port=3))
-    whole = [[i + 1] * 12 for i in range(4)]
+    forgotten, features = [8] * 12, [9] * 12
 
     async def testbench(ctx: SimulatorContext) -> None:
-        for sent, features in enumerate(whole[:3], start=1):
-            for transfer in transfers(whole[3], 3, kind=SampleKind.TRAIN, rate=2, label=1)[:sent]:
+        ctx.set(dut.items.ready, 1)
+        for sent in range(1, 4):
+            for transfer in transfers(forgotten, 3, kind=SampleKind.TRAIN, rate=2, label=1)[:sent]:
                 await _send(ctx, dut, transfer)
             await ctx.tick().repeat(3)
             ctx.set(dut.discard, 1)
+            assert ctx.get(dut.left_restart)
             await ctx.tick()
             ctx.set(dut.discard, 0)
             assert ctx.get(dut.idle)
             parts = transfers(features, 3, kind=SampleKind.EVALUATE, rate=2, label=sent)
             for part in parts[:-1]:
                 await _send(ctx, dut, part)
+                assert not ctx.get(dut.items.valid)
             await ctx.tick().repeat(3)
-            assert not ctx.get(dut.pending)
             await _send(ctx, dut, parts[-1])
-            await ctx.tick().repeat(3)
-            assert ctx.get(dut.pending)
-            assert (ctx.get(dut.item.kind), ctx.get(dut.item.label)) == (SampleKind.EVALUATE, sent)
-            ctx.set(dut.take, 1)
-            await ctx.tick()
-            ctx.set(dut.take, 0)
+            assert ctx.get(dut.items.valid)
+            item = ctx.get(dut.items.payload)
+            assert (item.kind, item.label) == (SampleKind.EVALUATE, sent)
+            await ctx.tick().repeat(2)
 
     simulate(dut, testbench)
 

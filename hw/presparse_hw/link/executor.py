@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -99,10 +102,9 @@ class Executor(wiring.Component):
         verdict = self._check(m, request)
 
         writes = Signal()
-        byte = Signal(8)
-        self._connect_units(m, request, start, done, status, writes, byte)
+        self._connect_units(m, request, start, done, status, writes)
         m.d.comb += self.length.eq(count)
-        m.d.sync += [self.write.en.eq(writes), self.write.addr.eq(count), self.write.data.eq(byte)]
+        m.d.sync += [self.write.en.eq(writes), self.write.addr.eq(count)]
         with m.If(writes):
             m.d.sync += count.eq(count + 1)
         m.d.sync += [start.eq(0), stop.eq(0)]
@@ -175,9 +177,11 @@ class Executor(wiring.Component):
             m.d.sync += accepted.eq(accepted + 1)
 
     def _connect_units(
-        self, m: Module, request: data.View, start: Signal, done: Signal, status: Signal, writes: Signal, byte: Signal
+        self, m: Module, request: data.View, start: Signal, done: Signal, status: Signal, writes: Signal
     ) -> None:
-        """Start and feed the unit for the operation; collect its answer."""
+        """Start and feed the unit for the operation; collect its answer, whose bytes are the answer memory's a cycle
+        after `writes`: the units are far apart, and each has a register for its own."""
+        answered = []
         units = [
             (self._greeter, [Operation.IDENTIFY]),
             (self._access, [Operation.READ, Operation.WRITE]),
@@ -197,14 +201,17 @@ class Executor(wiring.Component):
                 run.payload.valid.eq(self.payload.valid & chosen),
                 run.start.eq(start & chosen),
             ]
+            byte = Signal(8, name=f"{type(unit).__name__}_byte")
+            m.d.sync += byte.eq(Mux(chosen, run.answer.payload, 0))
+            answered.append(byte)
             with m.If(chosen):
-                m.d.comb += byte.eq(run.answer.payload)
                 m.d.sync += status.eq(run.status)
         runs = [unit.run for unit, _ in units]
         m.d.sync += done.eq(Cat(run.done for run in runs).any())
         m.d.comb += [
             self.payload.ready.eq(Cat(run.payload.ready for run in runs).any()),
             writes.eq(Cat(run.answer.valid for run in runs).any()),
+            self.write.data.eq(reduce(or_, answered)),
         ]
 
     def _check(self, m: Module, request: data.View) -> Signal:
@@ -238,10 +245,15 @@ class Executor(wiring.Component):
         """High when nothing has passed between units and core, or into the answer, for the time limit."""
         core = self.core
         idle = Signal(range(-self._time_limit, 1))  # counts up to 0
-        passes = [port.valid & port.ready for port in (core.samples, core.results, core.commands, core.answers)]
+        ports = (core.samples, core.results, core.commands, core.answers)
+        transfers = Signal(len(ports))
         passed = Signal()
         late = Signal()
-        m.d.sync += [passed.eq(start | self.write.en | Cat(passes).any()), late.eq(~idle[-1] & ~start & ~passed)]
+        m.d.sync += [
+            transfers.eq(Cat(port.valid & port.ready for port in ports)),
+            passed.eq(start | self.write.en | transfers.any()),
+            late.eq(~idle[-1] & ~start & ~passed),
+        ]
         with m.If(start | passed):
             m.d.sync += idle.eq(-self._time_limit)
         with m.Elif(idle[-1]):

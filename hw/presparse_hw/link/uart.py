@@ -114,6 +114,8 @@ class UartTransmitter(wiring.Component):
         timer = _timer(self._divisor)
         bits = Signal(FRAME_BITS, init=-1)
         left = Signal(range(FRAME_BITS + 1))
+        idle = Signal(init=1)  # left == 0
+        final = Signal()  # left == 1
         tick = Signal()
         following = Signal(8, reset_less=True)
         waits = Signal()  # `following` does
@@ -121,20 +123,24 @@ class UartTransmitter(wiring.Component):
         m.d.sync += self.tx.eq(bits[0])
         with m.If(~waits):
             m.d.sync += [following.eq(self.i.payload), waits.eq(self.i.valid)]
-        with m.If(waits & ((left == 0) | ((left == 1) & tick))):
+        with m.If(waits & (idle | (final & tick))):
             m.d.sync += [
                 waits.eq(0),
                 bits.eq(Cat(Const(0, 1), following, Const(1, 1))),
                 left.eq(FRAME_BITS),
+                idle.eq(0),
+                final.eq(0),
                 timer.eq(self._divisor - 2),
             ]
-        with m.Elif(left != 0):
+        with m.Elif(~idle):
             m.d.sync += timer.eq(timer - 1)
             with m.If(tick):
                 m.d.sync += [
                     timer.eq(self._divisor - 2),
                     bits.eq(Cat(bits[1:], Const(1, 1))),
                     left.eq(left - 1),
+                    idle.eq(final),
+                    final.eq(left == 2),
                 ]
         return m
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from amaranth.hdl import Assert, Assume, Cover, Elaboratable, Module, Mux, Signal, Value
+from amaranth.lib import data
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.wire import SampleKind
 from presparse_hw.controller import Controller
+from presparse_hw.item import ItemLayout
 from presparse_hw.pipeline import delay
 from tests.formal.inside import Inside
 from tests.formal.platform import ProofPlatform
@@ -41,13 +43,25 @@ class BlocksInOrder(Elaboratable):
         inside = Inside(dut, ProofPlatform())
         m.submodules.dut = inside.fragment
         anything(m, dut)
-        # The loader offers an item until it is taken.
-        item = Value.cast(dut.item)
-        offered = delay(m, dut.pending & ~dut.take, 1, name="offered", reset=True)
-        m.d.comb += Assume(~offered | (dut.pending & (item == delay(m, item, 1, name="item_before"))))
+        # The loader offers an item until it is let in. A result's room is known a cycle after it is reserved.
+        arriving, room = dut.arriving, Signal()
+        offered = delay(m, arriving.valid & ~arriving.ready, 1, name="offered", reset=True)
+        payload = Value.cast(arriving.payload)
+        m.d.comb += [
+            Assume(~offered | (arriving.valid & (payload == delay(m, payload, 1, name="payload_before")))),
+            room.eq(delay(m, dut.result_room, 1, name="room")),
+        ]
+        pending, take, item = Signal(), Signal(), Signal.like(payload)
+        m.d.comb += take.eq(inside["take"])
+        with m.If(arriving.valid & arriving.ready):
+            m.d.sync += [pending.eq(1), item.eq(payload)]
+        with m.Elif(take):
+            m.d.sync += pending.eq(0)
+        kind = data.View(ItemLayout(build), item).kind
+        held = delay(m, dut.hold, 1, name="held")
 
         since = Signal(range(max(period, settle) + 2), init=max(period, settle) + 1)  # cycles since the last start
-        flush = dut.item.kind == SampleKind.FLUSH
+        flush = kind == SampleKind.FLUSH
         starts = Signal()  # `block` is a cycle late
         m.d.comb += starts.eq(inside["start"])
         with m.If(starts):
@@ -57,13 +71,15 @@ class BlocksInOrder(Elaboratable):
         m.d.comb += [
             Assert(dut.block == delay(m, starts, 1, name="starts", reset=True), "a block is announced when it starts"),
             Assert(~starts | (since >= period), "two blocks start too close"),
-            Assert(~starts | ~dut.hold, "a block starts while held"),
-            Assert(~dut.take | dut.pending, "something is taken that is not there"),
-            Assert(~(dut.take & ~flush) | starts, "a sample is taken without a block"),
-            Assert(~(starts & dut.pending & ~flush) | dut.take, "a sample's block starts, and it stays"),
-            Assert(~(dut.take & (dut.item.kind == SampleKind.PREDICT)) | dut.result_room, "no room for the result"),
+            Assert(~starts | ~held, "a block starts while held"),
+            Assert(~take | pending, "something is taken that is not there"),
+            Assert(arriving.ready == (~pending | take), "an item is let in when none is pending"),
+            Assert(~(take & ~flush) | starts, "a sample is taken without a block"),
+            Assert(~(starts & pending & ~flush) | take, "a sample's block starts, and it stays"),
+            Assert(~(take & (kind == SampleKind.PREDICT)) | room, "no room for the result"),
+            Assert(dut.reserve == (take & (kind == SampleKind.PREDICT)), "room is reserved for every prediction"),
         ]
-        expected = delay(m, Mux(dut.take & ~flush, item, 0), 1, name="expected")
+        expected = delay(m, Mux(take & ~flush, item, 0), 1, name="expected")
         m.d.comb += Assert(~dut.block | (Value.cast(dut.items[0]) == expected), "a block has another's item")
         for age in range(1, depth + 1):
             older = delay(m, Value.cast(dut.items[age - 1]), 1, name=f"older{age}")
@@ -71,22 +87,22 @@ class BlocksInOrder(Elaboratable):
 
         # A flush: `depth` empty blocks from when it is seen to when it is taken.
         emptied = Signal(range(depth + 2))
-        with m.If(dut.take):
+        with m.If(take):
             m.d.sync += emptied.eq(0)
         with m.Elif(starts):
             m.d.sync += emptied.eq(emptied + 1)
         m.d.comb += [
-            Assert(~(starts & ~(dut.pending & ~flush)) | (dut.pending & flush), "an empty block without a flush"),
-            Assert(~(dut.take & flush) | (emptied + starts == depth), "a flush has its empty blocks"),
+            Assert(~(starts & ~(pending & ~flush)) | (pending & flush), "an empty block without a flush"),
+            Assert(~(take & flush) | (emptied + starts == depth), "a flush has its empty blocks"),
         ]
 
         # Drained.
         behind = Signal(range(depth + 1))  # blocks until the newest sample is through
         with m.If(starts):
-            m.d.sync += behind.eq(Mux(dut.take & ~flush, depth, Mux(behind == 0, 0, behind - 1)))
+            m.d.sync += behind.eq(Mux(take & ~flush, depth, Mux(behind == 0, 0, behind - 1)))
         with m.If(dut.drained):
-            m.d.comb += Assert(~dut.pending & (behind == 0) & (since > settle), "drained too soon")
-        m.d.comb += Assert(dut.drained | dut.pending | (behind != 0) | (since <= settle), "drained too late")
+            m.d.comb += Assert(~pending & (behind == 0) & (since > settle), "drained too soon")
+        m.d.comb += Assert(dut.drained | pending | (behind != 0) | (since <= settle), "drained too late")
 
         slot = Signal(range(slots))
         with m.If(starts):
@@ -97,13 +113,17 @@ class BlocksInOrder(Elaboratable):
         wait, due, empties = inside["wait"], inside["due"], inside["empties"]
         flushing, final = inside["flushing"], inside["final"]
         m.d.comb += [
-            Assert(due == (since >= period)),
-            Assert(due | (wait == period - since)),
+            Assert(due | starts | (since < period - 1)),  # `due` is of the next cycle's start
+            Assert(~due | starts | (since >= period - 1)),
+            Assert(due | (wait == period - 1 - since)),
+            Assert(~starts | due),
+            Assert(inside["pending"] == pending),
+            Assert(~pending | (Value.cast(inside["item"]) == item)),
             Assert(inside["settle"] == Mux(since > settle, 0, settle + 1 - since)),
             Assert(inside["behind"] == behind),
             Assert(flushing == (empties != 0)),
             Assert(final == (empties == 1)),
-            Assert((empties == 0) | (dut.pending & flush & (empties == depth - emptied))),
+            Assert((empties == 0) | (pending & flush & (empties == depth - emptied))),
             Assert((empties != 0) | (emptied == 0)),
             Assert(slot < slots),
             Assert(since >= 1),
@@ -111,7 +131,7 @@ class BlocksInOrder(Elaboratable):
         m.d.comb += [
             Cover(starts & (since == period), "blocks at full speed"),
             Cover(starts & (since > period) & (behind != 0), "a stall"),
-            Cover(dut.take & flush & (behind == 1), "a flush behind a sample"),
+            Cover(take & flush & (behind == 1), "a flush behind a sample"),
             Cover(dut.drained & (since == settle + 1), "drained again"),
         ]
         return m

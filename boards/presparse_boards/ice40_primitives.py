@@ -13,8 +13,8 @@ from presparse.contract.schedule import MULTIPLY
 from presparse_boards.board import Board
 from presparse_boards.ice40_memory import single_port_memory
 from presparse_boards.ice40_memory_plan import plan_single_port
-from presparse_boards.memories import MemoryShape
-from presparse_boards.multipliers import MultiplierPlan, Widths, plan_multipliers
+from presparse_boards.multipliers import plan_multipliers
+from presparse_boards.ration import Ration
 from presparse_hw.multiplier import Multiplier
 from presparse_hw.pipeline import delay
 from presparse_hw.registered_memory import RegisteredMemory
@@ -25,32 +25,23 @@ _BLOCK_REGISTERS = 3
 
 
 class Ice40Primitives:
-    """To be mixed into an Amaranth platform. One object serves one elaboration: it counts what it gave out."""
-
-    multiplier_plan: MultiplierPlan
-    single_port_plan: dict[MemoryShape, int]
+    """To be mixed into an Amaranth platform. One object serves one elaboration: what it gave out is gone."""
 
     def plan(self, build: Build, board: Board) -> None:
         """Share the FPGA's multipliers and single-port RAM out; to be called before elaboration."""
         capacity = board.capacity
-        self.multiplier_plan = plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width)
-        self.single_port_plan = plan_single_port(build, board)
-        self._multipliers: dict[Widths, int] = {}
-        self._memories: dict[MemoryShape, int] = {}
+        self._dsp = Ration(plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width).dsp)
+        self._single_port = Ration(plan_single_port(build, board))
 
     def get_multiplier(self, multiplier: Multiplier) -> Module | None:
         """A DSP block as long as the plan has one for these widths, then what synthesis makes of LUTs."""
-        widths = (len(multiplier.a), len(multiplier.b))
-        given = self._multipliers[widths] = self._multipliers.get(widths, 0) + 1
-        return mac_multiplier(multiplier) if given <= self.multiplier_plan.dsp[widths] else None
+        return mac_multiplier(multiplier) if self._dsp.take(multiplier.widths) else None
 
     def get_registered_memory(self, memory: RegisteredMemory) -> Module | None:
         """Single-port RAM as long as the plan has some for this shape, then what synthesis finds."""
-        shape = (tuple(field.width for field in memory.fields), memory.depth)
-        if not memory.one_port or shape not in self.single_port_plan:
+        if not memory.one_port or memory.shape not in self._single_port:
             return None
-        given = self._memories[shape] = self._memories.get(shape, 0) + 1
-        return single_port_memory(memory) if given <= self.single_port_plan[shape] else None
+        return single_port_memory(memory) if self._single_port.take(memory.shape) else None
 
 
 def mac_multiplier(multiplier: Multiplier) -> Module:

@@ -38,6 +38,11 @@ class Multiplier(wiring.Component):
             {"a": In(signed(a_width)), "b": In(signed(b_width)), "product": Out(signed(a_width + b_width))}
         )
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Of the operands, in bits: multipliers of equal widths are interchangeable."""
+        return len(self.a), len(self.b)
+
     def elaborate(self, platform: Any) -> Module | Elaboratable:
         if hasattr(platform, "get_multiplier"):
             replacement = platform.get_multiplier(self)

@@ -59,6 +59,11 @@ class RegisteredMemory(wiring.Component):
         )
 
     @property
+    def shape(self) -> tuple[tuple[int, ...], int]:
+        """Widths of the fields, and depth: memories of one shape are interchangeable."""
+        return tuple(field.width for field in self.fields), self.depth
+
+    @property
     def write_data(self) -> tuple[Signal, ...]:
         return tuple(getattr(self, f"write_data{i}") for i in range(len(self.fields)))
 

@@ -8,13 +8,14 @@ from presparse_boards.ecp5_block_plan import block_count, is_planned, plan_block
 from presparse_boards.ice40_memory_plan import plan_single_port, single_port_blocks
 from presparse_boards.inferred_memory import Storage, choice, distributed, inferred
 from presparse_boards.memories import Memory, MemoryShape, memories
+from presparse_boards.ration import Ration
 
 
 def storage(build: Build, board: Board) -> Storage:
     """Blocks and cells, and logic beside them."""
     found = Storage()
-    blocks = plan_blocks(build, board.capacity) if board.family == "ecp5" else {}
-    single_port = plan_single_port(build, board) if board.family == "ice40" else {}
+    blocks = Ration(plan_blocks(build, board.capacity) if board.family == "ecp5" else {})
+    single_port = Ration(plan_single_port(build, board) if board.family == "ice40" else {})
     for memory in memories(build, window=board.window):
         if board.family == "ecp5" and is_planned(memory):
             found += _planned(memory, blocks)
@@ -26,19 +27,17 @@ def storage(build: Build, board: Board) -> Storage:
     return found
 
 
-def _planned(memory: Memory, left: dict[MemoryShape, int]) -> Storage:
+def _planned(memory: Memory, blocks: Ration[MemoryShape]) -> Storage:
     """As `Ecp5Primitives` gives: blocks as long as there are some for this shape, then distributed RAM."""
-    in_blocks = min(memory.count, left[memory.shape])
-    left[memory.shape] -= in_blocks
+    in_blocks = blocks.take(memory.shape, memory.count)
     others = memory.count - in_blocks
     in_cells = distributed(memory).times(others) + _swept(memory, others)
     return Storage(blocks=in_blocks * block_count(*memory.shape)) + in_cells
 
 
-def _single_port(memory: Memory, left: dict[MemoryShape, int]) -> Storage:
+def _single_port(memory: Memory, single_port: Ration[MemoryShape]) -> Storage:
     """As `Ice40Primitives` gives: single-port RAM as long as there is some for this shape, then block RAM."""
-    moved = min(memory.count, left[memory.shape])
-    left[memory.shape] -= moved
+    moved = single_port.take(memory.shape, memory.count)
     one = Storage(
         single_port=single_port_blocks(memory.fields),
         luts=(memory.depth - 1).bit_length(),

@@ -22,7 +22,7 @@ from presparse_hw.delta import DeltaFetch, DeltaSource, OutputDelta
 from presparse_hw.item import ItemLayout
 from presparse_hw.junction import Junction
 from presparse_hw.loader import SampleLoader
-from presparse_hw.pipeline import Launch, count_modulo, delay
+from presparse_hw.pipeline import Launch, ages, count_modulo, delay
 from presparse_hw.results import ArgMax, ResultQueue
 from presparse_hw.signature import RESTART, CoreSignature
 
@@ -74,8 +74,11 @@ class Core(wiring.Component):
         idle = loader.idle & controller.drained
         m.d.sync += self.drained.eq(idle & ~self.samples.valid)
         m.d.comb += access.drained.eq(self.drained)
-        # From its own registers: all over the chip within a cycle of each.
-        restart = delay(m, self.restart, RESTART - 1, name="restart")
+        # From its own registers: all over the chip within a cycle of each. On for two cycles, because registers that
+        # are spread over the chip forget a cycle after those that feed them.
+        *_, younger, older = ages(m, self.restart, RESTART - 2, name="restarting")
+        restart = Signal(reset_less=True)  # not by itself
+        m.d.sync += restart.eq(younger | older)
         return ResetInserter(restart)(m)
 
     def _feed(self, m: Module, loader: SampleLoader, controller: Controller, results: ResultQueue) -> None:
@@ -95,8 +98,12 @@ class Core(wiring.Component):
             first.left_slot.eq(controller.left_slot),
         ]
         m.d.comb += [left.eq(value) for left, value in zip(first.left_values, loader.left_values, strict=True)]
-        # No value comes in the two cycles after it.
-        m.d.comb += first.left_restart.eq(delay(m, loader.left_restart, 2, name="left_restart", reset=True))
+        # From registers that are set by a restart of the core: no gate comes between them and the turns of all banks.
+        # No value comes in the two cycles after a discard.
+        restarts = [Signal(name=f"left_restart{i + 1}", init=1) for i in range(len(junctions))]
+        m.d.sync += [restart.eq(0) for restart in restarts]
+        m.d.sync += restarts[0].eq(delay(m, loader.left_restart, 1, name="left_restart", reset=True))
+        m.d.comb += [junction.left_restart.eq(restart) for junction, restart in zip(junctions, restarts, strict=True)]
         plans = self.build.schedule.junctions
         for i in range(1, len(junctions)):
             before, after = junctions[i - 1], junctions[i]

@@ -9,10 +9,16 @@ from presparse.contract.fixed import Format
 
 def rescale(value: Value, from_frac: int, to_frac: int) -> Value:
     """Move the binary point, exactly or rounding half up."""
+    floor, half = rounding(value, from_frac, to_frac)
+    return floor + half
+
+
+def rounding(value: Value, from_frac: int, to_frac: int) -> tuple[Value, Value]:
+    """`rescale` without its addition: what it adds, the floor (signed) and the bit below it, which rounds half up."""
     drop = from_frac - to_frac
     if drop <= 0:
-        return value << -drop
-    return (value + (1 << (drop - 1))) >> drop
+        return value << -drop, Const(0, 1)
+    return value >> drop, value[min(drop, len(value)) - 1]
 
 
 def exceeds(value: Value, target: Format) -> tuple[Value, Value]:

@@ -62,7 +62,7 @@ class Junction(wiring.Component):
     left_write : In(1), left_values : In(signed).array, left_slot : In
         the next left activations of a sample, in order of left neurons
     left_done : Out(1) this write completes a sample
-    left_restart : In(1)  the next write is a sample's first
+    left_restart : In(1)  the next write is a sample's first; also after a restart of the core
     right_valid : Out(1), right_values, derivatives : Out.array(group), right_item : Out
         a step's right activations and the sample they belong to
     deltas, scaled_deltas : In.array(group)  cycle DELTAS of the step's edges, held for the step
@@ -174,8 +174,8 @@ class Junction(wiring.Component):
         """Left activations go to banks in natural order: a group of banks after the other, then the next row."""
         j = self._junction
         # One bit per group of banks: a number would have to be decoded all over the chip.
-        turn = Signal(j.lanes // len(self.left_values), init=1)
-        row = Signal(range(j.rows))
+        turn = Signal(j.lanes // len(self.left_values), init=1, reset_less=True)
+        row = Signal(range(j.rows), reset_less=True)
         m.d.comb += self.left_done.eq(self.left_write & turn[-1] & (row == j.rows - 1))
         with m.If(self.left_restart):
             m.d.sync += [turn.eq(1), row.eq(0)]

@@ -11,7 +11,7 @@ Cycles count from the edge's address at the lane (R = EDGE_READ, M = MULTIPLY, P
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,7 +20,7 @@ from presparse.contract.memories import activation_bank_depth, delta_bank_depth
 from presparse.contract.memory import FIRST_BIT, WEIGHT_BITS
 from presparse.contract.schedule import EDGE_READ, MULTIPLY, READ
 from presparse_hw.delta_bank import DeltaBank
-from presparse_hw.fixed import exceeds, rescale, saturate
+from presparse_hw.fixed import exceeds, rounding, saturate
 from presparse_hw.multiplier import Multiplier
 from presparse_hw.pipeline import LOCAL, delay
 from presparse_hw.registered_memory import RegisteredMemory
@@ -180,15 +180,19 @@ class Lane(wiring.Component):
         """UP: saturate(w - round(eta * delta * a)), written in cycle P + 3."""
         f, rates = self._formats, self._build.network.rates
         m.submodules.up = up = Multiplier(len(self.scaled_delta), f.activation.width)
-        rounded = rescale(up.product, f.delta.frac + rates.most + f.activation.frac, f.weight.frac)
-        change = Signal(rounded.shape(), reset_less=True)
-        difference = delay(m, weight, READ + MULTIPLY + 1, name="weight") - change
-        total = Signal(difference.shape(), reset_less=True)
+        floor, half = rounding(up.product, f.delta.frac + rates.most + f.activation.frac, f.weight.frac)
+        change = Signal(floor.shape(), reset_less=True)
+        more = Signal(reset_less=True)  # 1 is to be added to it
+        weight = delay(m, weight, READ + MULTIPLY + 1, name="weight")
+        total = Signal(signed(max(len(weight), len(change)) + 1), reset_less=True)
+        # weight - change - more in one carry chain: -change is ~change + 1, and `more` takes that 1 away.
+        difference = (Cat(Const(1, 1), weight).as_signed() + Cat(~more, ~change).as_signed()) >> 1
         new = Signal.like(weight, reset_less=True)
         saturated = Signal(reset_less=True)
         m.d.comb += [up.a.eq(self.scaled_delta), up.b.eq(left)]
         m.d.sync += [
-            change.eq(rounded),
+            change.eq(floor),
+            more.eq(half),
             total.eq(difference),
             new.eq(saturate(total, f.weight)),
             saturated.eq(Cat(exceeds(total, f.weight)).any()),

@@ -39,10 +39,11 @@ def delay(m: Module, value: Delayed, cycles: int, *, name: str, reset: bool = Fa
 def spread(m: Module, value: Delayed, *, name: str, reset: bool = False) -> Delayed:
     """`value`, SPREAD cycles later, in registers of its own for the part of the chip that asks.
 
-    Synthesis merges equal registers unless it is told not to: those with the attribute `LOCAL` it must keep.
+    Synthesis merges equal registers unless it is told not to: those with the attribute `LOCAL` it must keep. A reset
+    comes to them through the others: a gate in between would be all over the chip.
     """
     near = delay(m, value, SPREAD - 1, name=f"{name}_far", reset=reset)
-    local = Signal(value.shape(), name=name, reset_less=not reset, attrs={LOCAL: 1})
+    local = Signal(value.shape(), name=name, reset_less=True, attrs={LOCAL: 1})
     m.d.sync += local.eq(near)
     return local
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Shape, ShapeLike, Signal
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -54,7 +54,9 @@ class Queue(wiring.Component):
             move.eq(~valid[-1] | self.words.ready),
             ask.eq(move & (held != 0)),
         ]
-        m.d.sync += held.eq(held + self.write - ask)
+        step = Signal(signed(2))  # one addition, of 1, 0 or -1
+        m.d.comb += step.eq(Mux(ask, Mux(self.write, 0, -1), self.write))
+        m.d.sync += held.eq(held + step)
         with m.If(self.write):
             count_modulo(m, written, self._depth)
         with m.If(ask):

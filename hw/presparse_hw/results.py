@@ -142,7 +142,15 @@ class ArgMax(wiring.Component):
         winner = Signal(range(self._junction.right))
         ended = Signal()
         wanted = Signal.like(label)
-        with m.If(wins | (competes & (challenger > best))):
+        # The challenger is compared a cycle ahead, with the best score and with the challenger before it, which may
+        # become the best one in that cycle.
+        beats_best = Signal()
+        beats_last = Signal()
+        replaces = Signal()
+        replaced = Signal()
+        m.d.comb += replaces.eq(wins | (competes & Mux(replaced, beats_last, beats_best)))
+        m.d.sync += [beats_best.eq(score > best), beats_last.eq(score > challenger), replaced.eq(replaces)]
+        with m.If(replaces):
             m.d.sync += [best.eq(challenger), winner.eq(index)]
         m.d.sync += [ended.eq(compare & last & counted), wanted.eq(label)]
         m.d.comb += self.correct.eq(ended & (winner == wanted))

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.memory import CORE_COUNTERS, Counter
 
-RESTART = 3
+RESTART = 4
 """Cycles from `restart` to a core that has restarted."""
 
 

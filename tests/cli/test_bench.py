@@ -31,9 +31,9 @@ LAYERS = [(784, 512)] * 4 + [(2048, 2048)] * 4
 QUICK = ("--rounds", 1, "--seconds", 0.02)
 
 
-def bundle(folder: Path, network: Network, mode: Literal["train", "infer"] = "train") -> Manifest:
+def bundle(folder: Path, network: Network, mode: Literal["train", "infer"] = "train", store: int = 0) -> Manifest:
     """A bundle of a route that never was: 50 MHz, half the network's lanes."""
-    build = Build(network=network, lanes=tuple(z // 2 for z in network.lanes), mode=mode)
+    build = Build(network=network, lanes=tuple(z // 2 for z in network.lanes), mode=mode, store_samples=store)
     bits = b"not a bitstream"
     (folder / "top.bit").write_bytes(bits)
     some = Resource(used=1, available=2)
@@ -73,7 +73,7 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
     """Core, link, contestants and growth; what follows from other figures does so exactly."""
     folder = tmp_path / "bundle"
     folder.mkdir()
-    manifest = bundle(folder, Network.load(files / "small.toml"))
+    manifest = bundle(folder, Network.load(files / "small.toml"), store=40)
     plots = tmp_path / "plots"
     plots.mkdir()
     ran = shell("bench", "--bundle", folder, *QUICK, "--plots", plots, "--json")
@@ -151,6 +151,19 @@ def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: P
         assert name in ran.out
     assert "samples/s" in ran.out
     assert "useful products" in ran.out
+
+
+def test_a_bundle_without_a_store_says_nothing_of_its_speed(shell: Shell, files: Path, tmp_path: Path) -> None:
+    """Its clock would be another one; the cycles are measured all the same."""
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    manifest = bundle(folder, Network.load(files / "small.toml"))
+    ran = shell("bench", "--bundle", folder, *QUICK, "--no-growth", "--no-layers", "--json")
+    period = manifest.build.schedule.period
+    assert ran.figures["store"] == {"cycles_per_sample": period, "samples_per_second": None}
+    stored = row(ran.figures, "end to end, samples stored")
+    assert (stored["samples_per_second"], stored["times_eager"], stored["of_limit"]) == (None, None, None)
+    assert stored["how"] == f"{period} cycles per sample; no routed design with a store"
 
 
 def test_without_pytorch_names_the_extra(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def recorded(network: Network, file: Path = RECORDED) -> tuple[Build, Clock] | N
         shipped = Network.load(entry["network"])
         if shipped.hash != network.hash:
             continue
-        build = Build(network=shipped, lanes=tuple(entry["lanes"]))
+        build = Build(network=shipped, lanes=tuple(entry["lanes"]), **entry.get("options", {}))
         clock = Clock(board=entry["board"], fmax_mhz=entry["fmax_mhz"], baud=entry["baud"], source=entry["command"])
         found.append((build, clock))
     return max(found, key=lambda f: f[1].fmax_mhz / f[0].schedule.period, default=None)

@@ -137,7 +137,7 @@ def _measure(
         enter("simulated board, end to end", "driver, link and core", lambda: board.trainer(samples))
         rates = interleave(contestants, rounds=rounds, seconds=seconds, tell=tell)
         uart = board.uart(samples[:_SENT], clock.baud if clock else DEFAULT_BAUD)
-        store = Store.of(stored_cycles(board.session, samples), clock)
+        store = Store.of(stored_cycles(board.session, samples), clock if build.store else None)
     finally:
         board.close()
     cycles = min(_cycles_per_sample(core, samples) for core in simulated.values())
@@ -201,7 +201,9 @@ def _rows(core: Core, store: Store, uart: Uart, rates: dict[str, Rates], how: di
         row(
             "end to end, samples stored on the board",
             store.samples_per_second,
-            f"fmax / {store.cycles_per_sample:g} cycles",
+            f"fmax / {store.cycles_per_sample:g} cycles"
+            if store.samples_per_second
+            else f"{store.cycles_per_sample:g} cycles per sample; no routed design with a store",
         ),
         row(
             f"end to end, UART at {uart.baud:,} baud",

@@ -24,7 +24,7 @@ class Store:
     cycles_per_sample: float
     """In steady state: the difference between a long run and a short one."""
     samples_per_second: float | None
-    """At the routed design's fmax; None if no clock is known."""
+    """At the routed design's fmax; None if no clock is known of a design with a store."""
 
     @classmethod
     def of(cls, cycles: float, clock: Clock | None) -> Store:

@@ -7,12 +7,13 @@ one more than the number of other bytes in it, and then these bytes; a zero ends
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal, ValueLike, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse_hw.link.fetch import Fetcher
 from presparse_hw.link.interfaces import ByteLayout
 from presparse_hw.registered_memory import RegisteredMemory
+from presparse_hw.skid import Skid
 
 LONGEST_RUN = 254
 RING_DEPTH = 512
@@ -104,6 +105,15 @@ class CobsEncoder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        # What has to be known of a byte is known when it comes.
+        m.submodules.skid = skid = Skid(data.StructLayout({"byte": ByteLayout(), "zero": 1}))
+        m.d.comb += [
+            skid.i.valid.eq(self.i.valid),
+            self.i.ready.eq(skid.i.ready),
+            skid.i.payload.byte.eq(self.i.payload),
+            skid.i.payload.zero.eq(self.i.payload.data == 0),
+        ]
+        byte, zero = skid.o.payload.byte, skid.o.payload.zero
         m.submodules.ring = ring = RegisteredMemory([unsigned(8)], RING_DEPTH)
         code_at = Signal(range(RING_DEPTH))
         tail = Signal(range(RING_DEPTH), init=1)  # next byte of the open piece
@@ -132,14 +142,14 @@ class CobsEncoder(wiring.Component):
                 with m.If(longest):
                     close()
                 with m.Else():
-                    m.d.comb += self.i.ready.eq(~full)
-                    with m.If(self.i.valid & ~full):
-                        with m.If(self.i.payload.data == 0):
+                    m.d.comb += skid.o.ready.eq(~full)
+                    with m.If(skid.o.valid & ~full):
+                        with m.If(zero):
                             close()
                         with m.Else():
-                            put(tail, self.i.payload.data)
+                            put(tail, byte.data)
                             m.d.sync += [tail.eq(tail + 1), code.eq(code + 1), longest.eq(code == LONGEST_RUN)]
-                        with m.If(self.i.payload.last):
+                        with m.If(byte.last):
                             m.next = "Last-Code"
             with m.State("Last-Code"):
                 close()

@@ -7,6 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
+from presparse_hw.pipeline import delay
+
 FRAME_BITS = 10
 """Start bit, data, stop bit."""
 
@@ -49,22 +51,22 @@ class UartReceiver(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rx = Signal(init=1)
-        m.submodules.synchroniser = FFSynchronizer(self.rx, rx, init=1)
+        early = Signal(init=1)
+        m.submodules.synchroniser = FFSynchronizer(self.rx, early, init=1)
         timer = _timer(self._divisor)
+        tick = Signal()  # out of a register, so a cycle late, as is what it samples
+        rx = Signal(init=1)
         count = Signal(range(8))
         data = Signal(8)
-        tick = Signal()
-        m.d.comb += tick.eq(timer[-1])
-        m.d.sync += timer.eq(Mux(tick, self._divisor - 2, timer - 1))
+        m.d.sync += [tick.eq(timer[-1]), rx.eq(early), timer.eq(Mux(timer[-1], self._divisor - 2, timer - 1))]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
 
         with m.FSM():
             with m.State("Idle"):
                 # The edge is half a cycle old on average, and the next cycle is the first that counts.
-                m.d.sync += timer.eq(((self._divisor - 3) >> 1) - 1)
-                with m.If(~rx):
+                m.d.sync += [timer.eq(((self._divisor - 3) >> 1) - 1), tick.eq(0)]
+                with m.If(~early):
                     m.next = "Start-Bit"
             with m.State("Start-Bit"), m.If(tick):
                 m.next = "Data-Bits"
@@ -81,7 +83,7 @@ class UartReceiver(wiring.Component):
                     m.next = "Idle"
                 with m.Else():
                     m.next = "Wait-High"
-            with m.State("Wait-High"), m.If(rx):
+            with m.State("Wait-High"), m.If(early):
                 m.next = "Idle"
         return m
 
@@ -89,8 +91,8 @@ class UartReceiver(wiring.Component):
 class UartTransmitter(wiring.Component):
     """Sends bytes back to back; idles high.
 
-    It stands at its pin, and what sends is elsewhere: the next byte waits here, so that their handshake ends in
-    registers.
+    The timer stands where the divisor comes from, the bits where bytes do, and there is nothing but registers between
+    them: the timer never stops, so it depends on nothing, and a byte that finds the line idle waits for its next tick.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ class UartTransmitter(wiring.Component):
 
     Members
     -------
-    i : In(stream)   bytes to send; one is taken every 10 bits, `ready` comes from a register
+    i : In(stream)   bytes to send; one is taken ahead every 10 bits, `ready` comes from a register
     tx : Out(1)      the pin
     """
 
@@ -112,36 +114,27 @@ class UartTransmitter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         timer = _timer(self._divisor)
+        tick = delay(m, timer[-1], 2, name="tick", reset=True)
         bits = Signal(FRAME_BITS, init=-1)
-        left = Signal(range(FRAME_BITS + 1))
-        idle = Signal(init=1)  # left == 0
-        final = Signal()  # left == 1
-        tick = Signal()
+        left = Signal(range(FRAME_BITS))  # bits behind the one that is sent
+        over = Signal(init=1)  # there is none; known before the next tick
         following = Signal(8, reset_less=True)
         waits = Signal()  # `following` does
-        m.d.comb += [tick.eq(timer[-1]), self.i.ready.eq(~waits)]
-        m.d.sync += self.tx.eq(bits[0])
+        m.d.comb += self.i.ready.eq(~waits)
+        m.d.sync += [
+            timer.eq(Mux(timer[-1], self._divisor - 2, timer - 1)),
+            self.tx.eq(bits[0]),
+            over.eq(left == 0),
+        ]
         with m.If(~waits):
             m.d.sync += [following.eq(self.i.payload), waits.eq(self.i.valid)]
-        with m.If(waits & (idle | (final & tick))):
-            m.d.sync += [
-                waits.eq(0),
-                bits.eq(Cat(Const(0, 1), following, Const(1, 1))),
-                left.eq(FRAME_BITS),
-                idle.eq(0),
-                final.eq(0),
-                timer.eq(self._divisor - 2),
-            ]
-        with m.Elif(~idle):
-            m.d.sync += timer.eq(timer - 1)
-            with m.If(tick):
-                m.d.sync += [
-                    timer.eq(self._divisor - 2),
-                    bits.eq(Cat(bits[1:], Const(1, 1))),
-                    left.eq(left - 1),
-                    idle.eq(final),
-                    final.eq(left == 2),
-                ]
+        with m.If(tick):
+            with m.If(over & waits):
+                m.d.sync += [waits.eq(0), bits.eq(Cat(Const(0, 1), following, Const(1, 1))), left.eq(FRAME_BITS - 1)]
+            with m.Else():
+                m.d.sync += bits.eq(Cat(bits[1:], Const(1, 1)))
+                with m.If(~over):
+                    m.d.sync += left.eq(left - 1)
         return m
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -73,7 +73,7 @@ class StoreAccess(wiring.Component):
         command = Signal(CommandLayout())
         region, answer = command.address[REGION_SHIFT:], self.answers.payload
         exists, reading, write = self._decode(m, command)
-        wait = Signal(range(WORD_LATENCY))
+        wait = Signal(range(WORD_LATENCY + 1))  # the chosen one of three words goes through a register
         m.d.comb += self.core_commands.payload.eq(command)
         m.d.sync += [self.write[name].eq(0) for name in _NAMES.values()]
         with m.FSM():
@@ -102,7 +102,7 @@ class StoreAccess(wiring.Component):
                 with m.If(self.core_answers.valid):
                     m.next = "Answer"
             with m.State("Decode"):
-                m.d.sync += wait.eq(WORD_LATENCY - 1)
+                m.d.sync += wait.eq(WORD_LATENCY)
                 m.next = "Read"
                 with m.If(~exists):
                     m.d.sync += answer.bad_address.eq(1)
@@ -124,16 +124,18 @@ class StoreAccess(wiring.Component):
                     m.next = "Accept"
         return m
 
-    def _decode(self, m: Module, command: data.View) -> tuple[Signal, Value, dict[str, Signal]]:
+    def _decode(self, m: Module, command: data.View) -> tuple[Signal, Signal, dict[str, Signal]]:
         """Place, part and code of the word, registered before "Decode".
 
-        Returns whether it exists, what it holds, and by memory whether it is one of its words; also registered.
+        Returns whether it exists, what it holds (a cycle later), and by memory whether it is one of its words; all
+        registered.
         """
         store = self._store
         word, region = command.address[:REGION_SHIFT], command.address[REGION_SHIFT:]
         exists = Signal()
         held = Signal()  # the word is no padding of a row
-        reading = Signal(32)
+        found = Signal(32)
+        reading = Signal(32, reset_less=True)
         chosen = {name: Signal(name=f"{name}_chosen") for name in _NAMES.values()}
         row_bits, column_bits = exact_log2(row_stride(store.slices)), exact_log2(row_stride(store.port))
         m.d.sync += [self.code.eq(word[: store.bits]), exists.eq(0), held.eq(1)]
@@ -141,7 +143,7 @@ class StoreAccess(wiring.Component):
         with m.Switch(region):
             with m.Case(FEATURES):
                 part = word[:row_bits]
-                m.d.comb += reading.eq(self.feature_word)
+                m.d.comb += found.eq(self.feature_word)
                 m.d.sync += [
                     exists.eq(word < store.feature_words),
                     held.eq(part < store.slices),
@@ -149,10 +151,10 @@ class StoreAccess(wiring.Component):
                     self.part.eq(part),
                 ]
             with m.Case(LABELS):
-                m.d.comb += reading.eq(self.label_word)
+                m.d.comb += found.eq(self.label_word)
                 m.d.sync += [exists.eq(word < store.samples), self.place.sample.eq(word)]
             with m.Case(PALETTES):
-                m.d.comb += reading.eq(self.palette_word)
+                m.d.comb += found.eq(self.palette_word)
                 m.d.sync += exists.eq(word < store.palette_words)
                 if store.palettes == "shared":
                     m.d.sync += self.part.eq(0)
@@ -165,4 +167,5 @@ class StoreAccess(wiring.Component):
                     ]
         for number, name in _NAMES.items():
             m.d.comb += chosen[name].eq((region == number) & held)
-        return exists, Mux(held, reading, 0), chosen
+        m.d.sync += reading.eq(Mux(held, found, 0))
+        return exists, reading, chosen

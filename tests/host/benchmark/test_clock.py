@@ -17,6 +17,7 @@ lanes = [64, 16]
 board = "ulx3s-85f"
 fmax_mhz = 100.0
 baud = 3000000
+options = { store_samples = 30 }
 command = "slower"
 
 [[route]]
@@ -43,7 +44,7 @@ def test_the_fastest_recorded_route_of_the_network_counts(tmp_path: Path) -> Non
     found = recorded(Network.load("mnist-dey"), file)
     assert found is not None
     build, clock = found
-    assert build.lanes == (64, 16)
+    assert (build.lanes, build.store_samples) == ((64, 16), 30)
     assert clock == Clock(board="ulx3s-85f", fmax_mhz=100.0, baud=3_000_000, source="slower")
     assert recorded(NETWORK, file) is None
 

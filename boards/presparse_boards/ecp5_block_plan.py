@@ -93,7 +93,8 @@ def _logic_luts(build: Build, capacity: Capacity) -> int:
     """About what everything but these memories takes."""
     multipliers = plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width)
     products = sum(a * b * count for (a, b), count in multipliers.lut.items())
-    return 3000 + (100 if build.training else 30) * sum(build.lanes) + products
+    store = 350 * build.store.port if build.store else 0  # its columns, and those of the sample loader
+    return 3000 + (100 if build.training else 30) * sum(build.lanes) + products + store
 
 
 def is_planned(memory: Memory) -> bool:

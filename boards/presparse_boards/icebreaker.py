@@ -43,7 +43,7 @@ BOARDS = (
             single_port_ram=4,
         ),
         oscillator_hz=12_000_000,
-        default_clock_hz=18_000_000,  # small inference networks route at some 20 MHz
+        default_clock_hz=30_000_000,  # inference networks route at 34 MHz and more
         baud=3_000_000,
         window=1,  # more would take block RAM that networks need more
         usb=UsbSerial(chip="FT2232H", vendor_id=0x0403, product_id=0x6010, interface=1, product="iCEBreaker"),

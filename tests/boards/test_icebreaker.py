@@ -21,10 +21,10 @@ def test_pins() -> None:
 
 
 def test_the_pll_sits_behind_the_clocks_pin() -> None:
-    """12 MHz * 48 / 32 = 18 MHz."""
+    """12 MHz * 80 / 32 = 30 MHz."""
     text = plan("icebreaker").files["top.il"]
     cell = text[text.index("cell \\SB_PLL40_PAD") :]
     cell = cell[: cell.index("\n  end")]
-    for setting in ("\\DIVR 4'0000", "\\DIVF 7'0101111", "\\DIVQ 3'101", "\\FILTER_RANGE 3'001"):
+    for setting in ("\\DIVR 4'0000", "\\DIVF 7'1001111", "\\DIVQ 3'101", "\\FILTER_RANGE 3'001"):
         assert f"parameter {setting}" in cell
     assert "connect \\PACKAGEPIN \\clk12_0__io" in cell

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from amaranth.hdl import Value
+from amaranth.hdl import Const, Value
 
 from presparse.contract.fixed import Format
 from presparse.contract.network import Network
 from presparse.contract.simulation import Level, Simulator, Verdict
 from presparse_hw import bias, lane
+from presparse_hw.fixed import rounding
 from presparse_sim.benches import service
 
 TINY = Network(
@@ -62,8 +63,12 @@ def test_a_build_that_only_infers_passes() -> None:
 
 
 def _truncating(value: Value, from_frac: int, to_frac: int) -> Value:
-    drop = from_frac - to_frac
-    return value << -drop if drop <= 0 else value >> drop
+    floor, _ = rounding(value, from_frac, to_frac)
+    return floor
+
+
+def _never_rounding_up(value: Value, from_frac: int, to_frac: int) -> tuple[Value, Value]:
+    return _truncating(value, from_frac, to_frac), Const(0, 1)
 
 
 def _wrapping(value: Value, target: Format) -> Value:
@@ -73,17 +78,17 @@ def _wrapping(value: Value, target: Format) -> Value:
 @pytest.mark.parametrize(
     ("level", "module", "name", "fault", "what"),
     [
-        ("lane", lane, "rescale", _truncating, "edge word (weight, row, first)"),
+        ("lane", lane, "rounding", _never_rounding_up, "edge word (weight, row, first)"),
         ("junction", lane, "saturate", _wrapping, "right activation"),
         ("junction", bias, "rescale", _truncating, "right activation"),
-        ("core", lane, "rescale", _truncating, "weight"),
+        ("core", lane, "rounding", _never_rounding_up, "weight"),
     ],
 )
 def test_a_fault_is_found_and_placed(
     level: Level,
     module: object,
     name: str,
-    fault: Callable[..., Value],
+    fault: Callable[..., object],
     what: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -63,7 +63,7 @@ class StoredSamples(wiring.Component):
     features : Out.array(port), label : Out
     by_host : In(1)             palettes are read at `place.transfer` and `code`, which are stable
     part : In, code : In
-    write : In                  at `place`, `part` and `code`
+    write : In                  at `place`, `part` and `code`; they and the data stay for a cycle more
     feature_word, label_word, palette_word : Out(32)   `BANK_LATENCY` cycles after their place
     """
 
@@ -120,16 +120,18 @@ class StoredSamples(wiring.Component):
         incoming = Cat(
             self.write.data.word_select(i, store.field_bits)[: store.bits] for count in counts for i in range(count)
         )
+        write = Signal(len(counts), name="write_row")  # a cycle late: blocks of a deep memory stand all over the chip
         m.d.comb += [
             rows.move.eq(self.move),
             rows.address.eq(self.place.row),
             rows.write_address.eq(self.place.row),
             rows.write_data.eq(incoming),
+            rows.write.eq(write),
         ]
         codes = [rows.data.word_select(i, store.bits) for i in range(store.row_codes)]
         with m.Switch(self.part):
             for part, count in enumerate(counts):
-                m.d.comb += rows.write[part].eq(self.write.features & (self.part == part))
+                m.d.sync += write[part].eq(self.write.features & (self.part == part))
                 with m.Case(part):
                     own = codes[part * per_word : part * per_word + count]
                     padding = Const(0, store.field_bits - store.bits)

@@ -63,25 +63,25 @@ sim: $(DEV)
 	$(BIN)/presparse sim --simulator icarus
 
 formal: $(DEV)
-	$(BIN)/python -m tests.formal --jobs $(JOBS) $(ARGS)
+	$(BIN)/python -m tests.verification.formal --jobs $(JOBS) $(ARGS)
 
 faults: $(DEV)
 	$(BIN)/python -m presparse_sim.campaigns.faults $(ARGS)
 
 fuzz: $(DEV)
-	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+	$(BIN)/python -m tests.verification.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 
 coverage: $(DEV)
-	$(BIN)/python -m tests.coverage --jobs $(JOBS) $(ARGS)
+	$(BIN)/python -m tests.verification.coverage --jobs $(JOBS) $(ARGS)
 
 soak: $(DEV)
 	$(BIN)/python -m presparse_sim.campaigns.soak --seconds $(or $(SECONDS),3600) $(ARGS)
 
 mutants: $(DEV)
-	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ARGS)
+	$(BIN)/python -m tests.verification.mutants --jobs $(JOBS) $(ARGS)
 
 nightly: $(DEV)
-	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS) tests tests/nightly
+	$(BIN)/pytest -n $(JOBS) --networks $(or $(NETWORKS),500) $(ARGS) tests tests/verification/nightly
 
 nightly-mnist: $(DEV)
 	$(BIN)/python -m presparse.demo.mnist --check --output mnist-run

@@ -13,17 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.build import Build
-from presparse.contract.fixed import Format
-from presparse.contract.network import (
-    Activation,
-    Formats,
-    Junction,
-    Network,
-    RateRange,
-    check_lanes,
-    densities,
-    lanes_fit,
-)
+from presparse.contract.formats import Format, Formats
+from presparse.contract.network import Activation, Junction, Network, RateRange, check_lanes, densities, lanes_fit
 from presparse.contract.pattern import CLASH_FREE_KINDS, from_rows, generate
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind

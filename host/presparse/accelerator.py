@@ -9,22 +9,24 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
-from presparse.contract.memory import Counter
 from presparse.contract.network import Network
 from presparse.contract.permutation import epoch_seed
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents, StoreLayout
 from presparse.contract.wire import Identity
 from presparse.data import Scaling, scaling
-from presparse.device import Device
+from presparse.device.protocol import Device
 from presparse.errors import ArgumentError, BuildError, ModelError, StoreError
-from presparse.feeding import Encoded, Feeding, Labels
-from presparse.history import History, Progress
-from presparse.meter import LARGEST_CHUNK, Meter
-from presparse.model import Model, checked_features, checked_labels
-from presparse.rates import Rate, Rates, rate_exponent, rate_exponents
-from presparse.sources import FromLink, FromStore, HeldOut, Source, StoredPart, Validation, held_out_count
+from presparse.fitting.feeding import Encoded, Feeding, Labels
+from presparse.fitting.history import History
+from presparse.fitting.meter import LARGEST_CHUNK, Meter
+from presparse.fitting.progress import Progress
+from presparse.fitting.rates import Rate, Rates, rate_exponent, rate_exponents
+from presparse.fitting.sources import FromLink, FromStore, HeldOut, Source, StoredPart, Validation, held_out_count
+from presparse.model import Model
+from presparse.validation import checked_features, checked_labels
 
 
 class Accelerator:

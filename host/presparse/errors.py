@@ -19,6 +19,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "NetworkError",
+    "OutputError",
     "PatternError",
     "PresparseError",
     "RateError",
@@ -43,6 +44,10 @@ class DataError(PresparseError, ValueError):
 
 class ArgumentError(PresparseError, ValueError):
     """An argument that is not what it must be, such as a number of epochs below 1."""
+
+
+class OutputError(PresparseError, ValueError):
+    """A file that cannot be written where it is wanted."""
 
 
 class CacheError(PresparseError):

@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from presparse import tensorfile
 from presparse.contract.description import problems
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import PatternKind, check, generate
-from presparse.errors import FeatureError, ModelError
+from presparse.errors import ModelError
+from presparse.support import atomic_files
+from presparse.validation import checked_features
 
 FILE_VERSION = "2"
 """Changes whenever an older Presparse would misread a file."""
@@ -131,9 +132,8 @@ class Model:
     def save(self, path: str | Path) -> None:
         """Write a safetensors file. An existing file stays whole until the new one has replaced it.
 
-        Raises ModelError if the folder or the file cannot be written.
+        Raises OutputError if the folder or the file cannot be written.
         """
-        target = Path(path)
         tensors = self._tensors()
         content = serialise(
             tensors,
@@ -144,7 +144,7 @@ class Model:
                 "content_hash": _content_hash(self.network, tensors),
             },
         )
-        tensorfile.write(target, content)
+        atomic_files.write(path, content)
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
@@ -257,47 +257,6 @@ def initial_weights(
     if junction.is_output:
         weights[network.classes :] = 0.0
     return weights
-
-
-def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
-    """X as (k, features) real numbers, k >= 1. Raises FeatureError for anything else."""
-    try:
-        values = np.asarray(X)
-    except ValueError as error:
-        raise FeatureError(
-            f"X must be one array of shape (samples, {features}); its rows have unequal lengths"
-        ) from error
-    if values.dtype != np.bool_ and not (
-        np.issubdtype(values.dtype, np.number) and not np.issubdtype(values.dtype, np.complexfloating)
-    ):
-        raise FeatureError(f"X must hold real numbers, and has dtype {values.dtype}; convert it with X.astype(float)")
-    if values.ndim != 2 or values.shape[1] != features:
-        mend = "; for one sample, pass X[None, :]" if values.shape == (features,) else ""
-        raise FeatureError(f"X must have shape (samples, {features}), and has {values.shape}{mend}")
-    if len(values) == 0:
-        raise FeatureError(f"X must hold at least one sample, and has shape {values.shape}")
-    values = values.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
-        sample, feature = bad[0]
-        raise FeatureError(
-            f"X must be finite, and sample {sample}, feature {feature} is {values[sample, feature]} "
-            f"({len(bad)} such in all); remove or impute it"
-        )
-    return values
-
-
-def checked_labels(y: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
-    """y as (count,) class numbers 0 .. classes - 1. Raises FeatureError for anything else."""
-    labels = np.asarray(y)
-    if labels.shape != (count,):
-        raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}")
-    if not np.issubdtype(labels.dtype, np.integer) and not np.issubdtype(labels.dtype, np.floating):
-        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and has dtype {labels.dtype}")
-    bad = labels[~np.isin(labels, np.arange(classes))]
-    if bad.size:
-        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and one label is {bad[0]}")
-    return labels.astype(np.int64)
 
 
 def _integers(array: NDArray[np.generic], name: str) -> NDArray[np.int64]:

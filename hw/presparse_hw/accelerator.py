@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.wire import WINDOW
-from presparse_hw.core import Core
+from presparse_hw.core.core import Core
+from presparse_hw.lib.delays import restarted
 from presparse_hw.link.endpoint import NO_BUILD_ID, Endpoint
 from presparse_hw.link.uart import Divisor, UartLink
-from presparse_hw.pipeline import restarted
 
 
 class Accelerator(wiring.Component):

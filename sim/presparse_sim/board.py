@@ -19,7 +19,7 @@ _QUIET_CYCLES = 32
 
 
 class SimulatedBoard:
-    """A `presparse.links.link.Link` to `presparse_hw.accelerator.Accelerator(build)`.
+    """A `presparse.device.links.link.Link` to `presparse_hw.accelerator.Accelerator(build)`.
 
     Time passes only inside `read`, and is counted in cycles: the same calls give the same bytes.
 

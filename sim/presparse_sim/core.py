@@ -11,8 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.build import Build
-from presparse.contract.memory import (
+from presparse.contract.address_map import (
     CORE_COUNTERS,
     Counter,
     bias_address,
@@ -24,8 +23,9 @@ from presparse.contract.memory import (
     unpack_biases,
     unpack_edges,
 )
+from presparse.contract.build import Build
 from presparse.contract.samples import Samples
-from presparse_hw.signature import RESTART, EventLayout
+from presparse_hw.core.ports import RESTART, EventLayout
 from presparse_sim.design import Design, core_design
 from presparse_sim.errors import DesignFault, SimulationError
 from presparse_sim.library import Progress, load_library, output_file
@@ -69,7 +69,7 @@ NO_STALLS = Stalls()
 
 
 class SimulatedCore:
-    """`presparse_hw.core.Core(build)`, compiled.
+    """`presparse_hw.core.core.Core(build)`, compiled.
 
     Parameters
     ----------

@@ -53,10 +53,10 @@ class Design:
 
 
 def core_design(build: Build) -> Design:
-    """The core alone (`presparse_hw.core.Core`)."""
+    """The core alone (`presparse_hw.core.core.Core`)."""
 
     def component() -> wiring.Component:
-        from presparse_hw.core import Core
+        from presparse_hw.core.core import Core
 
         return Core(build)
 

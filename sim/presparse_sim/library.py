@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from presparse.cache import Cache
+from presparse.support.cache import Cache
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, SimulationError
 from presparse_sim.toolchain import Toolchain, find_toolchain

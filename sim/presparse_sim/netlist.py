@@ -27,7 +27,7 @@ from presparse_sim.design import Design, package
 from presparse_sim.errors import CompileError, SimulationError, ToolMissing
 
 if TYPE_CHECKING:
-    from presparse_boards.board import Board
+    from presparse_boards.boards.definition import Board
 
 _CELLS = Path(__file__).parent / "cells"
 _COMMANDS = {"ecp5": "synth_ecp5", "ice40": "synth_ice40"}
@@ -41,7 +41,7 @@ def netlist_design(design: Design, build: Build, board: str) -> Design:
     Its ports, and so its harness, stay the same. Raises ToolMissing, SimulationError (a board whose cells have no
     models), BoardError (no such board); compiling it raises CompileError.
     """
-    from presparse_boards.boards import find_board
+    from presparse_boards.boards.registry import find_board
 
     target = find_board(board)
 
@@ -58,7 +58,7 @@ def synthesised(design: Design, board: Board, platform: Callable[[], object]) ->
 
     `platform` is asked for what the design's components ask of a platform; it is made anew for each elaboration.
     """
-    from presparse_boards.build.plan import SYNTHESIS
+    from presparse_boards.flow.plan import SYNTHESIS
 
     if board.family not in _COMMANDS:
         raise SimulationError(

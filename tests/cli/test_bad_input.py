@@ -16,8 +16,8 @@ import pytest
 from presparse.accelerator import Accelerator
 from presparse.contract.network import Network
 from presparse.errors import LinkClosed
+from presparse.fitting.sources import FromLink
 from presparse.model import Model
-from presparse.sources import FromLink
 from tests.cli.command import Shell
 from tests.host.small import clusters
 

@@ -12,8 +12,8 @@ import pytest
 
 from presparse.benchmark import report
 from presparse.contract.build import Build
-from presparse.contract.bundle import MANIFEST, CriticalPath, Manifest, Resource, Route, Use
 from presparse.contract.network import Network
+from presparse.messages.bundle import MANIFEST, CriticalPath, Manifest, Resource, Route, Use
 from tests.cli.command import Shell
 
 CONTESTANTS = {

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import presparse as ps
-from presparse.contract.bundle import Manifest, Use
-from presparse.contract.toml import to_toml
-from presparse_boards.boards import BOARDS
+from presparse.messages.bundle import Manifest, Use
+from presparse_boards.boards.registry import BOARDS
 from tests.boards.networks import NANO
 from tests.cli.command import Ran, Shell
 
@@ -21,7 +20,7 @@ from tests.cli.command import Ran, Shell
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
     """An iCEBreaker bundle that the command made without a cache, and what it printed."""
     folder = tmp_path_factory.mktemp("built")
-    (folder / "nano.toml").write_text(to_toml(NANO))
+    (folder / "nano.toml").write_text(NANO.to_toml())
     command = [sys.executable, "-m", "presparse", "build", "nano.toml", "--board", "icebreaker", "--json"]
     command += ["--mode", "infer", "--lanes", "1", "--seeds", "2"]
     ran = subprocess.run(
@@ -115,7 +114,7 @@ def test_what_cannot_be_built_is_refused(again: Path, shell: Shell, options: tup
 
 
 def test_a_builder_that_is_not_installed(again: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("presparse.builder.entry_points", lambda **chosen: ())
+    monkeypatch.setattr("presparse.plugins.entry_points", lambda **chosen: ())
     for command in (("build", "nano.toml", "--board", "icebreaker"), ("boards",)):
         ran = shell(*command)
         assert ran.status == 2

@@ -13,10 +13,11 @@ import pytest
 
 import presparse as ps
 from presparse.accelerator import Accelerator
-from presparse.cli import doctor, output
-from presparse.cli.output import Bar
+from presparse.cli import doctor
 from presparse.contract.network import Network
 from presparse.model import Model
+from presparse.terminal import output
+from presparse.terminal.output import Bar
 from tests.cli.command import Shell
 
 

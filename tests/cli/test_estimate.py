@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from presparse.contract.estimate import Estimate
+from presparse.messages.estimate import Estimate
 from tests.cli.command import Shell
 
 BOARD_COUNT = 11

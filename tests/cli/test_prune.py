@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 import presparse
-from presparse.cli.output import Bar
 from presparse.contract.network import Network
 from presparse.data import load_splits
 from presparse.model import Model
 from presparse.prune import compact, fine_tune
+from presparse.terminal.output import Bar
 from tests.cli.command import Shell
 
 OFFSET, GAIN = 50.0, 0.02

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from presparse import simulations
+from presparse import plugins
 from presparse_sim.benches import simulators
 from tests.cli.command import Shell
 
@@ -76,7 +76,7 @@ def test_what_is_missing_is_named_with_its_mend(shell: Shell, tiny: Path, monkey
     assert ran.status == 2
     assert "sudo apt-get install iverilog" in ran.err
     with monkeypatch.context() as patch:
-        patch.setattr(simulations, "entry_points", lambda **chosen: ())
+        patch.setattr(plugins, "entry_points", lambda **chosen: ())
         ran = shell("sim", tiny)
     assert ran.status == 2
     assert "pip install 'presparse[sim,train]'" in ran.err

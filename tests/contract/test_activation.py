@@ -14,7 +14,7 @@ from presparse.contract.activation import (
     sigmoid_table,
     table_input,
 )
-from presparse.contract.fixed import Format
+from presparse.contract.formats import Format
 
 getcontext().prec = 40
 FORMATS = [Format(width=width, frac=frac) for width, frac in ((4, 2), (6, 3), (10, 8), (8, 8), (12, 8), (12, 11))]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from presparse.contract.build import Build
 from presparse.contract.errors import BuildError, NetworkError
-from presparse.contract.fixed import Format
-from presparse.contract.network import SHIPPED, Formats, Network, RateRange, densities, lanes_fit
+from presparse.contract.formats import Format, Formats
+from presparse.contract.network import SHIPPED, Network, RateRange, densities, lanes_fit
 from tests.networks import random_build, random_network
 
 seeds = st.integers(0, 2**32)

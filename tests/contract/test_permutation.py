@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presparse.contract.permutation import epoch_seed, permutation, round_key
-from tests.host.protocol_store import permuted
+from tests.host.device.protocol_store import permuted
 
 SEEDS = np.random.default_rng(1).integers(2**32, size=200).tolist()
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from presparse.contract.address_map import REGION_SHIFT
 from presparse.contract.build import Build
 from presparse.contract.errors import BuildError, StoreError
-from presparse.contract.memory import REGION_SHIFT
 from presparse.contract.network import Activation, Network
 from presparse.contract.store import Contents
 from presparse.contract.wire import Run, SampleKind
-from tests.host.protocol_store import ProtocolStore
+from tests.host.device.protocol_store import ProtocolStore
 
 NETWORK = Network(
     features=22, classes=3, layers=(24, 12, 4), out_degree=(6, 2), lanes=(4, 6), activations=("relu", "sigmoid")

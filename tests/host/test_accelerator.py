@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from presparse import session as session_module
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.data import scaling
-from presparse.emulator import Emulator
+from presparse.device import session as session_module
+from presparse.device.session import Session
 from presparse.errors import (
     ArgumentError,
     BuildError,
@@ -28,14 +28,15 @@ from presparse.errors import (
     PresparseError,
     RateError,
 )
-from presparse.history import History, Progress
+from presparse.fitting.history import History
+from presparse.fitting.progress import Progress
 from presparse.model import Model
-from presparse.reference import Reference
-from presparse.session import Session
+from presparse.reference.emulator import Emulator
+from presparse.reference.pytorch import Reference
 from presparse.train import QuantisedNetwork
 from tests.host import small
-from tests.host.cable import Cable
-from tests.host.protocol_board import BoardLink, ProtocolBoard
+from tests.host.device.cable import Cable
+from tests.host.device.protocol_board import BoardLink, ProtocolBoard
 
 
 def on_board(build: Build = small.BUILD) -> Accelerator:

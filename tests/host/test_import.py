@@ -28,7 +28,7 @@ def test_driving_a_board_needs_no_extra() -> None:
     program = (
         "import presparse as ps\n"
         "ps.open, ps.Network, ps.Build, ps.Model, ps.Accelerator, ps.__version__\n"
-        "import presparse.links.serial, presparse.links.tcp, presparse.links.recorded"
+        "import presparse.device.links.serial, presparse.device.links.tcp, presparse.device.links.recorded"
     )
     assert not {"torch", "sklearn", "amaranth", "matplotlib"} & loaded_after(program)
 

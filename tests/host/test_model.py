@@ -18,8 +18,9 @@ from safetensors.numpy import load_file, save_file
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import CLASH_FREE_KINDS, check
-from presparse.errors import FeatureError, ModelError
-from presparse.model import Model, _content_hash, checked_labels
+from presparse.errors import FeatureError, ModelError, OutputError
+from presparse.model import Model, _content_hash
+from presparse.validation import checked_labels
 from tests.networks import bank_balanced, random_model, random_network
 
 SMALL = Network(
@@ -240,10 +241,10 @@ def test_saving_fails_and_loses_nothing(saved: Path, monkeypatch: pytest.MonkeyP
     for step in ("fsync", "replace", "fdopen"):
         with monkeypatch.context() as broken:
             broken.setattr(os, step, fail)
-            with pytest.raises(ModelError) as error:
+            with pytest.raises(OutputError) as error:
                 Model.initial(SMALL, seed=9).save(saved)
         assert str(error.value) == (
-            f"{saved}: cannot be written (No space left on device); choose a folder you may write to, with room"
+            f"{saved}: cannot be written (No space left on device); choose another place, with room"
         )
         assert saved.read_bytes() == before
         assert [p.name for p in saved.parent.iterdir()] == [saved.name]  # no temporary file stays
@@ -251,11 +252,9 @@ def test_saving_fails_and_loses_nothing(saved: Path, monkeypatch: pytest.MonkeyP
 
 def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "none" / "model.safetensors"
-    with pytest.raises(ModelError) as error:
+    with pytest.raises(OutputError) as error:
         MODEL.save(path)
-    assert str(error.value) == (
-        f"{path}: cannot be written (No such file or directory); choose a folder you may write to, with room"
-    )
+    assert str(error.value) == f"{path}: there is no folder {path.parent}; make it, or choose another"
 
 
 # --- features ---------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from presparse import textfile
 from presparse.contract.build import Build
 from presparse.contract.network import SHIPPED, Network
 from presparse.model import Model
@@ -120,16 +119,3 @@ def test_the_page_is_one_file_and_escapes_what_it_shows(tmp_path: Path) -> None:
     assert page.count("data:image/png;base64,iVBOR") == 1
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_a_text_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    textfile.write(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        textfile.write(path, "\ud800")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    with pytest.raises(textfile.OutputError, match="is a folder"):
-        textfile.write(tmp_path, "new")
-    with pytest.raises(textfile.OutputError, match="there is no folder"):
-        textfile.write(tmp_path / "no" / "a.txt", "new")

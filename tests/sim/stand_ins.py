@@ -10,11 +10,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 import presparse_sim
+from presparse.contract.address_map import bias_address, bias_words, edge_address, edge_words
 from presparse.contract.build import Build
-from presparse.contract.memory import bias_address, bias_words, edge_address, edge_words
 from presparse.contract.network import Network
 from presparse.contract.wire import SampleKind
-from presparse_hw.signature import CoreSignature
+from presparse_hw.core.ports import CoreSignature
 from presparse_sim.design import Design
 
 _SIMULATOR = Path(presparse_sim.__file__).parent

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Const, Value
 
-from presparse.contract.fixed import Format
+from presparse.contract.formats import Format
 from presparse.contract.network import Network
-from presparse.contract.simulation import Level, Simulator, Verdict
-from presparse_hw import bias, lane
-from presparse_hw.fixed import rounding
+from presparse.messages.simulation import Level, Simulator, Verdict
+from presparse_hw.core import bias, lane
+from presparse_hw.lib.fixed import rounding
 from presparse_sim.benches import service
 
 TINY = Network(

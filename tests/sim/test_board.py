@@ -8,11 +8,11 @@ import pytest
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.wire import Identity, Operation
-from presparse.frames import AnswerReader, encode_request
-from presparse.records import pack, record_bytes
-from presparse.reference import Reference
-from presparse.session import Session
-from presparse.transport import Transport
+from presparse.device.frames import AnswerReader, encode_request
+from presparse.device.session import Session
+from presparse.device.transport import Transport
+from presparse.device.wire_records import pack, record_bytes
+from presparse.reference.pytorch import Reference
 from presparse_sim.board import SimulatedBoard, open_link
 from presparse_sim.errors import SimulationError
 from tests.networks import random_model

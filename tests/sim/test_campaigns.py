@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from presparse.contract.samples import Samples
+from presparse.device.links.faulty import FAULTS
+from presparse.device.session import Session
 from presparse.errors import LinkError
-from presparse.links.faulty import FAULTS
-from presparse.session import Session
 from presparse_sim.board import open_link
 from presparse_sim.campaigns.builds import BUILDS
 from presparse_sim.campaigns.cuts import cut_everywhere

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from presparse.contract.address_map import unpack_biases
 from presparse.contract.build import Build
-from presparse.contract.memory import unpack_biases
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
 from presparse.model import Model

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from amaranth.lib import wiring
 
-from presparse.cache import Cache
 from presparse.contract.build import Build
+from presparse.support.cache import Cache
 from presparse_sim.board import SimulatedBoard
 from presparse_sim.design import Design, board_design, core_design, gateware_sources
 from presparse_sim.errors import CompileError, ToolMissing

@@ -17,20 +17,20 @@ from amaranth.lib.memory import Memory
 from presparse.contract.build import Build
 from presparse.contract.network import Activation, Network
 from presparse.contract.schedule import MULTIPLY
-from presparse.reference import Reference
-from presparse_boards.boards import find_board
-from presparse_boards.ecp5_memory import block_memory
-from presparse_boards.ecp5_multipliers import carry_multiplier, dsp_multiplier
-from presparse_boards.ice40_memory import single_port_memory
-from presparse_boards.ice40_memory_plan import plan_single_port
-from presparse_boards.ice40_primitives import mac_multiplier
-from presparse_hw.multiplier import Multiplier
-from presparse_hw.registered_memory import RegisteredMemory
+from presparse.reference.pytorch import Reference
+from presparse_boards.boards.registry import find_board
+from presparse_boards.families.ecp5.block_memory import block_memory
+from presparse_boards.families.ecp5.multipliers import carry_multiplier, dsp_multiplier
+from presparse_boards.families.ice40.primitives import mac_multiplier
+from presparse_boards.families.ice40.single_port_memory import single_port_memory
+from presparse_boards.families.ice40.single_port_plan import plan_single_port
+from presparse_hw.lib.multiplier import Multiplier
+from presparse_hw.lib.registered_memory import RegisteredMemory
 from presparse_sim.core import SimulatedCore
 from presparse_sim.design import Design, core_design
 from presparse_sim.errors import CompileError, SimulationError
 from presparse_sim.netlist import netlist_design, synthesised
-from tests.hw.test_core import assert_same_state, in_parts, run_both
+from tests.hw.core.test_core import assert_same_state, in_parts, run_both
 from tests.networks import random_model, random_samples
 from tests.sim.vectors import field, piece_design, run
 

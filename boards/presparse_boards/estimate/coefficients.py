@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field, RootModel
 
 from presparse.contract.description import Description
-from presparse_boards.board import Family
+from presparse_boards.boards.definition import Family
 
 _FILE = "coefficients.json"
 

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from presparse.contract.build import Build
 from presparse.contract.description import Description
-from presparse.contract.fixed import Format
-from presparse.contract.network import Formats, Network, RateRange
-from presparse_boards.board import Board
-from presparse_boards.boards import find_board
+from presparse.contract.formats import Format, Formats
+from presparse.contract.network import Network, RateRange
+from presparse_boards.boards.definition import Board
+from presparse_boards.boards.registry import find_board
 
 _NARROW = Formats(
     activation=Format(width=8, frac=6),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from presparse.contract.build import Build
-from presparse.contract.estimate import Estimate, Load
-from presparse_boards.board import Board
-from presparse_boards.clock import plan_clock
+from presparse.messages.estimate import Estimate, Load
+from presparse_boards.boards.definition import Board
+from presparse_boards.clocking.clock import plan_clock
 from presparse_boards.estimate.coefficients import calibrated
 from presparse_boards.estimate.model import figures
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from presparse.contract.build import Build
 from presparse.contract.schedule import MULTIPLY, tree_levels
-from presparse_boards.board import Board
+from presparse_boards.boards.definition import Board
 from presparse_boards.estimate.storage import storage
 from presparse_boards.estimate.structure import structure
-from presparse_boards.multipliers import plan_multipliers
+from presparse_boards.resources.multipliers import plan_multipliers
 
 LUT_FEATURES = {
     "base": 2500.0, "training": 200.0, "junctions": 150.0, "adders": 1.0, "choices": 1.0, "memories": 1.0,
@@ -69,7 +69,8 @@ def _multipliers(build: Build, board: Board) -> tuple[int, float, float]:
 
 
 def _carry_multiplier(a: int, b: int) -> tuple[float, float]:
-    """(LUTs, registers) of `presparse_boards.ecp5_multipliers.carry_multiplier`: rows, then a tree that adds them."""
+    """(LUTs, registers) of `carry_multiplier` (`presparse_boards.families.ecp5.multipliers`): rows, then a tree
+    that adds them."""
     wide, narrow = max(a, b), min(a, b)
     level = [wide + 2] * ((narrow + 1) // 2)
     luts, registers = float(sum(width + width % 2 for width in level) + 2), 0.0

@@ -9,8 +9,8 @@ from statistics import median
 
 import numpy as np
 
-from presparse.contract.bundle import Use
-from presparse_boards.board import Family
+from presparse.messages.bundle import Use
+from presparse_boards.boards.definition import Family
 from presparse_boards.estimate.coefficients import Coefficients
 from presparse_boards.estimate.features import (
     CELL_LUTS,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-from presparse.contract.bundle import Use
-from presparse_boards.build.errors import DoesNotFit
-from presparse_boards.build.plan import make_plan
-from presparse_boards.build.route import packed_use, placer, route_all, use_in_report
-from presparse_boards.build.synthesis import NETLIST, synthesise
-from presparse_boards.build.tools import Workshop
+from presparse.messages.bundle import Use
 from presparse_boards.estimate.designs import Design
 from presparse_boards.estimate.records import Record
+from presparse_boards.flow.errors import DoesNotFit
+from presparse_boards.flow.plan import make_plan
+from presparse_boards.flow.route import packed_use, placer, route_all, use_in_report
+from presparse_boards.flow.synthesis import NETLIST, synthesise
+from presparse_boards.flow.tools import Workshop
 
 _BUILD_ID = "0" * 16
 

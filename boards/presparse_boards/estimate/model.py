@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from presparse.contract.build import Build
-from presparse.contract.bundle import Resource, Use
-from presparse_boards.board import Board, Family
+from presparse.messages.bundle import Resource, Use
+from presparse_boards.boards.definition import Board, Family
 from presparse_boards.estimate.coefficients import Coefficients, coefficients
 from presparse_boards.estimate.features import (
     CELL_LUTS,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, RootModel
 
-from presparse.contract.bundle import Use
+from presparse.messages.bundle import Use
 from presparse_boards.estimate.designs import Design
 
 _FILE = "builds.json"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from presparse.contract.build import Build
-from presparse.contract.estimate import Estimate
 from presparse.contract.network import Network
-from presparse_boards.board import Board
-from presparse_boards.boards import BOARDS, find_board
+from presparse.messages.estimate import Estimate
+from presparse_boards.boards.definition import Board
+from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate.estimate import estimate
-from presparse_boards.lanes import NoFit, best_build, smallest_build, what_would_fit
+from presparse_boards.estimate.lane_search import NoFit, best_build, smallest_build, what_would_fit
 
 
 def estimates(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from presparse.contract.build import Build
-from presparse_boards.board import Board
-from presparse_boards.ecp5_block_plan import block_count, is_planned, plan_blocks
-from presparse_boards.ice40_memory_plan import plan_single_port, single_port_blocks
-from presparse_boards.inferred_memory import Storage, choice, distributed, inferred
-from presparse_boards.memories import Memory, MemoryShape, memories
-from presparse_boards.ration import Ration
+from presparse_boards.boards.definition import Board
+from presparse_boards.families.ecp5.block_plan import block_count, is_planned, plan_blocks
+from presparse_boards.families.ice40.single_port_plan import plan_single_port, single_port_blocks
+from presparse_boards.resources.inferred_memory import Storage, choice, distributed, inferred
+from presparse_boards.resources.inventory import Memory, MemoryShape, memories
+from presparse_boards.resources.ration import Ration
 
 
 def storage(build: Build, board: Board) -> Storage:

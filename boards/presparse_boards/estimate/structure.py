@@ -24,7 +24,7 @@ from presparse.contract.schedule import (
     tree_levels,
 )
 from presparse.contract.store import StoreLayout
-from presparse_boards.memories import unread_delta_bits
+from presparse_boards.resources.inventory import unread_delta_bits
 
 _GROUP = 8
 """Lanes that share registers for what comes from their junction's control."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presparse.contract.build import Build
-from presparse.contract.bundle import Manifest
 from presparse.contract.network import Network
+from presparse.messages.bundle import Manifest
 
 RECORDED = Path(__file__).parent / "recorded.toml"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import partial
 
+from presparse import plugins
 from presparse.benchmark.errors import BenchmarkError
 from presparse.benchmark.rounds import Trainer
 from presparse.benchmark.workload import parts
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
-from presparse.devices import GROUP
-from presparse.links.link import Link
+from presparse.device.links.link import Link
+from presparse.device.session import Session
 from presparse.model import Model
-from presparse.session import Session
 
 BITS_PER_BYTE = 10
 """On a UART: start and stop bit included."""
@@ -90,6 +90,6 @@ class SimulatedBoard:
 
 
 def _simulated(build: Build) -> Callable[[], Link]:
-    for point in entry_points(group=GROUP, name="sim"):
-        return lambda: point.load()(build)
+    if opener := plugins.device("sim"):
+        return partial(opener, build)
     raise BenchmarkError("there is no simulated board: pip install 'presparse[sim]'")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from presparse.native.compiler import FLAGS, find_compiler
+from presparse.reference.native.compiler import FLAGS, find_compiler
 
 
 @dataclass(frozen=True, kw_only=True)

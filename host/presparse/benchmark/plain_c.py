@@ -14,7 +14,7 @@ from presparse.benchmark.workload import parts
 from presparse.contract.network import Activation
 from presparse.contract.samples import Samples
 from presparse.model import Model
-from presparse.native.compiler import compile_library
+from presparse.reference.native.compiler import compile_library
 
 RATE = 2.0**-4
 TOLERANCE = 1e-4

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import entry_points
 from typing import Any
 
+from presparse import plugins
 from presparse.benchmark import growth, pytorch, sparse_linear
 from presparse.benchmark.clock import Clock
 from presparse.benchmark.core import Core
@@ -20,11 +20,8 @@ from presparse.benchmark.workload import COUNT, parts, training_samples
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.model import Model
-from presparse.native import NativeReference
-from presparse.reference import Reference
-
-ENTRY_POINTS = "presparse.benchmarks"
-"""Simulated cores: `(build, model) -> core`, with `run(samples)` and `cycles`."""
+from presparse.reference.native import NativeReference
+from presparse.reference.pytorch import Reference
 
 EAGER = "PyTorch eager, sparse layers, batch 1"
 PLAIN_C = "plain C, batch 1, one core"
@@ -127,10 +124,10 @@ def _measure(
     enter("reference in C", "bit-exact", lambda: _runner(NativeReference(alone, model), samples))
     enter("reference in PyTorch", "bit-exact", lambda: _runner(Reference(alone, model), samples))
     simulated = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        tell(len(contestants), 9, f"preparing {point.name}")
-        simulated[point.name] = point.load()(alone, model)
-        contestants[point.name], how[point.name] = _runner(simulated[point.name], samples), "gateware, cycle by cycle"
+    for name, make in plugins.simulated_cores().items():
+        tell(len(contestants), 9, f"preparing {name}")
+        simulated[name] = make(alone, model)
+        contestants[name], how[name] = _runner(simulated[name], samples), "gateware, cycle by cycle"
     tell(len(contestants), 9, "preparing the simulated board")
     board = SimulatedBoard(with_store(build), model)
     try:

@@ -12,7 +12,7 @@ from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Run, SampleKind
-from presparse.session import Session
+from presparse.device.session import Session
 
 _STORED = 128
 

@@ -29,8 +29,8 @@ from presparse.cli import (
     sim,
     train,
 )
-from presparse.cli.output import fail, say
 from presparse.errors import PresparseError
+from presparse.terminal.output import fail, say
 
 app = typer.Typer(
     name="presparse",

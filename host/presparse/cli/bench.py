@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from presparse.cli.options import NETWORK_HELP, AsJson
-from presparse.cli.output import bar, put, say
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, MissingExtra
-from presparse.textfile import check_writable
+from presparse.support.atomic_files import check_writable
+from presparse.terminal.options import NETWORK_HELP, AsJson
+from presparse.terminal.output import bar, put, say
 
 if TYPE_CHECKING:
     from presparse.benchmark import Report

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from presparse.builder import builder
-from presparse.cli.options import AsJson
-from presparse.cli.output import put
-from presparse.contract.bundle import BoardInfo
+from presparse.messages.bundle import BoardInfo
+from presparse.plugins import builder
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import put
 
 NAME = "boards"
 

@@ -13,12 +13,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from presparse.builder import builder
 from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
-from presparse.cli.options import AsJson, NetworkName
-from presparse.cli.output import people, put
-from presparse.contract.bundle import Manifest, Step
 from presparse.errors import ArgumentError
+from presparse.messages.bundle import Manifest, Step
+from presparse.plugins import builder
+from presparse.terminal.options import AsJson, NetworkName
+from presparse.terminal.output import people, put
 
 NAME = "build"
 

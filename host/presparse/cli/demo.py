@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from presparse import textfile
-from presparse.cli.options import DEFAULT_DEVICE, AsJson, Device
-from presparse.cli.output import Bar, bar, put, say
 from presparse.errors import MissingExtra
+from presparse.support import atomic_files
+from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Device
+from presparse.terminal.output import Bar, bar, put, say
 
 NAME = "demo"
 
@@ -42,7 +42,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train a sparse network on handwritten digits, run and train it on the simulated board, check every bit."""
-    textfile.check_writable(report)
+    atomic_files.check_writable(report)
     try:
         from presparse.demo.page import write_report
         from presparse.demo.run import run as run_demo

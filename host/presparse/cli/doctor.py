@@ -15,9 +15,9 @@ import typer
 from rich.text import Text
 
 from presparse import data
-from presparse.cache import cache_folder
-from presparse.cli.options import AsJson
-from presparse.cli.output import people, put
+from presparse.support.cache import cache_folder
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import people, put
 
 NAME = "doctor"
 _PYTHON = (3, 11)

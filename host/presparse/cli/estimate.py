@@ -10,13 +10,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from presparse.builder import builder
 from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
-from presparse.cli.options import AsJson, NetworkName
-from presparse.cli.output import drawn, put
-from presparse.contract.bundle import Resource
-from presparse.contract.estimate import Estimate
 from presparse.errors import ArgumentError
+from presparse.messages.bundle import Resource
+from presparse.messages.estimate import Estimate
+from presparse.plugins import builder
+from presparse.terminal.options import AsJson, NetworkName
+from presparse.terminal.output import drawn, put
 
 NAME = "estimate"
 _BAR = 24

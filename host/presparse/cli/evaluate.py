@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from presparse.cli.board import opened
-from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
-from presparse.cli.output import put
+from presparse.cli.opened_device import opened
 from presparse.cli.samples import labelled
 from presparse.model import Model
+from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
+from presparse.terminal.output import put
 
 NAME = "evaluate"
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from presparse import textfile
-from presparse.cli.options import AsJson
-from presparse.cli.output import bar, people, put, say
 from presparse.errors import ArgumentError, MissingExtra
+from presparse.support import atomic_files
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import bar, people, put, say
 
 NAME = "experiment"
 
@@ -63,7 +63,7 @@ def run(
         )
     found = {"experiment": name, "seeds": list(range(seeds or experiment.seeds)), **experiment.report(done)}
     figures, picture = output / f"{name}.json", output / f"{name}.png"
-    textfile.write(figures, json.dumps(found, indent=1) + "\n")
+    atomic_files.write(figures, json.dumps(found, indent=1) + "\n")
     picture.write_bytes(png(experiment.picture(done)))
     if not as_json:
         people.print(_table(found["rows"]))

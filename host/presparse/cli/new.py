@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from presparse import textfile
-from presparse.cli.options import AsJson
-from presparse.cli.output import put, say
 from presparse.contract.network import Activation, Network
-from presparse.contract.sizing import DEFAULT_LANES, Sizing, design
-from presparse.errors import ArgumentError, NetworkError
+from presparse.errors import ArgumentError, NetworkError, OutputError
+from presparse.sizing.proposal import DEFAULT_LANES, Sizing, design
+from presparse.support import atomic_files
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import put, say
 
 NAME = "new"
 
@@ -42,8 +42,8 @@ def run(
 ) -> None:
     """Write a network description: sizes, degrees and lanes are chosen so that it is valid and balanced."""
     if file.exists() and not force:
-        raise textfile.OutputError(f"{file}: exists already; choose another name, or replace it with --force")
-    textfile.check_writable(file)
+        raise OutputError(f"{file}: exists already; choose another name, or replace it with --force")
+    atomic_files.check_writable(file)
     sizes = [_whole(part, "hidden") for part in hidden.split(",") if part.strip()]
     shares = [_real(part, "density") for part in density.split(",")]
     inner = _activation(activation, "activation")
@@ -58,7 +58,7 @@ def run(
         activations=activations,
         name=_name(file),
     )
-    textfile.write(file, toml(sizing))
+    atomic_files.write(file, toml(sizing))
     for reason in sizing.reasons:
         say(reason)
     network = sizing.network

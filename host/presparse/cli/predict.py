@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from presparse import textfile
-from presparse.cli.board import opened
-from presparse.cli.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
-from presparse.cli.output import put, say
+from presparse.cli.opened_device import opened
 from presparse.cli.samples import unlabelled
 from presparse.model import Model
+from presparse.support import atomic_files
+from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
+from presparse.terminal.output import put, say
 
 NAME = "predict"
 
@@ -35,7 +35,7 @@ def run(
     and an .npz file needs no y.
     """
     if output is not None:
-        textfile.check_writable(output)
+        atomic_files.check_writable(output)
     model = Model.load(model_file)
     X, has_classes = unlabelled(samples, model)
     with opened(device, model.network, bundle, record) as board:
@@ -44,7 +44,7 @@ def run(
     say(f"{samples}: {len(X):,} samples " + ("(their classes are left out)" if has_classes else "without classes"))
     lines = "\n".join(str(c) for c in classes)
     if output is not None:
-        textfile.write(output, lines + "\n")
+        atomic_files.write(output, lines + "\n")
         say(f"{output}: the classes of {len(classes):,} samples")
     figures: dict[str, object] = {
         "model": str(model_file),

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from presparse.builder import builder
-from presparse.cli.options import AsJson
-from presparse.cli.output import bar, put
-from presparse.contract.bundle import Manifest
+from presparse.messages.bundle import Manifest
+from presparse.plugins import builder
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import bar, put
 
 NAME = "program"
 

@@ -13,14 +13,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from presparse import textfile
 from presparse.cli import samples as data
-from presparse.cli.options import AsJson, DataSource
-from presparse.cli.output import Bar, bar, counted, drawn, put, say
 from presparse.cli.train import save
 from presparse.contract.network import Network
-from presparse.contract.toml import to_toml
 from presparse.errors import ArgumentError
+from presparse.support import atomic_files
+from presparse.terminal.options import AsJson, DataSource
+from presparse.terminal.output import Bar, bar, counted, drawn, put, say
 
 if TYPE_CHECKING:
     from presparse.prune.lanes import OnLanes, Stage
@@ -85,7 +84,7 @@ def run(
     """
     for file in (output, network_output):
         if file is not None:
-            textfile.check_writable(file)
+            atomic_files.check_writable(file)
             if file.exists() and checkpoint.exists() and file.samefile(checkpoint):
                 raise ArgumentError(f"{file} is the checkpoint, which would be lost; give another file to write")
     if not math.isfinite(offset) or not 0 < gain < math.inf:
@@ -146,7 +145,7 @@ def run(
     save(found.model, output)
     onto = found.model.network
     if network_output is not None:
-        textfile.write(network_output, to_toml(onto))
+        atomic_files.write(network_output, onto.to_toml())
     count = {key: len(part[1]) for key, part in vars(splits).items()}
     figures = {
         "model": str(output),

@@ -12,7 +12,8 @@ from presparse import data
 from presparse.contract.network import Network
 from presparse.data import Data, Splits
 from presparse.errors import FeatureError
-from presparse.model import Model, checked_features, checked_labels
+from presparse.model import Model
+from presparse.validation import checked_features, checked_labels
 
 
 def labelled(source: str, network: Network, width: int | None = None) -> Data:

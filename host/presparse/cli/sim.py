@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from presparse import textfile
-from presparse.cli.options import NETWORK_HELP, AsJson
-from presparse.cli.output import bar, put
 from presparse.contract.network import Network
-from presparse.contract.simulation import Level, Simulator, Verdict
 from presparse.errors import ArgumentError
-from presparse.simulations import benches
+from presparse.messages.simulation import Level, Simulator, Verdict
+from presparse.plugins import benches
+from presparse.support import atomic_files
+from presparse.terminal.options import NETWORK_HELP, AsJson
+from presparse.terminal.output import bar, put
 
 NAME = "sim"
 _LEVELS: tuple[Level, ...] = get_args(Level)
@@ -54,7 +54,7 @@ def run(
     _check("--level", level, (*_LEVELS, "all"))
     _check("--mode", mode, ("train", "infer"))
     if junit is not None:
-        textfile.check_writable(junit)
+        atomic_files.check_writable(junit)
     if waves is not None and not waves.is_dir():
         raise ArgumentError(f"--waves {waves}: there is no such folder; make it, or choose another")
     simulate = benches()
@@ -88,7 +88,7 @@ def run(
                 shown.done(f"{verdict.compared:,} numbers equal")
     passed = all(verdict.passed for verdict in verdicts)
     if junit is not None:
-        textfile.write(junit, _junit(verdicts))
+        atomic_files.write(junit, _junit(verdicts))
     figures = {"passed": passed, "benches": [verdict.model_dump(mode="json") for verdict in verdicts]}
     put(figures, as_json=as_json, text=_table(verdicts))
     if not passed:

@@ -10,16 +10,16 @@ from typing import Annotated, TypedDict
 import numpy as np
 import typer
 
-from presparse import textfile
-from presparse.cli.board import opened
-from presparse.cli.options import AsJson, Bundle, DataSource, NetworkName, Record
-from presparse.cli.output import bar, counted, put, say
+from presparse.cli.opened_device import opened
 from presparse.cli.samples import labelled
 from presparse.contract.network import Network
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, ModelError
-from presparse.history import Progress
+from presparse.fitting.progress import Progress
 from presparse.model import Model
+from presparse.support import atomic_files
+from presparse.terminal.options import AsJson, Bundle, DataSource, NetworkName, Record
+from presparse.terminal.output import bar, counted, put, say
 
 NAME = "train"
 IN_PYTORCH = "torch"
@@ -70,7 +70,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train a network and save the model. Ctrl-C ends the training early and saves what was learned."""
-    textfile.check_writable(output)
+    atomic_files.check_writable(output)
     shape = Network.load(network)
     X, y = labelled(samples, shape)
     order = np.random.default_rng(seed).permutation(len(y))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.fixed import Format
+from presparse.contract.formats import Format
 from presparse.contract.network import Activation
 
 

@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from presparse.contract.address_map import REGION_SHIFT, STORE_REGIONS
 from presparse.contract.description import Description
 from presparse.contract.errors import BuildError, PresparseError
-from presparse.contract.memory import REGION_SHIFT, STORE_REGIONS
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.schedule import Schedule, schedule
 from presparse.contract.store import Palettes, StoreLayout

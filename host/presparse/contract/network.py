@@ -21,14 +21,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
-from presparse.contract.fixed import Format, signed_width
+from presparse.contract.formats import Formats, signed_width
 
 _FOLDER = Path(__file__).parent.parent / "networks"
 SHIPPED = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 """Names of the networks that come with Presparse."""
 
 MAX_ROWS = 8192
-"""Rows per bank: a row takes 13 bits of an edge word (`presparse.contract.memory`)."""
+"""Rows per bank: a row takes 13 bits of an edge word (`presparse.contract.address_map`)."""
 
 MAX_EDGES = 1 << 24
 """Words of a junction's edge region."""
@@ -38,46 +38,6 @@ MAX_SUM_WIDTH = 62
 """Bits of the widest exact sum; half an LSB is added to it before it is rounded."""
 
 Activation = Literal["relu", "sigmoid", "identity"]
-
-
-class Formats(Description):
-    """The number formats of a network. Defaults trained well on MNIST (docs/decisions)."""
-
-    activation: Format = Field(default=Format(width=10, frac=8), description="features and hidden activations")
-    weight: Format = Field(default=Format(width=16, frac=13), description="weights and biases as stored")
-    operand_bits: int = Field(default=12, ge=2, le=18, description="top bits of a weight that multipliers see")
-    delta: Format = Field(default=Format(width=12, frac=11), description="deltas of hidden and output neurons")
-    output: Format = Field(default=Format(width=10, frac=8), description="scores of the output layer")
-
-    @model_validator(mode="after")
-    def _operand_fits(self) -> Formats:
-        if self.operand_bits > self.weight.width:
-            raise ValueError(
-                f"operand_bits must be at most weight.width ({self.weight.width}), and is {self.operand_bits}"
-            )
-        if self.operand.frac < 0:
-            raise ValueError(
-                f"operand_bits must keep the binary point: at least weight.width - weight.frac "
-                f"({self.weight.width - self.weight.frac}), and is {self.operand_bits}"
-            )
-        for name in ("activation", "output"):
-            if getattr(self, name).frac < 2:
-                raise ValueError(f"{name}.frac must be at least 2, and is {getattr(self, name).frac}")
-        return self
-
-    @property
-    def operand_shift(self) -> int:
-        """Weight bits that the multipliers of FF and BP do not see (dropped by an arithmetic shift)."""
-        return self.weight.width - self.operand_bits
-
-    @property
-    def operand(self) -> Format:
-        """A weight as the multipliers of FF and BP see it: its top `operand_bits`."""
-        return Format.model_construct(width=self.operand_bits, frac=self.weight.frac - self.operand_shift)
-
-    def right(self, junction: Junction) -> Format:
-        """Format of the junction's right activations."""
-        return self.output if junction.is_output else self.activation
 
 
 class RateRange(Description):
@@ -273,6 +233,12 @@ class Network(Description):
         """Identifies what a model of this network means. Lanes and name do not change it."""
         shape = self.model_dump(mode="json", exclude={"name", "lanes"})
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """The TOML that `load` reads: everything, defaults included."""
+        import tomlkit  # only those who write one wait for it
+
+        return tomlkit.dumps(self.model_dump(mode="json"))
 
     @classmethod
     def load(cls, source: str | Path) -> Network:

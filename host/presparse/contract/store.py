@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, row_stride
 from presparse.contract.errors import StoreError
-from presparse.contract.memory import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, row_stride
 from presparse.contract.samples import Samples
 from presparse.contract.wire import Run, SampleKind
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.fixed import Format
+from presparse.contract.formats import Format
 from presparse.contract.permutation import permutation
 
 PROTOCOL_VERSION = 2

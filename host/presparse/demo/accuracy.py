@@ -15,12 +15,12 @@ from typing import Annotated
 
 import typer
 
-from presparse import devices
-from presparse.cli.options import AsJson
-from presparse.cli.output import Bar, bar, put
+from presparse import opening
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.demo import run as demo
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import Bar, bar, put
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ def measure(listener: demo.Listener, *, seed: int, epochs: int = len(demo.BOARD_
     build = Build(network=Network.load("digits"))
     split = demo.load_split(seed)
     in_pytorch = demo.train_in_pytorch(listener, build.network, split, seed)
-    with devices.open("emulator", build) as board:
+    with opening.open("emulator", build) as board:
         learning = demo.learn(listener, board, in_pytorch.model, split, epochs, seed)
     return Accuracy(
         board_trained=learning.accuracy(split),

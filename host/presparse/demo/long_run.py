@@ -11,23 +11,21 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from presparse import textfile
+from presparse import plugins
 from presparse.contract.build import Build
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.demo.outcome import Split
 from presparse.errors import DeviceFault, MissingExtra, ModelError
 from presparse.model import Model
-from presparse.native import NativeReference
+from presparse.reference.native import NativeReference
+from presparse.support import atomic_files
 
-CORES = "presparse.benchmarks"
-"""Entry points: `(build, model) -> core`, with `run(samples)`, `flush()` and `read()`."""
 MODEL, CURVE = "model.safetensors", "curve.json"
 _AT_ONCE = 2000
 
@@ -123,7 +121,7 @@ class LongRun:
         if differences:
             raise DeviceFault(
                 f"after epoch {epoch} the simulated core and the reference in C differ ({differences[0]}); "
-                "one of them is wrong: compare both with presparse.reference"
+                "one of them is wrong: compare both with presparse.reference.pytorch"
             )
 
     def _kept(self) -> tuple[list[EpochDone], Model]:
@@ -144,7 +142,7 @@ class LongRun:
     def _keep(self, done: list[EpochDone], model: Model) -> None:
         model.save(self.folder / MODEL)
         kept = {"run": self._identity(len(done)), "epochs": [asdict(epoch) for epoch in done]}
-        textfile.write(self.folder / CURVE, json.dumps(kept, indent=1) + "\n")
+        atomic_files.write(self.folder / CURVE, json.dumps(kept, indent=1) + "\n")
 
     def _identity(self, epochs: int) -> dict[str, object]:
         """What a later run must share to go on after so many epochs."""
@@ -158,6 +156,6 @@ class LongRun:
 
 
 def _simulated_core(build: Build, model: Model) -> Any:
-    for point in entry_points(group=CORES):
-        return point.load()(build, model)
+    for make in plugins.simulated_cores().values():
+        return make(build, model)
     raise MissingExtra("there is no simulated core to compare with: pip install 'presparse[sim]'")

@@ -19,16 +19,17 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from presparse import data, textfile
-from presparse.cli.options import AsJson
-from presparse.cli.output import bar, fail, put, say
+from presparse import data
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.demo.long_run import EpochDone, LongRun
 from presparse.demo.outcome import Split
 from presparse.demo.receptive_fields import receptive_fields
-from presparse.errors import ArgumentError, DataError, PresparseError
+from presparse.errors import ArgumentError, DataError, OutputError, PresparseError
 from presparse.model import Model, initial_weights
+from presparse.support import atomic_files
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import bar, fail, put, say
 
 NETWORK = "mnist"
 RATE_EXPONENTS = (*[6] * 8, *[7] * 4, *[8] * 3)
@@ -101,8 +102,8 @@ def main(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise textfile.OutputError(f"{output}: cannot be made ({error.strerror or error}); choose another") from error
-    textfile.check_writable(output / "curve.png")
+        raise OutputError(f"{output}: cannot be made ({error.strerror or error}); choose another") from error
+    atomic_files.check_writable(output / "curve.png")
     run = LongRun(
         build=Build(network=network, feature_port=network.lanes[0]),
         start=start(network),
@@ -134,7 +135,7 @@ def main(
         "least": least,
         "checked_by_simulated_core": all(epoch.checked for epoch in curve),
     }
-    textfile.write(output / "mnist.json", json.dumps(figures, indent=1) + "\n")
+    atomic_files.write(output / "mnist.json", json.dumps(figures, indent=1) + "\n")
     put(figures, as_json=as_json, text=f"{reached:.2%} of {len(split.held_y):,} held-out images, after {epochs} epochs")
     if reached <= least:
         say(f"that is not above {least:.2%}")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
-from presparse.contract.memory import Counter
-from presparse.history import History
+from presparse.fitting.history import History
 from presparse.model import Model
 
 

@@ -8,16 +8,16 @@ from typing import Protocol
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from presparse import data, devices
+from presparse import data, opening
 from presparse.accelerator import Accelerator
+from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
-from presparse.contract.memory import Counter
 from presparse.contract.network import Network
 from presparse.demo.outcome import Comparison, InPyTorch, Learning, Outcome, Predictions, Split
 from presparse.errors import ArgumentError
-from presparse.history import Progress
+from presparse.fitting.progress import Progress
 from presparse.model import Model
-from presparse.reference import Reference
+from presparse.reference.pytorch import Reference
 from presparse.train import Metrics, QuantisedNetwork, SparseNetwork, fit_network
 
 FLOAT_EPOCHS = 30
@@ -66,7 +66,7 @@ class Listener(Protocol):
 
 
 def run(
-    listener: Listener, *, device: str = devices.DEFAULT_DEVICE, epochs: int = len(BOARD_RATES), seed: int = 0
+    listener: Listener, *, device: str = opening.DEFAULT_DEVICE, epochs: int = len(BOARD_RATES), seed: int = 0
 ) -> Outcome:
     """The whole demo, report excluded. Raises PresparseError if the device cannot be used."""
     if epochs < 1:
@@ -126,7 +126,7 @@ def open_board(listener: Listener, device: str, build: Build) -> Accelerator:
     """The device; a simulated board is compiled first, if no cache holds it."""
     listener.stage("Opening the board")
     # Only the simulated board takes long enough to say what it does.
-    board = devices.open(device, build, progress=listener.doing) if device == "sim" else devices.open(device, build)
+    board = opening.open(device, build, progress=listener.doing) if device == "sim" else opening.open(device, build)
     with ExitStack() as stack:
         stack.callback(board.close)
         identity = board.identify()
@@ -161,7 +161,7 @@ def learn(listener: Listener, board: Accelerator, scaled_as: Model, split: Split
 def compare(listener: Listener, learning: Learning, build: Build, split: Split, epochs: int, seed: int) -> Comparison:
     """The reference learns the same; every weight, bias and repeatable counter must be equal."""
     listener.stage("Learning the same in the reference")
-    with devices.open("emulator", build) as reference:
+    with opening.open("emulator", build) as reference:
         wanted = _learn(listener, reference, learning.start, split, epochs, seed)
     own, other = (m.weights + m.biases for m in (learning.model, wanted.model))
     comparison = Comparison(

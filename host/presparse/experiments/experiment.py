@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from presparse.experiments.statistics import interval
+from presparse.experiments.intervals import interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

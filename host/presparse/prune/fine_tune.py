@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError, FeatureError
-from presparse.model import checked_labels
 from presparse.train.epochs import Progress, Stepper, check_schedule, train_epochs
+from presparse.validation import checked_labels
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs (m, classes) and class numbers (m,) to the mean loss, a scalar."""

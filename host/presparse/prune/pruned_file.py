@@ -18,10 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from presparse import tensorfile
 from presparse.contract.description import problems
 from presparse.errors import ModelError
 from presparse.prune.layers import BATCH_NORM, KNOWN
+from presparse.support import atomic_files
 from presparse.train.sparse_linear import SparseLinear
 
 FILE_VERSION = "1"
@@ -70,7 +70,7 @@ def write(path: Path, contents: Contents, tensors: dict[str, Tensor]) -> None:
     own = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     text = contents.model_dump_json()
     metadata = {"presparse_pruned": FILE_VERSION, "layers": text, "content_hash": _content_hash(text, own)}
-    tensorfile.write(path, serialise(own, metadata=metadata))
+    atomic_files.write(path, serialise(own, metadata=metadata))
 
 
 def read(path: Path) -> Saved:

@@ -10,8 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from presparse import textfile
 from presparse.report.style import png
+from presparse.support import atomic_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +53,4 @@ def write(
     page = environment.get_template("page.html").render(
         title=title, summary=summary, facts=facts, sections=sections, details=details
     )
-    textfile.write(path, page)
+    atomic_files.write(path, page)

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from presparse.contract.network import Network
 from presparse.contract.pattern import PatternKind
 from presparse.data import Scaling, scaling
-from presparse.model import Model, checked_features, checked_labels
+from presparse.model import Model
 from presparse.train.epochs import Progress, check_schedule, train_epochs
 from presparse.train.network import SparseNetwork
 from presparse.train.quantised import QuantisedNetwork
+from presparse.validation import checked_features, checked_labels
 
 
 def fit(

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from presparse.contract.network import Network
 from presparse.contract.pattern import PatternKind, generate
-from presparse.model import Model, checked_features, checked_labels, initial_weights
+from presparse.model import Model, initial_weights
 from presparse.train.sparse_linear import SparseLinear
+from presparse.validation import checked_features, checked_labels
 
 
 class SparseNetwork(nn.Module):

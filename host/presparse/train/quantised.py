@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from presparse.contract.activation import derivative_table, sigmoid_table, table_input
-from presparse.contract.fixed import Format
+from presparse.contract.formats import Format
 from presparse.contract.network import Activation
 from presparse.train.network import SparseNetwork
 from presparse.train.sparse_linear import edge_product

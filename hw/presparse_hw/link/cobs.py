@@ -10,10 +10,10 @@ from amaranth.hdl import Module, Signal, ValueLike, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse_hw.link.fetch import Fetcher
-from presparse_hw.link.interfaces import ByteLayout
-from presparse_hw.registered_memory import RegisteredMemory
-from presparse_hw.skid import Skid
+from presparse_hw.lib.registered_memory import RegisteredMemory
+from presparse_hw.lib.skid import Skid
+from presparse_hw.link.byte_fetcher import Fetcher
+from presparse_hw.link.layouts import ByteLayout
 
 LONGEST_RUN = 254
 RING_DEPTH = 512

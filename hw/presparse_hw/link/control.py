@@ -7,8 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.wire import Operation, Status
-from presparse_hw.link.interfaces import UnitSignature
-from presparse_hw.signature import RESTART
+from presparse_hw.core.ports import RESTART
+from presparse_hw.link.layouts import UnitSignature
 
 
 class Control(wiring.Component):

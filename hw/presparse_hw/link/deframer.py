@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.wire import CRC_BYTES, MAX_PAYLOAD, REQUEST_HEADER
 from presparse_hw.link.cobs import CobsDecoder
-from presparse_hw.link.interfaces import OFFSET_BITS, FrameLayout
+from presparse_hw.link.layouts import OFFSET_BITS, FrameLayout
 
 
 class Deframer(wiring.Component):

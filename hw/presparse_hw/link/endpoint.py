@@ -6,17 +6,17 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from presparse.contract.address_map import CORE_COUNTERS, LINK_COUNTERS
 from presparse.contract.build import Build
-from presparse.contract.memory import CORE_COUNTERS, LINK_COUNTERS
 from presparse.contract.wire import WINDOW
-from presparse_hw.counters import Counters
+from presparse_hw.core.ports import CoreSignature, EventLayout
+from presparse_hw.lib.delays import restarted
+from presparse_hw.link.counters import Counters
 from presparse_hw.link.deframer import Deframer
 from presparse_hw.link.enframer import Enframer
 from presparse_hw.link.executor import Executor
 from presparse_hw.link.slots import SlotMemory
 from presparse_hw.link.window import Window
-from presparse_hw.pipeline import restarted
-from presparse_hw.signature import CoreSignature, EventLayout
 from presparse_hw.store.store import SampleStore
 
 NO_BUILD_ID = "0" * 16

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, Status
 from presparse_hw.link.cobs import CobsEncoder
-from presparse_hw.link.interfaces import AnswerLayout, ByteLayout
+from presparse_hw.link.layouts import AnswerLayout, ByteLayout
 
 
 class Enframer(wiring.Component):

@@ -11,16 +11,16 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.wire import Operation, Run, Status
-from presparse_hw.counters import CounterPort
-from presparse_hw.link.access import WordAccess
+from presparse_hw.core.ports import CoreSignature
 from presparse_hw.link.control import Control
+from presparse_hw.link.counters import CounterPort
+from presparse_hw.link.feeder import Feeder
 from presparse_hw.link.identity import Greeter
-from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, ByteLayout, RequestLayout
-from presparse_hw.link.results import ResultPacker
-from presparse_hw.link.run import RunStarter
-from presparse_hw.link.samples import Feeder
-from presparse_hw.signature import CoreSignature
-from presparse_hw.store.signature import RunSignature
+from presparse_hw.link.layouts import LENGTH, OFFSET_BITS, ByteLayout, RequestLayout
+from presparse_hw.link.result_packer import ResultPacker
+from presparse_hw.link.run_control import RunStarter
+from presparse_hw.link.word_access import WordAccess
+from presparse_hw.store.ports import RunSignature
 
 _OF_RUNS = [Operation.RUN, Operation.STOP, Operation.RUN_STATE]
 

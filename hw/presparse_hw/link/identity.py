@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, Status
-from presparse_hw.link.interfaces import UnitSignature
+from presparse_hw.link.layouts import UnitSignature
 
 
 def identity_of(build: Build, *, build_id: str, accepted: int, window: int = WINDOW) -> Identity:

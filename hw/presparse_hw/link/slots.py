@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from presparse.contract.wire import MAX_PAYLOAD
-from presparse_hw.link.fetch import Fetcher
-from presparse_hw.link.interfaces import LENGTH, OFFSET_BITS, ByteLayout
-from presparse_hw.registered_memory import RegisteredMemory
-from presparse_hw.skid import Skid
+from presparse_hw.lib.registered_memory import RegisteredMemory
+from presparse_hw.lib.skid import Skid
+from presparse_hw.link.byte_fetcher import Fetcher
+from presparse_hw.link.layouts import LENGTH, OFFSET_BITS, ByteLayout
 
 
 class SlotMemory(wiring.Component):

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from presparse_hw.pipeline import delay
+from presparse_hw.lib.delays import delay
 
 FRAME_BITS = 10
 """Start bit, data, stop bit."""

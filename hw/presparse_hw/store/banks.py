@@ -9,8 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.schedule import READ
-from presparse_hw.registered_memory import RegisteredMemory
-from presparse_hw.store.moving import later
+from presparse_hw.lib.delays import later
+from presparse_hw.lib.registered_memory import RegisteredMemory
 
 BANK_BITS = 14
 """Address bits of an ECP5 block RAM at its deepest: more words take further banks."""

@@ -7,10 +7,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse_hw.store.fetch import PlaceLayout, store_of
 from presparse_hw.store.first_row import FirstRow, SamplePlaceLayout
+from presparse_hw.store.ports import RunLayout
 from presparse_hw.store.sequence import IndexSequence
-from presparse_hw.store.signature import RunLayout
+from presparse_hw.store.stored_samples import PlaceLayout, store_of
 
 
 class MarkLayout(data.StructLayout):

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.permutation import KEY_ROTATION, ROUNDS
-from presparse_hw.store.signature import RunLayout
+from presparse_hw.store.ports import RunLayout
 
 
 class IndexLayout(data.StructLayout):

@@ -8,13 +8,13 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
-from presparse_hw.signature import CoreSignature, SampleLayout
-from presparse_hw.skid import Skid
-from presparse_hw.store.access import StoreAccess
-from presparse_hw.store.fetch import FETCH_LATENCY, StoredSamples, store_of
-from presparse_hw.store.moving import later
+from presparse_hw.core.ports import CoreSignature, SampleLayout
+from presparse_hw.lib.delays import later
+from presparse_hw.lib.skid import Skid
 from presparse_hw.store.player import Player, StepLayout
-from presparse_hw.store.signature import RunSignature
+from presparse_hw.store.ports import RunSignature
+from presparse_hw.store.store_access import StoreAccess
+from presparse_hw.store.stored_samples import FETCH_LATENCY, StoredSamples, store_of
 
 
 class FedLayout(data.StructLayout):

@@ -12,8 +12,7 @@ from cocotb.handle import HierarchyObject
 from cocotb.triggers import RisingEdge
 from numpy.typing import NDArray
 
-from presparse.contract.build import Build
-from presparse.contract.memory import (
+from presparse.contract.address_map import (
     CORE_COUNTERS,
     bias_address,
     bias_words,
@@ -24,12 +23,13 @@ from presparse.contract.memory import (
     unpack_biases,
     unpack_edges,
 )
+from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
 from presparse.model import Model
-from presparse.reference import Reference
-from presparse_hw.core import Core
-from presparse_hw.signature import AnswerLayout, CommandLayout, EventLayout, ResultLayout, SampleLayout
+from presparse.reference.pytorch import Reference
+from presparse_hw.core.core import Core
+from presparse_hw.core.ports import AnswerLayout, CommandLayout, EventLayout, ResultLayout, SampleLayout
 from presparse_sim.benches import places
 from presparse_sim.benches.journal import Journal
 from presparse_sim.benches.stimuli import kinds_of, random_model, random_samples

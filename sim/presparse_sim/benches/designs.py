@@ -14,7 +14,7 @@ def lane_design(build: Build, index: int) -> Design:
     """One lane of the junction `index` (from 0)."""
 
     def component() -> wiring.Component:
-        from presparse_hw.lane import Lane
+        from presparse_hw.core.lane import Lane
 
         return Lane(build, index)
 
@@ -25,7 +25,7 @@ def junction_design(build: Build, index: int) -> Design:
     """The junction `index` (from 0)."""
 
     def component() -> wiring.Component:
-        from presparse_hw.junction import Junction
+        from presparse_hw.core.junction import Junction
 
         return Junction(build, index, left_values(build, index))
 

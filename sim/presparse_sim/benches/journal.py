@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from presparse.contract.simulation import Mismatch
+from presparse.messages.simulation import Mismatch
 from presparse_sim.benches.task import Task
 
 _SECONDS = 0.2

@@ -12,15 +12,15 @@ import torch
 from cocotb.handle import HierarchyObject
 from numpy.typing import NDArray
 
-from presparse.contract.memories import delta_bank_depth, row_bits
-from presparse.contract.memory import pack_biases, pack_edges
+from presparse.contract.address_map import pack_biases, pack_edges
+from presparse.contract.lane_memories import delta_bank_depth, row_bits
 from presparse.contract.samples import Samples
 from presparse.contract.schedule import BACKPROPAGATE, DELTAS, READ, SPREAD, forward_latency
 from presparse.contract.wire import SampleKind
 from presparse.model import Model
-from presparse.reference import ReferenceJunction
-from presparse_hw.item import ItemLayout
-from presparse_hw.junction import ACCESS, Junction
+from presparse.reference.pytorch import ReferenceJunction
+from presparse_hw.core.item import ItemLayout
+from presparse_hw.core.junction import ACCESS, Junction
 from presparse_sim.benches.designs import left_values
 from presparse_sim.benches.journal import Journal
 from presparse_sim.benches.places import Place

@@ -6,11 +6,11 @@ import cocotb
 import numpy as np
 from cocotb.handle import HierarchyObject
 
-from presparse.contract.fixed import rescale, saturate
-from presparse.contract.memories import activation_bank_depth, delta_bank_depth, row_bits
-from presparse.contract.memory import FIRST_BIT, WEIGHT_BITS, WEIGHT_MASK, pack_edges
+from presparse.contract.address_map import FIRST_BIT, WEIGHT_BITS, WEIGHT_MASK, pack_edges
+from presparse.contract.formats import rescale, saturate
+from presparse.contract.lane_memories import activation_bank_depth, delta_bank_depth, row_bits
 from presparse.contract.schedule import BACKPROPAGATE, EDGE_READ, MULTIPLY, OPERANDS, READ, SPREAD, UPDATE
-from presparse_hw.lane import Lane
+from presparse_hw.core.lane import Lane
 from presparse_sim.benches.journal import Journal
 from presparse_sim.benches.places import Place
 from presparse_sim.benches.stimuli import random_model

@@ -7,14 +7,14 @@ import numpy as np
 from cocotb.handle import HierarchyObject
 from cocotb.task import bridge
 
+from presparse.contract.address_map import LINK_COUNTERS
 from presparse.contract.build import Build
-from presparse.contract.memory import LINK_COUNTERS
 from presparse.contract.samples import Samples
 from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, MAX_PAYLOAD, WINDOW
+from presparse.device.session import Session
 from presparse.errors import DeviceFault
 from presparse.model import Model
-from presparse.reference import Reference
-from presparse.session import Session
+from presparse.reference.pytorch import Reference
 from presparse_hw.accelerator import UartAccelerator
 from presparse_hw.link.uart import FRAME_BITS
 from presparse_sim.benches import places

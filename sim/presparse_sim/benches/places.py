@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from presparse.contract.build import Build
 from presparse.contract.network import Junction
-from presparse.contract.simulation import Mismatch
+from presparse.messages.simulation import Mismatch
 from presparse_sim.benches.journal import Mismatched
 
 

@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
-from presparse.contract.simulation import Level, Verdict
-from presparse.contract.simulation import Simulator as SimulatorName
-from presparse_boards.boards import find_board
-from presparse_boards.clock import Clock, plan_clock
+from presparse.messages.simulation import Level, Verdict
+from presparse.messages.simulation import Simulator as SimulatorName
+from presparse_boards.boards.registry import find_board
+from presparse_boards.clocking.clock import Clock, plan_clock
 from presparse_sim.benches import designs
 from presparse_sim.benches.journal import Reader
 from presparse_sim.benches.simulators import SIMULATORS, Simulator

@@ -19,8 +19,8 @@ from cocotb_tools.runner import Icarus as IcarusRunner
 from cocotb_tools.runner import Runner
 from cocotb_tools.runner import Verilator as VerilatorRunner
 
-from presparse.cache import Cache
-from presparse.contract.simulation import Simulator as Name
+from presparse.messages.simulation import Simulator as Name
+from presparse.support.cache import Cache
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, ToolMissing
 from presparse_sim.library import Product, Progress, compiled

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.build import Build
-from presparse.contract.fixed import Format
-from presparse.contract.network import Formats, Network, RateRange
+from presparse.contract.formats import Format, Formats
+from presparse.contract.network import Network, RateRange
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import SampleKind

@@ -9,8 +9,8 @@ import numpy as np
 
 from presparse.contract.samples import Samples
 from presparse.contract.wire import Run, SampleKind
+from presparse.device.links.faulty import FaultyLink
 from presparse.errors import PresparseError
-from presparse.links.faulty import FaultyLink
 from presparse_sim.board import open_link
 from presparse_sim.campaigns.bounded import bounded
 from presparse_sim.campaigns.builds import STORED, random_contents, random_model, random_samples

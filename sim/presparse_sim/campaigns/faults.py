@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from presparse.cli.options import AsJson
-from presparse.cli.output import bar, put, say
-from presparse.links.faulty import FAULTS, Fault
+from presparse.device.links.faulty import FAULTS, Fault
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import bar, put, say
 from presparse_sim.campaigns.cuts import cut_everywhere
 from presparse_sim.campaigns.garbage import into_board, into_host
 from presparse_sim.campaigns.row import Row, table, total

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from cobs import cobs
 
-from presparse import board_memory
-from presparse.contract.memory import LINK_COUNTERS
-from presparse.contract.memory import Counter as Counted
+from presparse.contract.address_map import LINK_COUNTERS
+from presparse.contract.address_map import Counter as Counted
 from presparse.contract.wire import (
     ANSWER_HEADER,
     CRC_BYTES,
@@ -24,9 +23,10 @@ from presparse.contract.wire import (
     SampleKind,
     crc,
 )
+from presparse.device import memory_transfer
+from presparse.device.frames import Answer, AnswerReader
+from presparse.device.transport import Transport
 from presparse.errors import PresparseError
-from presparse.frames import Answer, AnswerReader
-from presparse.transport import Transport
 from presparse_sim.board import SimulatedBoard, open_link
 from presparse_sim.campaigns.bounded import bounded
 from presparse_sim.campaigns.builds import STORED, random_samples
@@ -60,7 +60,9 @@ def into_board(size: int, seed: int, told: Callable[[int], None] = lambda done: 
                 piece = garbage.piece()
                 _send(board, piece)
                 expected = _judge(piece)
-                _compare(row, board_memory.read_counters(transport), expected, f"bytes {done} to {done + len(piece)}")
+                _compare(
+                    row, memory_transfer.read_counters(transport), expected, f"bytes {done} to {done + len(piece)}"
+                )
             done += len(piece)
             row.frames += expected.total()
             row.faulted += expected.total()
@@ -69,7 +71,7 @@ def into_board(size: int, seed: int, told: Callable[[int], None] = lambda done: 
             transport.request(Operation.CLEAR_COUNTERS)
             board.write(b"\x07half a")
             board.read(1, _WATCHDOG_SECONDS)
-            _compare(row, board_memory.read_counters(transport), Counter(frames_abandoned=1), "half a frame")
+            _compare(row, memory_transfer.read_counters(transport), Counter(frames_abandoned=1), "half a frame")
             twins.reconnect()
             twins.clear_counters()
             twins.feed(random_samples(rng, STORED, 200, (SampleKind.TRAIN, SampleKind.PREDICT)))

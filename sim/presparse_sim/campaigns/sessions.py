@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from presparse.contract.build import Build
+from presparse.device.links.faulty import Fault, Faults, FaultyLink
 from presparse.errors import PresparseError
-from presparse.links.faulty import Fault, Faults, FaultyLink
 from presparse_sim.board import open_link
 from presparse_sim.campaigns.bounded import bounded
 from presparse_sim.campaigns.builds import BUILDS

@@ -16,12 +16,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from presparse import textfile
-from presparse.cli.options import AsJson
-from presparse.cli.output import bar, put, say
 from presparse.contract.build import Build
+from presparse.device.links.faulty import FAULTS, Faults, FaultyLink
 from presparse.errors import PresparseError
-from presparse.links.faulty import FAULTS, Faults, FaultyLink
+from presparse.support import atomic_files
+from presparse.terminal.options import AsJson
+from presparse.terminal.output import bar, put, say
 from presparse_sim.board import open_link
 from presparse_sim.campaigns.bounded import bounded
 from presparse_sim.campaigns.builds import BUILDS
@@ -97,7 +97,7 @@ def main(
 ) -> None:
     """Drive simulated boards for long, and compare them with the reference all the time."""
     if picture is not None:
-        textfile.check_writable(picture)
+        atomic_files.check_writable(picture)
     boards, looks = soak(seconds, seed)
     rows = [board.row for board in boards]
     grown = growth(looks)

@@ -15,12 +15,12 @@ from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Run
-from presparse.emulator import Emulator
+from presparse.device.links.link import Link
+from presparse.device.session import Session
 from presparse.errors import LinkError
-from presparse.links.link import Link
 from presparse.model import Model
-from presparse.native.reference import NativeReference
-from presparse.session import Session
+from presparse.reference.emulator import Emulator
+from presparse.reference.native.native_reference import NativeReference
 from presparse_sim.board import SimulatedBoard
 from presparse_sim.campaigns.builds import random_model
 

@@ -20,11 +20,11 @@ from presparse.experiments import density, junctions, large_sparse, penalties, s
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.experiments.conduct import conduct
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.intervals import interval
 from presparse.experiments.journal import Journal
 from presparse.experiments.learned import DIGITS, learned
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.experiments.predefined import shaped
-from presparse.experiments.statistics import interval
 from presparse.prune import slim
 from presparse.report.style import figure, png
 

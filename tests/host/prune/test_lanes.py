@@ -17,7 +17,6 @@ from presparse.contract.build import Build
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import check
 from presparse.data import load_digits
-from presparse.emulator import Emulator
 from presparse.errors import ArgumentError
 from presparse.prune.chain import UnsupportedModel
 from presparse.prune.compaction import compact
@@ -27,6 +26,7 @@ from presparse.prune.lanes.mlp import Mlp, mlp
 from presparse.prune.lanes.place import importances, place
 from presparse.prune.lanes.scale import rescaled, within_formats
 from presparse.prune.lanes.shape import shape
+from presparse.reference.emulator import Emulator
 from presparse.train.network import SparseNetwork
 from tests.networks import random_network
 

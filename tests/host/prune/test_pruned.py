@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from presparse.errors import FeatureError, ModelError
+from presparse.errors import FeatureError, ModelError, OutputError
 from presparse.model import Model
 from presparse.prune import PrunedModel, compact, pruned_file
 from presparse.prune.layers import KNOWN
@@ -188,11 +188,9 @@ def test_missing_and_foreign(tmp_path: Path) -> None:
 
 def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "none" / "pruned.safetensors"
-    with pytest.raises(ModelError) as error:
+    with pytest.raises(OutputError) as error:
         pruned().save(path)
-    assert str(error.value) == (
-        f"{path}: cannot be written (No such file or directory); choose a folder you may write to, with room"
-    )
+    assert str(error.value) == f"{path}: there is no folder {path.parent}; make it, or choose another"
 
 
 # --- files that were made to mislead: the hash is right, the contents are not ------------------------

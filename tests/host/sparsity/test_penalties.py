@@ -14,7 +14,7 @@ from presparse.errors import ArgumentError
 from presparse.sparsity import L1, L2, ElasticNet, GroupLasso, Groups, Penalty, Regulariser, SparseGroupLasso
 from presparse.train.sparse_linear import SparseLinear
 from tests.host.sparsity.oracle import Objective
-from tests.host.test_sparse_linear import masked, random_layer
+from tests.host.train.test_sparse_linear import masked, random_layer
 
 ALL = [L1(0.3), L2(0.3), ElasticNet(0.3, 0.8), GroupLasso(0.3), SparseGroupLasso(0.3), SparseGroupLasso(0.3, l1=0.4)]
 NAMES = [f"{type(penalty).__name__}-{penalty.l1:g}" for penalty in ALL]

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from amaranth.sim import Simulator, SimulatorContext
 from cobs import cobs
 
+from presparse.contract.address_map import Counter, counter_address
 from presparse.contract.build import Build
-from presparse.contract.memory import Counter, counter_address
-from presparse.contract.network import Formats, Network
+from presparse.contract.formats import Formats
+from presparse.contract.network import Network
 from presparse.contract.wire import RECORD_HEADER, WINDOW, Operation, SampleKind, Status, value_bytes
 from presparse_hw.link.endpoint import Endpoint
 from tests.hw.link.fake_core import FakeCore

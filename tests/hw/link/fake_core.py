@@ -14,10 +14,10 @@ from amaranth.hdl import Cat
 from amaranth.lib import data, wiring
 from amaranth.sim import SimulatorContext
 
+from presparse.contract.address_map import CORE_COUNTERS, REGION_SHIFT
 from presparse.contract.build import Build
-from presparse.contract.memory import CORE_COUNTERS, REGION_SHIFT
 from presparse.contract.wire import SampleKind
-from presparse_hw.signature import CommandLayout, SampleLayout
+from presparse_hw.core.ports import CommandLayout, SampleLayout
 
 DEPTH = 3
 """Samples that stay in the pipeline until others or a flush push them out."""

@@ -7,9 +7,8 @@ import struct
 
 import pytest
 
-from presparse.contract.fixed import Format
-from presparse.contract.memory import CORE_COUNTERS, COUNTERS, LINK_COUNTERS, bias_address, edge_address
-from presparse.contract.network import Formats
+from presparse.contract.address_map import CORE_COUNTERS, COUNTERS, LINK_COUNTERS, bias_address, edge_address
+from presparse.contract.formats import Format, Formats
 from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Identity, Operation, SampleKind, Status
 from presparse_hw.link.identity import identity_of
 from tests.hw.link.bench import TIME_LIMIT, Answer, Bench, frame, record, small_build

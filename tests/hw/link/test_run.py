@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, edge_address
 from presparse.contract.build import Build
-from presparse.contract.memory import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, edge_address
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity, Operation, Run, RunState, SampleKind, Status
-from tests.host.protocol_store import ProtocolStore
+from tests.host.device.protocol_store import ProtocolStore
 from tests.hw.link.bench import Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import TakenSample
 

@@ -7,13 +7,13 @@ import struct
 import numpy as np
 from amaranth.sim import Simulator, SimulatorContext
 
+from presparse.contract.address_map import bias_address, edge_address, pack_biases, pack_edges
 from presparse.contract.build import Build
-from presparse.contract.memory import bias_address, edge_address, pack_biases, pack_edges
 from presparse.contract.network import Network
 from presparse.contract.samples import Samples
 from presparse.contract.wire import Identity, Operation, SampleKind, Status
 from presparse.model import Model
-from presparse.reference import Reference
+from presparse.reference.pytorch import Reference
 from presparse_hw.accelerator import UartAccelerator
 from presparse_hw.link.identity import identity_of
 from tests.hw.link.bench import Answer, frame, record

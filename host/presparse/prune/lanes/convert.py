@@ -10,7 +10,7 @@ from torch import nn
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
-from presparse.model import Model, checked_features, checked_labels
+from presparse.model import Model
 from presparse.prune.lanes.mlp import mlp
 from presparse.prune.lanes.place import check_room, importances, place
 from presparse.prune.lanes.scale import rescaled, within_formats
@@ -18,6 +18,7 @@ from presparse.prune.lanes.shape import shape
 from presparse.train.fit import Progress, fit_network
 from presparse.train.network import SparseNetwork
 from presparse.train.quantised import QuantisedNetwork
+from presparse.validation import checked_features, checked_labels
 
 _CALIBRATION = 2000
 """Samples that say how much every neuron varies."""

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from presparse.contract.network import Activation
-from presparse.model import checked_features
 from presparse.prune.chain import Step, UnsupportedModel, chain
 from presparse.prune.layers import DROPOUT, SOFTMAX, BatchNorm, Weighted, constant_after, matrix
 from presparse.prune.pruned import PrunedModel
+from presparse.validation import checked_features
 
 _ACTIVATIONS: dict[type[nn.Module], Activation] = {
     nn.ReLU: "relu",

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.network import Network
-from presparse.contract.sizing import design
 from presparse.errors import ArgumentError
 from presparse.prune.lanes.mlp import Mlp
+from presparse.sizing.proposal import design
 
 _SHARES = 1.5, 0.05, 32
 """Of the budget, that densities are asked for, from most to least: sizes that must divide have their own mind."""

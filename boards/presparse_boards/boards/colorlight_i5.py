@@ -1,0 +1,61 @@
+"""Colorlight i5, a receiver card for LED walls as a plug-in module, revision 7.0, on Muse Lab's extension board.
+
+Sources: https://github.com/wuxx/Colorlight-FPGA-Projects (README.md: FPGA, clock, LED; the extension board's
+schematic: serial port of its debugger), https://tomverbeure.github.io/2021/01/30/Colorlight-i5-Extension-Board-Pin-Mapping.html.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presparse_boards.boards.definition import Board, UsbSerial
+from presparse_boards.families.ecp5.capacity import CAPACITY, ecp5_platform
+
+if TYPE_CHECKING:
+    from amaranth.vendor import LatticePlatform
+
+
+def _platform() -> LatticePlatform:
+    from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
+    from amaranth.vendor import LatticeECP5Platform
+
+    io = Attrs(IO_TYPE="LVCMOS33")
+
+    class ColorlightI5(LatticeECP5Platform):
+        device = "LFE5U-25F"
+        package = "BG381"
+        speed = "6"
+        default_clk = "clk25"
+        resources = [  # noqa: RUF012  the class attribute that Amaranth reads
+            Resource("clk25", 0, Pins("P3", dir="i"), Clock(25e6), io),
+            Resource("led", 0, PinsN("U16", dir="o"), io),  # D2 on the module
+            Resource(
+                "uart",
+                0,
+                Subsignal("tx", Pins("J17", dir="o")),
+                Subsignal("rx", Pins("H18", dir="i"), Attrs(PULLMODE="UP")),
+                io,
+            ),
+        ]
+        connectors = []  # noqa: RUF012
+
+    return ecp5_platform(ColorlightI5)
+
+
+BOARDS = (
+    Board(
+        name="colorlight-i5",
+        title="Colorlight i5 7.0",
+        family="ecp5",
+        device="LFE5U-25F",
+        package="CABGA381",
+        speed="6",
+        capacity=CAPACITY["25F"],
+        oscillator_hz=25_000_000,
+        default_clock_hz=100_000_000,
+        baud=500_000,  # the debugger takes every byte in an interrupt
+        usb=UsbSerial(chip="DAPLink", vendor_id=0x0D28, product_id=0x0204),
+        program=("--board", "colorlight-i5"),
+        platform=_platform,
+    ),
+)

@@ -1,0 +1,54 @@
+"""LambdaConcept ECPIX-5, revision R02. R03 has another USB chip (docs/boards.md).
+
+Sources: pins from amaranth-boards (`amaranth_boards.ecpix5`); the maker's documentation (clock and reset, debug, LEDs),
+https://docs.lambdaconcept.com/ecpix-5/.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presparse_boards.boards.definition import Board, UsbSerial
+from presparse_boards.families.ecp5.capacity import CAPACITY, ecp5_platform
+
+if TYPE_CHECKING:
+    from amaranth.vendor import LatticePlatform
+
+
+def _platform(size: str) -> LatticePlatform:
+    from amaranth.build import Attrs, PinsN, Resource
+    from amaranth_boards import ecpix5
+
+    base = {"45F": ecpix5.ECPIX545Platform, "85F": ecpix5.ECPIX585Platform}[size]
+    pulled_up = Attrs(IO_TYPE="LVCMOS33", PULLMODE="UP")
+
+    class Ecpix5(base):
+        resources = [  # noqa: RUF012  the class attribute that Amaranth reads
+            *base.resources,
+            # Two of the four RGB LEDs, one colour each.
+            Resource("led", 0, PinsN("R21", dir="o"), pulled_up),  # LD5, green
+            Resource("led", 1, PinsN("T24", dir="o"), pulled_up),  # LD6, blue
+        ]
+
+    return ecp5_platform(Ecpix5)
+
+
+def _board(size: str) -> Board:
+    return Board(
+        name=f"ecpix5-{size.lower()}",
+        title=f"LambdaConcept ECPIX-5 {size}",
+        family="ecp5",
+        device=f"LFE5UM5G-{size}",
+        package="CABGA554",
+        speed="8",
+        capacity=CAPACITY[size],
+        oscillator_hz=100_000_000,
+        default_clock_hz=100_000_000,
+        baud=6_000_000,  # the FT2232H does 12 Mbaud, but hardly any clock divides down to that
+        usb=UsbSerial(chip="FT2232H", vendor_id=0x0403, product_id=0x6010, interface=1, product="ECPIX"),
+        program=("--board", "ecpix5"),
+        platform=lambda: _platform(size),
+    )
+
+
+BOARDS = tuple(_board(size) for size in ("45F", "85F"))

@@ -1,0 +1,1 @@
+"""Lattice ECP5 and ECP5-5G."""

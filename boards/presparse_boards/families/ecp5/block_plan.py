@@ -1,0 +1,109 @@
+"""Which memories of an ECP5 design get block RAM: those that would cost most as distributed RAM, per block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from presparse.contract.build import Build
+from presparse_boards.boards.definition import Capacity
+from presparse_boards.resources.inferred_memory import inferred
+from presparse_boards.resources.inventory import Memory, MemoryShape, memories
+from presparse_boards.resources.multipliers import plan_multipliers
+
+BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+"""Words and bits of a DP16KD with one write and one read port (Lattice FPGA-TN-02204)."""
+HALF = 18
+"""Bits of a port's data pins; a word of 36 bits takes those of both ports."""
+DISTRIBUTED_DEPTH = 32
+"""Memories up to this many words stay beside their logic: two cells of 16 words and a multiplexer in one LUT."""
+DEEPEST_DISTRIBUTED = 512
+"""Words that distributed RAM may have: the choice among more cells takes more LUTs than the cells."""
+
+BALANCED_DEPTH = 128
+"""Words up to which distributed RAM is as fast as a block: eight cells, three bits that choose."""
+CELL_LUTS = 6
+"""LUT sites of a cell in place-and-route: four hold bits, two make its write port."""
+
+
+def block_shape(depth: int) -> tuple[int, int]:
+    """Words and bits of the blocks for a memory this deep. Raises ValueError if it is deeper than a block."""
+    for words, bits in BLOCK_SHAPES:
+        if words >= depth:
+            return words, bits
+    raise ValueError(f"a memory of blocks may be up to {BLOCK_SHAPES[-1][0]} words deep, and is {depth}")
+
+
+def pieces(widths: Sequence[int], depth: int) -> list[list[tuple[int, int, int]]]:
+    """Per block the pieces of fields it holds: (field, first bit, last bit + 1), two at most."""
+    _, bits = block_shape(depth)
+    part = min(bits, HALF)
+    parts = [(i, low, min(low + part, width)) for i, width in enumerate(widths) for low in range(0, width, part)]
+    per_block = bits // part
+    return [parts[i : i + per_block] for i in range(0, len(parts), per_block)]
+
+
+def cells(widths: Sequence[int], depth: int) -> int:
+    """Cells of 16 words of 4 bits that a memory takes as distributed RAM."""
+    return -(-depth // 16) * sum(-(-width // 4) for width in widths)
+
+
+def suits_block(depth: int) -> bool:
+    """A block is worth its while and deep enough. Yosys finds a place for what is shallower or deeper."""
+    return DISTRIBUTED_DEPTH < depth <= BLOCK_SHAPES[-1][0]
+
+
+@cache
+def block_count(widths: tuple[int, ...], depth: int) -> int:
+    """Blocks of one memory."""
+    return len(pieces(widths, depth))
+
+
+def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
+    """How many memories of each shape are made of block RAM; the others of that shape are to be distributed RAM.
+    Memories that suit no block are left to Yosys.
+
+    Deep ones get blocks as long as there are any. Of those up to BALANCED_DEPTH, which are as good either way, as
+    many do as fill blocks and LUTs to the same degree: in a chip whose blocks are all taken, a lane's lie far apart.
+    The plan asks for more blocks than there are only if memories too deep for anything else need them.
+    """
+    planned: dict[MemoryShape, int] = {}
+    used = 0
+    for memory in memories(build):
+        if is_planned(memory):
+            planned[memory.shape] = planned.get(memory.shape, 0) + memory.count
+        else:
+            used += memory.count * inferred(memory, "ecp5").blocks
+    luts = _logic_luts(build, capacity) + CELL_LUTS * sum(cells(*shape) * count for shape, count in planned.items())
+    plan = dict.fromkeys(planned, 0)
+    for shape in sorted(planned, key=_urgency, reverse=True):
+        each, saved = block_count(*shape), CELL_LUTS * cells(*shape)
+        for _ in range(planned[shape]):
+            full = used + each > capacity.block_ram
+            ahead = (used + each) * capacity.lut > luts * capacity.block_ram  # of the LUTs
+            if not _too_deep(shape) and (full or (ahead and shape[1] <= BALANCED_DEPTH)):
+                break
+            plan[shape] += 1
+            used += each
+            luts -= saved
+    return plan
+
+
+def _logic_luts(build: Build, capacity: Capacity) -> int:
+    """About what everything but these memories takes."""
+    multipliers = plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width)
+    products = sum(a * b * count for (a, b), count in multipliers.lut.items())
+    store = 350 * build.store.port if build.store else 0  # its columns, and those of the sample loader
+    return 3000 + (100 if build.training else 30) * sum(build.lanes) + products + store
+
+
+def is_planned(memory: Memory) -> bool:
+    return memory.registered and suits_block(memory.depth)
+
+
+def _urgency(shape: MemoryShape) -> tuple[bool, float, MemoryShape]:
+    return _too_deep(shape), cells(*shape) / block_count(*shape), shape
+
+
+def _too_deep(shape: MemoryShape) -> bool:
+    return shape[1] > DEEPEST_DISTRIBUTED

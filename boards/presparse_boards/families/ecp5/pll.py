@@ -1,0 +1,96 @@
+"""The PLL of an ECP5 (EHXPLLL).
+
+Sources: Lattice FPGA-DS-02012 (ECP5 data sheet), sysCLOCK PLL timing; FPGA-TN-02200 (sysCLOCK usage guide).
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Instance, Module, Signal
+from amaranth.lib import io, wiring
+from amaranth.lib.wiring import Out
+
+from presparse_boards.clocking.solver import Band, Limits, Settings
+
+LIMITS = Limits(
+    input=Band(8_000_000, 400_000_000),
+    # Slower ones would reach more clocks, but open tools set one loop filter for all, and it suits fast ones.
+    phase_detector=Band(10_000_000, 400_000_000),
+    vco=Band(400_000_000, 800_000_000),
+    output=Band(3_125_000, 400_000_000),
+    input_dividers=range(1, 129),
+    multipliers=range(1, 129),
+    output_dividers=tuple(range(1, 129)),
+)
+
+
+def ecp5_dividers(settings: Settings) -> dict[str, Const]:
+    """The parameters of an EHXPLLL that depend on its settings."""
+    return {
+        "CLKI_DIV": Const(settings.input_divider, 32),
+        "CLKOP_DIV": Const(settings.multiplier, 32),
+        "CLKOP_CPHASE": Const(settings.multiplier - 1, 32),
+        "CLKOS_DIV": Const(settings.output_divider, 32),
+        "CLKOS_CPHASE": Const(settings.output_divider - 1, 32),
+    }
+
+
+class Ecp5Pll(wiring.Component):
+    """An EHXPLLL fed by a pin.
+
+    The feedback is output CLKOP, divided down to the phase detector's frequency. So CLKOS, the clock that is used,
+    may be any fraction of the VCO, not only a multiple of the phase detector's frequency.
+
+    Members
+    -------
+    o_clk : Out(1)    the clock
+    locked : Out(1)   high once the clock is right; asynchronous
+    """
+
+    o_clk: Signal
+    locked: Signal
+
+    def __init__(self, settings: Settings, pin: io.PortLike) -> None:
+        self._settings = settings
+        self._pin = pin
+        super().__init__({"o_clk": Out(1), "locked": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.buffer = buffer = io.Buffer("i", self._pin)
+        feedback = Signal()
+        m.submodules.pll = Instance(
+            "EHXPLLL",
+            # Loop filter and charge pump, as Lattice's tool sets them for this range of phase detectors.
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+            p_PLLRST_ENA="DISABLED",
+            p_INTFB_WAKE="DISABLED",
+            p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED",
+            p_FEEDBK_PATH="CLKOP",
+            **{f"p_{name}": value for name, value in ecp5_dividers(self._settings).items()},
+            p_CLKFB_DIV=1,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOP_FPHASE=0,
+            p_OUTDIVIDER_MUXA="DIVA",
+            p_CLKOS_ENABLE="ENABLED",
+            p_CLKOS_FPHASE=0,
+            p_OUTDIVIDER_MUXB="DIVB",
+            i_CLKI=buffer.i,
+            i_CLKFB=feedback,
+            i_RST=Const(0),
+            i_STDBY=Const(0),
+            i_PHASESEL0=Const(0),
+            i_PHASESEL1=Const(0),
+            i_PHASEDIR=Const(1),
+            i_PHASESTEP=Const(1),
+            i_PHASELOADREG=Const(1),
+            i_PLLWAKESYNC=Const(0),
+            i_ENCLKOP=Const(0),
+            o_CLKOP=feedback,
+            o_CLKOS=self.o_clk,
+            o_LOCK=self.locked,
+        )
+        return m

@@ -1,0 +1,22 @@
+"""The slowest path of a routed design, in the design's own terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from presparse.messages.bundle import CriticalPath
+from presparse_boards.flow.names import between, path_of, phrase
+
+
+def critical_path(report: dict[str, Any], clock: str) -> CriticalPath:
+    """The slowest path from `clock` to itself in nextpnr's report."""
+    edge = f"posedge {clock}"
+    path = next(p["path"] for p in report["critical_paths"] if p["from"] == edge and p["to"] == edge)
+    start, end = path_of(path[0]["from"]["cell"]), path_of(path[-1]["to"]["cell"])
+    places = [phrase(path_of(hop["net"])) for hop in path if hop["type"] == "routing"]
+    return CriticalPath(
+        text=between(start, end),
+        delay_ns=round(sum(hop["delay"] for hop in path), 3),
+        routing_ns=round(sum(hop["delay"] for hop in path if hop["type"] == "routing"), 3),
+        steps=tuple(dict.fromkeys(place for place in places if place)),
+    )

@@ -1,0 +1,34 @@
+"""What can go wrong on the way to a bitstream. Each names the thing, the value and how to mend it."""
+
+from __future__ import annotations
+
+from presparse.contract.errors import PresparseError
+from presparse.messages.bundle import Use
+
+
+class MakeError(PresparseError):
+    """Base of the errors below: no bitstream was made."""
+
+
+class ToolMissing(MakeError):
+    """A program is not installed; the message holds the command that installs it."""
+
+
+class ToolFailed(MakeError):
+    """A program refused a design for no reason that is known here; the message holds what it said."""
+
+
+class DoesNotFit(MakeError):
+    """The board has too little of something."""
+
+    def __init__(self, message: str, use: Use) -> None:
+        super().__init__(message)
+        self.use = use
+
+
+class TooSlow(MakeError):
+    """The routed design does not reach the clock that was asked for."""
+
+    def __init__(self, message: str, fmax_mhz: float) -> None:
+        super().__init__(message)
+        self.fmax_mhz = fmax_mhz

@@ -1,0 +1,156 @@
+"""From a build to a placed and routed design whose clock is set: all tools but the packer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from presparse.contract.build import Build
+from presparse.messages.bundle import Step
+from presparse_boards.boards.definition import Board
+from presparse_boards.clocking.clock import Clock
+from presparse_boards.clocking.solver import ClockError
+from presparse_boards.flow.errors import TooSlow
+from presparse_boards.flow.plan import Plan, make_plan
+from presparse_boards.flow.retiming import fastest_clock, retimed, set_clock
+from presparse_boards.flow.route import Routed, packed_use, placer, route_all
+from presparse_boards.flow.synthesis import Netlist, synthesise
+from presparse_boards.flow.tools import Workshop
+
+Progress = Callable[[Step], None]
+_RETIMED = "retimed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implementation:
+    """A design on an FPGA; its files are in the flow's folder."""
+
+    plan: Plan
+    netlist: Netlist
+    routes: tuple[Routed, ...]
+    """Of every seed that found a way."""
+    taken: Routed
+    """The fastest of them, with its clock set."""
+    clock: Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One run of the tools in the folder `work`."""
+
+    build: Build
+    board: Board
+    build_id: str
+    clock_hz: float | None
+    """That has to be reached; None: the fastest that is."""
+    seeds: Sequence[int]
+    progress: Progress
+    work: Path
+
+    def run(self) -> Implementation:
+        """Raises ClockError, ToolFailed, DoesNotFit, TooSlow."""
+        if self.clock_hz is not None:
+            plan, netlist, routes = self._routed(self.clock_hz)
+            return self._clocked(plan, netlist, routes, plan.clock)
+        plan, netlist, routes = self._routed(self.board.default_clock_hz)
+        try:
+            clock = fastest_clock(self.board, routes[0].fmax_mhz * 1e6, plan.clock)
+        except ClockError:  # slower than the PLL can be: without one
+            plan, netlist, routes = self._routed(self.board.oscillator_hz)
+            clock = plan.clock
+        return self._clocked(plan, netlist, routes, clock)
+
+    def _routed(self, clock_hz: float) -> tuple[Plan, Netlist, list[Routed]]:
+        """Elaborate for a clock, synthesise, place and route; the fastest route first."""
+        self._begin("elaborating")
+        plan = make_plan(self.build, self.board, clock_hz, self.build_id)
+        plan.write(self.work)
+        self._end("elaborated", f"for {self.board.title}")
+
+        self._begin("synthesising")
+        with Workshop(self.work) as workshop:
+            netlist = synthesise(workshop)
+        self._end("synthesised", f"{netlist.counts.total():,} cells, {netlist.flip_flops:,} of them flip-flops")
+
+        self._begin("fitting")
+        use = packed_use(Workshop(self.work), plan, self.board, netlist.path.name, netlist.flip_flops)
+        self._end("fits", ", ".join(f"{name} {r.share:.0%}" for name, r in use.items() if r.available))
+
+        many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
+        name = f"placing and routing{many}"
+        self._begin(name)
+        plan = plan.placed_with(placer(plan.family, use))
+        routes = self._route(plan, netlist, netlist.path.name, self.seeds, name, self._told)
+        return plan, netlist, sorted(routes, key=lambda routed: (-routed.fmax_mhz, routed.seed))
+
+    def _clocked(self, plan: Plan, netlist: Netlist, routes: Sequence[Routed], clock: Clock) -> Implementation:
+        """The fastest route, with the PLL at `clock`. Raises TooSlow if that is too fast for it."""
+        best = routes[0]
+        _check(self.board, best, clock)
+        taken = best if clock == plan.clock else self._retimed(plan, netlist, best, clock)
+        _check(self.board, taken, clock)
+        return Implementation(
+            plan=plan,
+            netlist=netlist,
+            routes=tuple(sorted(routes, key=lambda routed: routed.seed)),
+            taken=taken,
+            clock=clock,
+        )
+
+    def _retimed(self, plan: Plan, netlist: Netlist, best: Routed, clock: Clock) -> Routed:
+        name = f"setting the clock to {float(clock.hz) / 1e6:.2f} MHz"
+        self._begin(name)
+        if plan.family == "ecp5":
+            design = retimed((self.work / best.design).read_text(), plan.clock, clock, self.board)
+            (self.work / _RETIMED).write_text(design)
+            taken = replace(best, design=_RETIMED)
+        else:
+            set_clock(netlist.path, self.work / _RETIMED, self.board, clock)
+            [taken] = self._route(plan, netlist, _RETIMED, [best.seed], name, lambda seed, routed: None)
+        self._end("clock set", f"{float(clock.hz) / 1e6:.2f} MHz, of {taken.fmax_mhz:.2f} MHz possible")
+        return taken
+
+    def _route(
+        self,
+        plan: Plan,
+        netlist: Netlist,
+        file: str,
+        seeds: Sequence[int],
+        step: str,
+        done: Callable[[int, Routed | None], None],
+    ) -> list[Routed]:
+        return route_all(
+            Workshop(self.work),
+            plan,
+            self.board,
+            file,
+            seeds,
+            netlist.flip_flops,
+            under_way=lambda state: self.progress(Step(name=step, found=state)),
+            done=done,
+        )
+
+    def _told(self, seed: int, routed: Routed | None) -> None:
+        self._end(f"seed {seed}", f"{routed.fmax_mhz:.2f} MHz" if routed else "no place, or no route in time; left out")
+
+    def _begin(self, name: str) -> None:
+        self.progress(Step(name=name))
+
+    def _end(self, name: str, found: str) -> None:
+        self.progress(Step(name=name, done=True, found=found))
+
+
+def _check(board: Board, routed: Routed, clock: Clock) -> None:
+    """Raises TooSlow if the routed design does not reach the clock."""
+    if clock.hz <= Fraction(routed.fmax_mhz * 1e6):
+        return
+    path = routed.critical_path
+    raise TooSlow(
+        f"{board.name}: the design reaches {routed.fmax_mhz:.2f} MHz after place-and-route, and "
+        f"{float(clock.hz) / 1e6:g} MHz are needed. Its slowest path: {path.text} ({path.delay_ns:.1f} ns, "
+        f"{path.routing_ns:.1f} of it wires). Leave --clock out to get the fastest clock that it reaches, or try "
+        "more --seeds",
+        routed.fmax_mhz,
+    )

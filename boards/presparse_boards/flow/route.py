@@ -1,0 +1,223 @@
+"""Place-and-route: one netlist, several seeds at once, and what each reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import Any, NoReturn
+
+from presparse.messages.bundle import CriticalPath, Resource, Route, Use
+from presparse_boards.boards.definition import Board, Family
+from presparse_boards.flow.critical_path import critical_path
+from presparse_boards.flow.errors import DoesNotFit, ToolFailed
+from presparse_boards.flow.plan import CONSTRAINTS, ROUTED, TOP, Plan
+from presparse_boards.flow.tools import Workshop, last_words
+
+_CELLS: dict[Family, dict[str, str]] = {
+    "ecp5": {
+        "lut": "TRELLIS_COMB",
+        "ff": "TRELLIS_FF",
+        "dsp": "MULT18X18D",
+        "block_ram": "DP16KD",
+        "distributed_ram": "TRELLIS_RAMW",
+    },
+    "ice40": {
+        "lut": "ICESTORM_LC",
+        "dsp": "ICESTORM_DSP",
+        "block_ram": "ICESTORM_RAM",
+        "single_port_ram": "ICESTORM_SPRAM",
+    },
+}
+"""How place-and-route calls what `Use` counts."""
+_NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to route", "failed to place")
+"""How place-and-route says that a design is too large, or too dense."""
+_PACKED = "fit.json"
+_UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
+_WIRES = re.compile(r"^Info: Routing (\d+) arcs", re.MULTILINE)
+_WIRES_LEFT = re.compile(r"^Info:\s+\d+ \|[^|]*\|[^|]*\|\s+(\d+)\|", re.MULTILINE)
+_LOOK_SECONDS = 1.0
+"""Between two looks at the logs."""
+PATIENCE = 2.0
+"""Times as long as the fastest seed that another may take: now and then a router stands still before its last wires."""
+LARGE = 20_000
+"""LUTs of an ECP5 design above which nextpnr's default placer is not the best."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed:
+    """What one run of place-and-route made."""
+
+    seed: int
+    design: str
+    """File with the placed and routed design."""
+    log: str
+    report: dict[str, Any]
+
+    @cached_property
+    def clock_net(self) -> str:
+        """The slowest clock; there is one, and perhaps the oscillator's beside it."""
+        clocks: dict[str, dict[str, float]] = self.report["fmax"]
+        return min(clocks, key=lambda net: (clocks[net]["achieved"], net))
+
+    @property
+    def fmax_mhz(self) -> float:
+        return self.report["fmax"][self.clock_net]["achieved"]
+
+    @property
+    def route(self) -> Route:
+        return Route(seed=self.seed, fmax_mhz=round(self.fmax_mhz, 3))
+
+    @cached_property
+    def critical_path(self) -> CriticalPath:
+        return critical_path(self.report, self.clock_net)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def packed_use(workshop: Workshop, plan: Plan, board: Board, netlist: str, flip_flops: int) -> Use:
+    """What the design takes, before it is placed (1 to 10 s).
+
+    Raises DoesNotFit, which place-and-route itself finds out only after many attempts, and ToolFailed.
+    """
+    with workshop:
+        workshop.check(plan.place_and_route, [*_inputs(plan, netlist), "--pack-only", "--report", _PACKED], "fit.log")
+    use = use_in_report(board, json.loads((workshop.folder / _PACKED).read_bytes()), flip_flops)
+    if not use.fits:
+        raise DoesNotFit(f"the design does not fit {board.name}: {use.short}", use)
+    return use
+
+
+def route_all(
+    workshop: Workshop,
+    plan: Plan,
+    board: Board,
+    netlist: str,
+    seeds: Sequence[int],
+    flip_flops: int,
+    *,
+    under_way: Callable[[str], None] = lambda state: None,
+    done: Callable[[int, Routed | None], None] = lambda seed, routed: None,
+) -> list[Routed]:
+    """Place and route with every seed, as many at once as there are processors; in the order of `seeds`.
+
+    Seeds that find no place or no route, or take `PATIENCE` times as long as the fastest, are left out, as long as
+    one is not. `under_way` is told every second how far the runs are, `done` what came of a seed, None if it is left
+    out; both in this thread. Raises DoesNotFit, ToolFailed.
+    """
+    workers = ThreadPoolExecutor(min(len(seeds), cores()))
+    with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
+        patience = _Patience()
+        runs = {workers.submit(_run, workshop, plan, netlist, seed, patience): seed for seed in seeds}
+        waiting = set(runs)
+        while waiting:
+            ended, waiting = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for run in ended:
+                routed = run.result()
+                done(runs[run], routed if isinstance(routed, Routed) else None)
+            states = [_state(workshop.folder, seed) for run, seed in runs.items() if run in waiting]
+            if states:
+                under_way(", ".join(states))
+        results = [run.result() for run in runs]
+    found = [routed for routed in results if isinstance(routed, Routed)]
+    if not found:
+        statuses = [status for status in results if isinstance(status, int)]
+        _explain(workshop.folder / _log(seeds[0]), statuses[0], board, flip_flops)
+    return found
+
+
+def placer(family: Family, use: Use) -> tuple[str, ...]:
+    """The option for a design of this use: in a large one the wires of `static` are up to a third shorter than those of
+    nextpnr's default, which could not be routed (docs/decisions/0017)."""
+    return ("--placer", "static") if family == "ecp5" and use.lut.used > LARGE else ()
+
+
+def use_of(board: Board, cells: Iterable[tuple[str, int, int]], flip_flops: int) -> Use:
+    """From place-and-route's cells (kind, used, available); an iCE40's cells each hold LUT and flip-flop."""
+    counted = {kind: (used, available) for kind, used, available in cells}
+    kinds = _CELLS[board.family]
+
+    def resource(what: str) -> Resource:
+        if what in kinds:
+            used, available = counted[kinds[what]]
+            return Resource(used=used, available=available)
+        return Resource(used=flip_flops if what == "ff" else 0, available=getattr(board.capacity, what))
+
+    return Use(**{what: resource(what) for what in Use.model_fields})
+
+
+def use_in_report(board: Board, report: dict[str, Any], flip_flops: int) -> Use:
+    return use_of(board, ((k, v["used"], v["available"]) for k, v in report["utilization"].items()), flip_flops)
+
+
+def _inputs(plan: Plan, netlist: str) -> list[str]:
+    option, suffix = CONSTRAINTS[plan.family]
+    return [*plan.device_options, "--json", netlist, option, TOP + suffix]
+
+
+class _Patience:
+    """How long a seed is waited for, once another has ended."""
+
+    def __init__(self) -> None:
+        self._seconds = inf
+
+    def ended(self, seconds: float) -> None:
+        """After so many; PATIENCE times as many are enough for any other."""
+        self._seconds = min(self._seconds, PATIENCE * seconds)
+
+    def is_over(self, began: float) -> bool:
+        return time.monotonic() - began > self._seconds
+
+
+def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, patience: _Patience) -> Routed | int:
+    """The exit status if it is not 0."""
+    began = time.monotonic()
+    option, suffix = ROUTED[plan.family]
+    design, report = f"route-{seed}{suffix}", f"report-{seed}.json"
+    outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
+    arguments = [*_inputs(plan, netlist), *outputs]
+    status = workshop.run(plan.place_and_route, arguments, _log(seed), overdue=lambda: patience.is_over(began))
+    if status:
+        return status
+    patience.ended(time.monotonic() - began)
+    content = json.loads((workshop.folder / report).read_bytes())
+    return Routed(seed=seed, design=design, log=_log(seed), report=content)
+
+
+def _log(seed: int) -> str:
+    return f"route-{seed}.log"
+
+
+def _state(folder: Path, seed: int) -> str:
+    """How far a run is, by its log: nobody knows when a router ends, but its wires tell whether it gets on."""
+    log = folder / _log(seed)
+    text = log.read_text(errors="replace") if log.exists() else ""
+    if wires := _WIRES.search(text):
+        left = _WIRES_LEFT.findall(text) or [wires[1]]
+        return f"seed {seed} {1 - int(left[-1]) / int(wires[1]):.1%} routed"
+    return f"seed {seed} placing" if text else f"seed {seed} waiting"
+
+
+def _explain(log: Path, status: int, board: Board, flip_flops: int) -> NoReturn:
+    """Why place-and-route failed: too little of something, or what it said."""
+    text = log.read_text(errors="replace")
+    cells = [(kind, int(used), int(available)) for kind, used, available in _UTILISATION.findall(text)]
+    if cells and any(words in text for words in _NO_PLACE):
+        use = use_of(board, cells, flip_flops)
+        counts = use.short or ", ".join(f"{name}: {r.used:,} of {r.available:,}" for name, r in use.items())
+        raise DoesNotFit(f"the design does not fit {board.name} ({counts}): {last_words(log)}", use)
+    if status < 0:
+        raise ToolFailed(
+            f"place-and-route was ended by signal {-status}; is there too little memory? Fewer --seeds help"
+        )
+    raise ToolFailed(f"place-and-route ended with status {status}: {last_words(log)}")

@@ -1,0 +1,1 @@
+"""What stands around an accelerator on a board: top, clock number, lights, reset."""

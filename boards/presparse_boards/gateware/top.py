@@ -1,0 +1,128 @@
+"""The top of a bitstream: an accelerator on the pins of a board."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from amaranth.build import Platform
+from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal
+from amaranth.lib import io
+from amaranth.lib.cdc import FFSynchronizer
+
+from presparse.contract.build import Build
+from presparse_boards.boards.definition import Board, Family
+from presparse_boards.clocking.clock import Clock, divisor_bits, plan_clock
+from presparse_boards.families.family import FAMILIES
+from presparse_boards.gateware.adjustable import AdjustableNumber
+from presparse_boards.gateware.leds import TICK_CYCLES, Afterglow, Heartbeat, SlowTick
+from presparse_boards.gateware.reset import ResetHold
+from presparse_hw.accelerator import UartAccelerator
+from presparse_hw.link.endpoint import NO_BUILD_ID
+
+RESET_SECONDS = Fraction(20, 1_000_000)
+"""After the PLL has locked. Block RAMs of an iCE40 read as zero for some 3 us after configuration."""
+GLOW_SECONDS = Fraction(1, 20)
+
+
+class BoardTop(Elaboratable):
+    """An accelerator on a board: PLL, reset, UART, LEDs.
+
+        oscillator -> PLL -> domain "sync" <- reset: until the PLL locks, and while the board's button is pressed
+                          -> domain "accelerator", which has no reset, but restarts
+        uart.rx -> UartAccelerator -> uart.tx
+        led 0: heartbeat    led 1: bytes come or go
+
+    Resources of the platform: its default clock, `uart` 0, `led` 0, and where it has them `led` 1 and a default
+    reset. A platform with a method `get_pll` gives the PLL itself; simulations do.
+
+    Parameters
+    ----------
+    clock_hz : at most; `clock` says what comes of it
+    build_id : 16 hexadecimal digits that IDENTIFY returns
+    blink_hz : of the heartbeat
+    adjustable : PLL and UART can be set to another clock in the netlist (`presparse_boards.flow.retiming`)
+
+    Raises ClockError.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        board: Board,
+        clock_hz: float,
+        *,
+        build_id: str = NO_BUILD_ID,
+        blink_hz: Fraction | int = 1,
+        adjustable: bool = False,
+    ) -> None:
+        self.clock: Clock = plan_clock(board, clock_hz)
+        self._family: Family = board.family
+        self._build, self._board = build, board
+        self._divisor = AdjustableNumber(board.family, self.clock.divisor, divisor_bits(board)) if adjustable else None
+        divisor = self._divisor.o if self._divisor else self.clock.divisor
+        self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
+        self._half_blink = self._ticks(1 / Fraction(blink_hz) / 2)
+
+    def elaborate(self, platform: Platform) -> Module:
+        if hasattr(platform, "plan"):  # it offers primitives, of which there are only so many
+            platform.plan(self._build, self._board)
+        m = Module()
+        m.domains.sync = sync = ClockDomain()
+        m.domains.accelerator = ClockDomain(reset_less=True)
+        clk, locked = self._oscillator(m, platform)
+        m.submodules.reset_hold = reset_hold = ResetHold(ceil(self.clock.hz * RESET_SECONDS))
+        m.d.comb += [
+            reset_hold.clk.eq(clk),
+            reset_hold.i_reset.eq(~locked | self._button(m, platform)),
+            sync.clk.eq(clk),
+            ClockSignal("accelerator").eq(clk),
+            sync.rst.eq(reset_hold.o_reset),
+        ]
+
+        if self._divisor:
+            m.submodules.divisor = self._divisor
+        accelerator = self._accelerator
+        m.submodules.accelerator = DomainRenamer("accelerator")(accelerator)
+        m.d.comb += accelerator.restart.eq(reset_hold.o_reset)
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [accelerator.rx.eq(rx.i), tx.o.eq(accelerator.tx)]
+
+        m.submodules.tick = tick = SlowTick()
+        m.submodules.heartbeat = heartbeat = Heartbeat(self._half_blink)
+        m.d.comb += heartbeat.tick.eq(tick.o)
+        self._led(m, platform, 0, heartbeat.o)
+        if ("led", 1) in platform.resources:
+            m.submodules.activity = activity = Afterglow(self._ticks(GLOW_SECONDS))
+            received = Signal(init=1)
+            m.submodules.received = FFSynchronizer(rx.i, received, init=1)
+            m.d.comb += [activity.tick.eq(tick.o), activity.i.eq(~received | ~accelerator.tx)]
+            self._led(m, platform, 1, activity.o)
+        return m
+
+    def _oscillator(self, m: Module, platform: Any) -> tuple[Signal, Signal | Const]:
+        """The clock, and whether it is right."""
+        pin = platform.request(platform.default_clk, dir="-")
+        if self.clock.pll is None:
+            m.submodules.oscillator = buffer = io.Buffer("i", pin)
+            return buffer.i, Const(1, 1)
+        make = getattr(platform, "get_pll", FAMILIES[self._family].component)
+        m.submodules.pll = pll = make(self.clock.pll, pin)
+        return pll.o_clk, pll.locked
+
+    def _ticks(self, seconds: Fraction) -> int:
+        return max(1, round(self.clock.hz * seconds / TICK_CYCLES))
+
+    def _button(self, m: Module, platform: Any) -> Signal | Const:
+        """Pressed; 0 on a board without one."""
+        if platform.default_rst is None:
+            return Const(0, 1)
+        m.submodules.button = button = io.Buffer("i", platform.request(platform.default_rst, dir="-"))
+        return button.i
+
+    def _led(self, m: Module, platform: Any, number: int, on: Signal) -> None:
+        m.submodules[f"led_{number}"] = led = io.Buffer("o", platform.request("led", number, dir="-"))
+        m.d.comb += led.o.eq(on)

@@ -1,0 +1,125 @@
+"""Every memory of a build, counted from the contract alone: nothing is elaborated, no Amaranth imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from presparse.contract.activation import derivative_width, table_input
+from presparse.contract.address_map import COUNTER_BITS, COUNTERS
+from presparse.contract.build import Build
+from presparse.contract.lane_memories import lane_memories
+from presparse.contract.store import StoreLayout
+from presparse.contract.wire import MAX_PAYLOAD, WINDOW
+
+_COUNTER_SLICE = 16
+"""Bits of a counter that are added at once."""
+_RING = 512
+"""Bytes of the ring in which frames are encoded."""
+_REQUEST_BITS, _ANSWER_BITS = 27, 31
+"""Headers that wait for execution and sending."""
+_BANK = 1 << 14
+"""Words of a bank of the sample store."""
+
+MemoryShape = tuple[tuple[int, ...], int]
+"""Widths of the fields, and depth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """`count` equal memories, each with one read and at most one write port."""
+
+    count: int = 1
+    depth: int
+    fields: tuple[int, ...]
+    """Bits of what is written by itself."""
+    registered: bool = True
+    """A `presparse_hw.lib.registered_memory.RegisteredMemory`; else what is read comes at once."""
+    written: bool = True
+    """Tables are not."""
+    one_port: bool = False
+    """Never read while it is written."""
+    unread: int = 0
+    """Lowest bits that nobody reads, in every second of the `count`."""
+
+    @property
+    def shape(self) -> MemoryShape:
+        return self.fields, self.depth
+
+
+def memories(build: Build, *, window: int = WINDOW) -> list[Memory]:
+    """All of them, with a link of `window` requests."""
+    found = _lanes(build)
+    for index in range(len(build.junctions)):
+        found += _neurons(build, index)
+    found.append(_results(build))
+    if build.store:
+        found += _store(build, build.store)
+    return found + _link(window)
+
+
+def _lanes(build: Build) -> list[Memory]:
+    return [
+        Memory(
+            count=group.count,
+            depth=group.depth,
+            fields=group.widths,
+            one_port=group.one_port,
+            unread=unread_delta_bits(build, group.junction - 1) if group.purpose == "deltas" else 0,
+        )
+        for group in lane_memories(build)
+    ]
+
+
+def unread_delta_bits(build: Build, index: int) -> int:
+    """Bits of a fetched delta sum of junction `index` (from 0) below the one that
+    rounding looks at; none if a derivative is to be multiplied first."""
+    dropped = build.network.delta_sum_frac - build.network.formats.delta.frac
+    return 0 if build.junctions[index - 1].activation == "sigmoid" else max(0, dropped - 1)
+
+
+def _neurons(build: Build, index: int) -> list[Memory]:
+    """Tables of the activation, biases, and what waits for BP: derivatives, or deltas of the output."""
+    j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
+    right = f.right(j)
+    found = [Memory(count=j.group, depth=j.steps, fields=(f.weight.width,))]
+    derivative = derivative_width(j.activation, right) if build.training and not j.is_output else 0
+    if j.activation == "sigmoid":
+        table = 1 << table_input(right).width
+        widths = (right.width, derivative) if derivative else (right.width,)
+        found += [Memory(count=j.group, depth=table, fields=(width,), written=False) for width in widths]
+    waiting = f.delta.width if j.is_output else derivative if j.activation != "identity" else 0
+    if build.training and waiting:
+        depth = plan.derivative_slots << (j.steps - 1).bit_length()
+        found.append(Memory(depth=depth, fields=(j.group * waiting,)))
+    return found
+
+
+def _results(build: Build) -> Memory:
+    """The queue of scores."""
+    j, width = build.junctions[-1], build.network.formats.output.width
+    return Memory(depth=build.result_capacity * j.steps, fields=(j.group * width + 1,))
+
+
+def _store(build: Build, store: StoreLayout) -> list[Memory]:
+    """Rows of codes, palettes and labels of the samples on the board."""
+    per_word, codes = store.codes_per_word, store.row_codes
+    words = tuple(min(per_word, codes - first) * store.bits for first in range(0, codes, per_word))
+    value, label = build.network.formats.activation.width, max(1, (build.network.classes - 1).bit_length())
+    rows, labels = _banks(1, store.depth, words), _banks(1, store.samples, (label,))
+    return rows + _banks(store.port, store.palette_depth, (value,)) + labels
+
+
+def _banks(count: int, depth: int, fields: tuple[int, ...]) -> list[Memory]:
+    return [Memory(count=count, depth=min(_BANK, depth - first), fields=fields) for first in range(0, depth, _BANK)]
+
+
+def _link(window: int) -> list[Memory]:
+    """Payloads of requests and answers, a frame under way, counters, headers."""
+    slices = COUNTER_BITS // _COUNTER_SLICE << len(COUNTERS).bit_length()
+    return [
+        Memory(count=2, depth=window * MAX_PAYLOAD, fields=(8,)),
+        Memory(depth=_RING, fields=(8,)),
+        Memory(depth=slices, fields=(_COUNTER_SLICE,)),
+        Memory(depth=window, fields=(_REQUEST_BITS,), registered=False),
+        Memory(depth=window, fields=(_ANSWER_BITS,), registered=False),
+    ]

@@ -1,0 +1,37 @@
+"""Opening a device for a command, and saying what takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from presparse import opening
+from presparse.accelerator import Accelerator
+from presparse.contract.network import Network
+from presparse.errors import DeviceMismatch
+from presparse.messages.bundle import Manifest
+from presparse.terminal.output import bar
+
+
+@contextmanager
+def opened(
+    device: str, network: Network, bundle: Path | None = None, record: Path | None = None
+) -> Iterator[Accelerator]:
+    """The device, with the stages of a simulated board's compile shown; as `bundle` was built, if there is one. The
+    session is recorded in `record`.
+
+    Raises as `presparse.open` does.
+    """
+    if bundle is not None and (built_for := Manifest.load(bundle).build.network).hash != network.hash:
+        raise DeviceMismatch(f"{bundle} was built for another network ({built_for.name}) than this ({network.name})")
+    source = network if bundle is None else bundle
+    with bar(f"opening {device}") as shown:
+        if device == "sim":
+            board = opening.open(device, source, record=record, progress=shown.note)
+        else:
+            board = opening.open(device, source, record=record)
+        with board:
+            board.identify()
+            shown.note("")
+            yield board

@@ -1,0 +1,1 @@
+"""Ways to reach a board: ordered byte streams that deliver or fail (`presparse.device.links.link`)."""

@@ -1,0 +1,477 @@
+"""A board behind a link, as a `Device`: identity, samples and results, and going on after a cut."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.contract.address_map import Counter
+from presparse.contract.build import Build
+from presparse.contract.samples import Samples
+from presparse.contract.store import Contents
+from presparse.contract.wire import MAX_PAYLOAD, PROTOCOL_VERSION, Identity, Operation, Run, RunState, SampleKind
+from presparse.device import memory_transfer
+from presparse.device.clock import Clock
+from presparse.device.links.link import Link
+from presparse.device.protocol import Parameters
+from presparse.device.run_watch import RunWatch
+from presparse.device.transport import Transport
+from presparse.device.wire_records import pack, record_bytes, unpack_scores
+from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ModelError, ResultsLost
+from presparse.model import Model
+
+RECONNECT_DELAY = 0.2
+"""Seconds before a link that closed is opened again; doubled with every attempt."""
+
+STOP_PAUSE = 0.001
+"""Seconds between two looks at a run that is to stop."""
+
+_MODULUS = 1 << 32
+"""The board counts accepted records modulo this."""
+
+T = TypeVar("T")
+
+
+class Session:
+    """A board that `open_link` reaches.
+
+    Every wait ends: an answer has `timeout` seconds, and a request is repeated `retries` times. If the link
+    closes, it is opened again, up to `reconnects` times without progress in between, and the board's count
+    of accepted samples says where to go on: none is trained twice, none is left out.
+
+    Raises LinkTimeout, LinkCorrupt or LinkClosed if the board cannot be reached; DeviceMismatch if it is not a
+    board of `build`; DeviceFault if it refuses a request or has lost what it had. So do all methods. After an
+    error or Ctrl-C the session can be used again: it asks the board where it stands first.
+    """
+
+    def __init__(
+        self,
+        open_link: Callable[[], Link],
+        build: Build,
+        *,
+        timeout: float = 2.0,
+        retries: int = 3,
+        reconnects: int = 5,
+        first_sequence: int | None = None,
+        clock: Clock = time,
+    ) -> None:
+        self.build = build
+        self.clock = clock
+        self._open_link = open_link
+        self._reconnects = reconnects
+        self._record_bytes = record_bytes(build.network)
+
+        self._closed = False
+        self._certain = False
+        """Nothing is unanswered, and the board is where this object says."""
+        self._accepted = 0
+        """Sample records (since reset) that the board has said it accepted ..."""
+        self._offered: int | None = None
+        """... and those that it may have accepted; None: unknown."""
+        self._in_flight = False
+        """Samples may be in the pipeline."""
+        self._learning = False
+        """Training samples may be among them."""
+        self._unread = 0
+        """Predicted samples that were begun to be sent, and whose scores have not come."""
+        self._asked = 0
+        """RESULTS requests that are unanswered."""
+        self._results = bytearray()
+        """Scores that have come and were not returned yet."""
+        self._loaded: tuple[Model, int] | None = None
+        """What was loaded last, and the count of accepted samples then."""
+        self._stored: tuple[Contents, int] | None = None
+        """What was stored last, likewise."""
+        self._watch: RunWatch | None = None
+        """The run that is on."""
+
+        # Each session begins with a number of its own, so that late answers to an earlier one are not taken for its.
+        sequence = secrets.randbelow(256) if first_sequence is None else first_sequence
+        self._transport = Transport(open_link(), first_sequence=sequence, timeout=timeout, retries=retries, clock=clock)
+        try:
+            self._synchronise()
+            self._stop_run()
+            if self._accepted:
+                self._discard_results()
+        except BaseException:
+            self.close()
+            raise
+        self._certain = True
+
+    def identify(self) -> Identity:
+        return self._persist(self._synchronise)
+
+    def load(self, model: Model) -> None:
+        """Raises ModelError for a model of another network, PatternError for one whose pattern clashes on this
+        build's lanes, and DeviceFault with the first address that reads back wrong."""
+        if model.network.hash != self.build.network.hash:
+            raise ModelError(
+                f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the board of "
+                f"{self.build.network.name} ({self.build.network.hash[:12]}); load a model of that network"
+            )
+        words = memory_transfer.model_words(self.build, model)
+
+        def write_and_compare() -> None:
+            self._drain()
+            memory_transfer.write(self._transport, words)
+            memory_transfer.compare(self._transport, words)
+
+        self._loaded = None
+        self._persist(write_and_compare)
+        self._loaded = model, self._accepted
+
+    def read(self) -> Parameters:
+        def drain_and_read() -> Parameters:
+            self._drain()
+            return memory_transfer.read_parameters(self._transport, self.build)
+
+        return self._persist(drain_and_read)
+
+    def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
+        """Raises DeviceFault with the first address that reads back wrong."""
+        self._check_store()
+        total = sum(len(region) for region in contents.words.values())
+
+        def write_and_compare() -> None:
+            self._drain()
+            memory_transfer.write(self._transport, contents.words, lambda words: told(words, 2 * total))
+            memory_transfer.compare(self._transport, contents.words, lambda words: told(total + words, 2 * total))
+
+        self._stored = None
+        self._persist(write_and_compare)
+        self._stored = contents, self._accepted
+
+    def begin(self, run: Run) -> None:
+        self._check_store()
+        watch: RunWatch | None = None
+
+        def go_on() -> None:
+            nonlocal watch
+            if watch is None:
+                self._drain()
+                watch = RunWatch(run, self._accepted, self._run_state().runs)
+            self._watch = watch  # before the request: should its answer stay out, the run may be on all the same
+            self._offered = watch.end
+            if not watch.begun(self._run_state()):
+                self._transport.request(Operation.RUN, run.pack())
+
+        self._persist(go_on)
+
+    def follow(self) -> RunState:
+        """Raises DeviceFault if the run stands still."""
+
+        def wait_and_ask() -> RunState:
+            watch = self._watch
+            if watch is None:
+                return self._run_state()
+            self._transport.wait(watch.pause)
+            state = self._run_state()
+            watch.see(state, self._transport.timeout)
+            self._accepted = watch.accepted(state)
+            if not state.running:
+                self._watch = None
+            return state
+
+        return self._persist(wait_and_ask)
+
+    def stop(self) -> RunState:
+        self._check_store()
+
+        def end_and_ask() -> RunState:
+            self._end_run()
+            return self._run_state()
+
+        return self._persist(end_and_ask)
+
+    def run(self, samples: Samples) -> NDArray[np.int64]:
+        """Feed samples; returns the scores (m, N_L) that have come out, those of earlier runs first.
+
+        What the board accepted before an exception stays trained; `identify().accepted` counts it.
+        Raises ResultsLost if a cut lost scores, of this run or an earlier one.
+        """
+        if not len(samples):
+            return self._take_results()
+        predictions = np.concatenate([[0], np.cumsum(samples.kinds == SampleKind.PREDICT)])
+        records = pack(self.build.network, samples)
+        start: int | None = None
+
+        def go_on() -> None:
+            nonlocal start
+            self._end_run()
+            if start is None:  # not before: an uncertain session has just learned where the board stands
+                start = self._accepted
+            self._learning |= bool((samples.kinds == SampleKind.TRAIN).any())
+            self._feed(records, predictions, start)
+
+        self._persist(go_on)
+        return self._take_results()
+
+    def flush(self) -> NDArray[np.int64]:
+        """Drain the pipeline; returns the scores (m, N_L) of all predictions that had not come out.
+
+        Raises ResultsLost if a cut lost scores.
+        """
+
+        def drain_and_collect() -> None:
+            self._end_run()
+            self._transport.request(Operation.FLUSH)
+            self._in_flight = self._learning = False
+            self._collect_results()
+
+        self._persist(drain_and_collect)
+        return self._take_results()
+
+    def counters(self) -> dict[Counter, int]:
+        return self._persist(lambda: memory_transfer.read_counters(self._transport))
+
+    def clear_counters(self) -> None:
+        self._persist(lambda: self._transport.request(Operation.CLEAR_COUNTERS))
+
+    def reset(self) -> None:
+        def reset() -> None:
+            # Before: should the answer be cut off, the count starts anew, and says nothing about what was loaded.
+            self._offered = self._loaded = self._stored = None
+            self._transport.request(Operation.RESET)
+            self._accepted = self._offered = 0
+            self._watch = None
+            self._forget_samples()
+
+        self._persist(reset)
+
+    def close(self) -> None:
+        self._closed = True
+        self._transport.link.close()
+
+    # Where the board stands
+
+    def _persist(self, action: Callable[[], T]) -> T:
+        """Do `action`; do it again, from its beginning, on a new link if the link closes under it."""
+        if self._closed:
+            raise LinkClosed("this device was closed; open it again")
+        failures, accepted = 0, self._accepted
+        own = self._certain
+        """What is unread was predicted for a caller who still waits, not for one who got an exception."""
+        while True:
+            try:
+                if failures:
+                    self._transport.link.close()
+                    self.clock.sleep(RECONNECT_DELAY * 2 ** (failures - 1))
+                    self._transport.link = self._open_link()
+                if not self._certain:
+                    self._restore(reopened=failures > 0, own=own)
+                    own = True
+                self._certain = False
+                result = action()
+                self._certain = True
+                return result
+            except LinkClosed:
+                failures = failures + 1 if accepted == self._accepted else 1
+                accepted = self._accepted
+                if failures > self._reconnects:
+                    raise
+
+    def _restore(self, *, reopened: bool, own: bool) -> None:
+        """After an error or a cut: learn where the board stands, and read no score that nobody waits for."""
+        accepted = self._synchronise().accepted
+        if not own:
+            self._results.clear()
+            self._stop_run()
+        if reopened and not self._running():
+            # If no sample was accepted before, a board that lost its power has the same count, and other contents.
+            if self._loaded is not None and accepted == self._loaded[1]:
+                memory_transfer.compare(self._transport, memory_transfer.model_words(self.build, self._loaded[0]))
+            if self._stored is not None and accepted == self._stored[1]:
+                memory_transfer.compare(self._transport, self._stored[0].words)
+        lost = self._unread
+        if lost:
+            self._discard_results()
+        if lost and own:
+            self._certain = True
+            raise ResultsLost(
+                f"the connection was cut while the scores of {lost} predicted samples were on their way; "
+                f"it is up again, and the pipeline is flushed: predict these samples again"
+            )
+
+    def _synchronise(self) -> Identity:
+        """IDENTIFY: end what was in flight, check whose board this is, and take over what it says."""
+        try:
+            identity = Identity.unpack(self._transport.start())
+        except ValueError as error:
+            raise DeviceMismatch(f"{error}; is this a board that Presparse built?") from error
+        if identity.protocol != PROTOCOL_VERSION:
+            raise DeviceMismatch(
+                f"the board speaks protocol {identity.protocol}, and this Presparse {PROTOCOL_VERSION}; "
+                f"build the board again, or install the Presparse that built it"
+            )
+        if identity.contract_hash != self.build.hash:
+            raise DeviceMismatch(
+                f"the board was built as {identity.contract_hash}, and network {self.build.network.name} with lanes "
+                f"{self.build.lanes} is {self.build.hash}; program the board with this build, "
+                f"or open it with the build that it has"
+            )
+        if not identity.window or not identity.result_capacity:
+            raise DeviceMismatch(f"the board announces no window or no room for results ({identity}); build it again")
+        if self._offered is not None:
+            news = (identity.accepted - self._accepted) % _MODULUS
+            if news > (self._offered - self._accepted) % _MODULUS:
+                raise DeviceFault(
+                    f"the board has accepted {identity.accepted} samples since its reset, and this host sent it "
+                    f"{self._offered}: it lost its power or another program used it; open it again and load a model"
+                )
+        self._transport.window = min(identity.window, 127)  # half the sequence numbers
+        self._capacity = identity.result_capacity
+        self._accepted = self._offered = identity.accepted
+        if self._watch is not None:
+            self._offered = self._watch.end
+        self._asked = 0
+        return identity
+
+    def _forget_samples(self) -> None:
+        self._in_flight = self._learning = False
+        self._unread = 0
+        self._results.clear()
+
+    # Runs
+
+    def _check_store(self) -> None:
+        if self.build.store is None:
+            raise BuildError("this build has no sample store; build the board with store_samples")
+
+    def _run_state(self) -> RunState:
+        try:
+            return RunState.unpack(self._transport.request(Operation.RUN_STATE))
+        except ValueError as error:
+            raise DeviceFault(f"{error}; build the board again with this Presparse") from error
+
+    def _running(self) -> bool:
+        return self.build.store is not None and self._run_state().running
+
+    def _end_run(self) -> None:
+        """Stop the run that this object began, if it is still on."""
+        if self._watch is not None:
+            self._stop_run()
+
+    def _stop_run(self) -> None:
+        """Stop whatever run is on, and wait until it is over."""
+        if self._running():
+            self._transport.request(Operation.STOP)
+            waited = 0.0  # on the link: answers may have taken longer
+            while self._running():
+                if waited > self._transport.timeout:
+                    raise DeviceFault("the board's run does not stop; reset the board, and load the model again")
+                self._transport.wait(STOP_PAUSE)
+                waited += STOP_PAUSE
+        if self._watch is not None:
+            self._accepted = self._offered = self._watch.accepted(self._run_state())
+            self._watch = None
+        elif self.build.store is not None and self._run_state().runs:
+            # Another session's run may have fed samples, and ended, after this one last asked for their count.
+            self._offered = None
+            self._synchronise()
+
+    # Samples and results
+
+    def _feed(self, records: bytes, predictions: NDArray[np.int64], start: int) -> None:
+        """Send the records that the board has not accepted since it had accepted `start`.
+
+        `predictions[n]` counts the predictions among the first n records.
+        """
+        size = self._record_bytes
+        position = (self._accepted - start) % _MODULUS * size
+        while position < len(records):
+            begun = -(-position // size)
+            end = min(position + MAX_PAYLOAD, len(records))
+            room = self._capacity - self._unread
+            if predictions[-(-end // size)] - predictions[begun] > room:
+                # Stop before the first prediction for which the board would have no room.
+                allowed = int(np.searchsorted(predictions, predictions[begun] + room, side="right")) - 1
+                end = min(end, allowed * size)
+            if end <= position:
+                self._await_results()
+                continue
+            accepted = (start + end // size) % _MODULUS
+            self._unread += int(predictions[-(-end // size)] - predictions[begun])
+            self._offered = accepted
+            self._in_flight = True
+            self._transport.send(Operation.SAMPLES, records[position:end], lambda _, n=accepted: self._acknowledge(n))
+            position = end
+            if 2 * self._unread >= self._capacity and not self._asked:
+                self._ask_results()
+        if self._unread and not self._asked:
+            self._ask_results()
+        self._transport.finish()
+
+    def _acknowledge(self, accepted: int) -> None:
+        self._accepted = accepted
+
+    def _ask_results(self) -> None:
+        self._asked += 1
+        self._transport.send(Operation.RESULTS, b"", self._take_answer)
+
+    def _take_answer(self, results: bytes) -> None:
+        self._asked -= 1
+        count, rest = divmod(len(results), self.build.result_bytes)
+        if rest or count > self._unread:
+            raise DeviceFault(
+                f"the board answers RESULTS with {len(results)} bytes, and {self._unread} results of "
+                f"{self.build.result_bytes} bytes are due; reset the board, and load the model again"
+            )
+        self._unread -= count
+        self._results += results
+
+    def _await_results(self) -> None:
+        """Wait until the board has room for another prediction."""
+        unread, end = self._unread, self.clock.monotonic() + self._transport.timeout
+        while self._unread == unread:
+            self._ask_results()
+            self._transport.finish()
+            if self._unread < unread:
+                break
+            if self._in_flight and not self._learning:
+                self._drain()  # the scores wait for later samples; while no weight changes, a flush is harmless
+            elif self.clock.monotonic() > end:
+                raise DeviceFault(
+                    f"all {unread} results that the board has room for are in flight, so it takes no further "
+                    f"prediction, and a flush would change what it learns; flush before predicting, or build it with "
+                    f"result_capacity above {self.build.schedule.depth}"
+                )
+
+    def _collect_results(self) -> None:
+        """Read all results that are due; the pipeline is drained."""
+        while self._unread:
+            unread = self._unread
+            for _ in range(-(-unread // self.build.results_per_answer)):
+                self._ask_results()
+            self._transport.finish()
+            if self._unread == unread:
+                raise DeviceFault(
+                    f"the board has no scores of {unread} predicted samples, although it was flushed; "
+                    f"reset the board, and load the model again"
+                )
+
+    def _discard_results(self) -> None:
+        """Drain the pipeline and drop all results, whoever asked for them."""
+        self._transport.request(Operation.FLUSH)
+        for _ in range(self._capacity + 1):
+            if not self._transport.request(Operation.RESULTS):
+                break
+        else:
+            raise DeviceFault("the board has more results than it has room for; power-cycle it")
+        self._forget_samples()
+
+    def _drain(self) -> None:
+        """The board reads and writes its memory, and begins runs, only while no sample is in flight."""
+        self._end_run()
+        if self._in_flight:
+            self._transport.request(Operation.FLUSH)
+            self._in_flight = self._learning = False
+
+    def _take_results(self) -> NDArray[np.int64]:
+        scores = unpack_scores(self.build.network, bytes(self._results))
+        self._results.clear()
+        return scores

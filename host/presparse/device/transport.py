@@ -1,0 +1,202 @@
+"""Requests over a link: a window of them in flight, repeats when answers stay out, never a wait without an end.
+
+Every request has a sequence number; the board executes each number once, in order, and answers a repeat again
+(docs/protocol.md, Sequence numbers). So repeating is always safe: what was executed is not executed again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from presparse.contract.wire import Operation, Status
+from presparse.device.clock import Clock
+from presparse.device.frames import AnswerReader, encode_request
+from presparse.device.links.link import Link
+from presparse.errors import DeviceFault, LinkCorrupt, LinkTimeout
+
+_READ_LIMIT = 1 << 16
+_STARTS = 8
+"""Sequence numbers tried for IDENTIFY: a late answer to an earlier session may have the first."""
+
+
+@dataclass
+class _Request:
+    sequence: int
+    operation: Operation
+    frame: bytes
+    deliver: Callable[[bytes], None] | None
+
+
+class Transport:
+    """Sends requests in order and delivers their answers in order.
+
+    After any exception, KeyboardInterrupt included, what was in flight is unknown: call `start` before anything else.
+    """
+
+    def __init__(self, link: Link, *, first_sequence: int, timeout: float, retries: int, clock: Clock = time) -> None:
+        self.link = link
+        self.clock = clock
+        self.timeout = timeout
+        """Seconds without an answer after which all unanswered requests are sent again."""
+        self.retries = retries
+        """Repeats without progress after which a request fails."""
+        self.window = 1
+        """Requests that may be unanswered; `start`'s caller sets what the board announces."""
+        self.next_sequence = first_sequence
+        self._unanswered: deque[_Request] = deque()
+        self._reader = AnswerReader()
+        self._deadline = 0.0
+        self._repeats = 0
+        """Since the last answer in order."""
+        self._hurried = False
+        """A repeat was already hurried by an answer out of order, since the last one in order."""
+        self._damaged = 0
+        """The reader's count at the last answer in order."""
+
+    def start(self) -> bytes:
+        """IDENTIFY: forget what was in flight and begin anew; returns the identity.
+
+        Raises LinkTimeout, LinkCorrupt, LinkClosed, DeviceFault.
+        """
+        self._unanswered.clear()
+        self.window = 1
+        end = self.clock.monotonic() + self.timeout
+        while self.link.read(_READ_LIMIT, 0) and self.clock.monotonic() < end:  # answers that nobody waits for any more
+            pass
+        self._reader.clear()
+        for _ in range(_STARTS):
+            identity: list[bytes] = []
+            self.send(Operation.IDENTIFY, b"", identity.append, resynchronise=True)
+            try:
+                self.finish()
+            except _OtherOperation:
+                self._unanswered.clear()  # the number belongs to a request of an earlier session: take the next
+                continue
+            return identity[0]
+        raise DeviceFault(
+            f"the board answers IDENTIFY with the answers of other requests, {_STARTS} times; power-cycle it"
+        )
+
+    def send(
+        self,
+        operation: Operation,
+        payload: bytes = b"",
+        deliver: Callable[[bytes], None] | None = None,
+        *,
+        resynchronise: bool = False,
+    ) -> None:
+        """Send a request as soon as the window allows; `deliver` gets its answer's payload, in order.
+
+        Raises LinkTimeout, LinkCorrupt, LinkClosed, and DeviceFault if an awaited request was refused.
+        """
+        while len(self._unanswered) >= self.window:
+            self.receive()
+        sequence = self.next_sequence
+        self.next_sequence = (sequence + 1) % 256
+        request = _Request(sequence, operation, encode_request(sequence, operation, payload), deliver)
+        if not self._unanswered:
+            self._expect()
+        self._unanswered.append(request)
+        # A delimiter first ends what an interrupted write may have left half-sent.
+        self.link.write(b"\0" + request.frame if resynchronise else request.frame)
+
+    def request(self, operation: Operation, payload: bytes = b"") -> bytes:
+        """Send a request, wait for it and all before it; returns its answer's payload. Raises as `send`."""
+        answer: list[bytes] = []
+        self.send(operation, payload, answer.append)
+        self.finish()
+        return answer[0]
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass on the link: a simulated board's passes only while somebody reads."""
+        self._reader.feed(self.link.read(_READ_LIMIT, seconds))
+
+    def finish(self) -> None:
+        """Wait until every request is answered. Raises as `send`."""
+        while self._unanswered:
+            self.receive()
+
+    def receive(self) -> None:
+        """Wait for the oldest request's answer and deliver it. Raises as `send`."""
+        oldest = self._unanswered[0]
+        while True:
+            answer = self._reader.next()
+            if answer is None:
+                left = self._deadline - self.clock.monotonic()
+                if left > 0:
+                    self._reader.feed(self.link.read(_READ_LIMIT, left))
+                else:
+                    self._repeat()
+                continue
+            if answer.sequence == oldest.sequence:
+                break
+            if not self._hurried and any(answer.sequence == r.sequence for r in self._unanswered):
+                self._hurried = True  # answers come in order, so the oldest one's was lost: do not wait
+                self._send_again()
+        if answer.operation != oldest.operation:
+            raise _OtherOperation(
+                f"request {oldest.sequence} was {oldest.operation.name}, and the board answers operation "
+                f"{answer.operation:#04x}; another program may be using it"
+            )
+        self._unanswered.popleft()
+        self._expect()
+        if answer.status != Status.OK:
+            raise DeviceFault(_refusal(oldest.operation, answer.status))
+        if oldest.deliver is not None:
+            oldest.deliver(answer.payload)
+
+    def _expect(self) -> None:
+        """From now on the oldest request has all its time and repeats."""
+        self._deadline = self.clock.monotonic() + self.timeout
+        self._repeats = 0
+        self._hurried = False
+        self._damaged = self._reader.damaged
+
+    def _repeat(self) -> None:
+        oldest = self._unanswered[0].operation.name
+        if self._repeats == self.retries:
+            damaged = self._reader.damaged - self._damaged
+            asked = f"asked {self.retries + 1} times, {self.timeout:g} s each"
+            if damaged:
+                raise LinkCorrupt(
+                    f"no intact answer to {oldest} ({asked}), and {damaged} damaged frames; "
+                    f"check the cable and the baud rate"
+                )
+            raise LinkTimeout(
+                f"no answer to {oldest} ({asked}); check that the board is programmed and has power, "
+                f"or give a longer timeout="
+            )
+        self._repeats += 1
+        self._deadline = self.clock.monotonic() + self.timeout
+        self._send_again()
+
+    def _send_again(self) -> None:
+        """All unanswered requests in order, after a delimiter that ends what the board may have half-received."""
+        self.link.write(b"\0" + b"".join(r.frame for r in self._unanswered))
+
+
+class _OtherOperation(DeviceFault):
+    """An answer with the right number to another operation."""
+
+
+def _refusal(operation: Operation, status: int) -> str:
+    try:
+        name, mend = Status(status).name, _MENDS[Status(status)]
+    except ValueError:
+        name, mend = f"status {status}", "host and board disagree about the protocol; build the board again"
+    return f"the board refused {operation.name}: {name}; {mend}"
+
+
+_MENDS = {
+    Status.UNKNOWN_OPERATION: "build the board again with this Presparse",
+    Status.BAD_LENGTH: "build the board again with this Presparse",
+    Status.BAD_ADDRESS: "the board was built for another network",
+    Status.NOT_DRAINED: "flush first",
+    Status.BAD_SAMPLE: "reset the board, and load the model again",
+    Status.STALLED: "reset the board, and load the model again",
+    Status.RUNNING: "wait for the end of the run, or stop it",
+    Status.BAD_RUN: "the board's store was built for other samples",
+}

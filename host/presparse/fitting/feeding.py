@@ -1,0 +1,114 @@
+"""Samples through a device, from this computer or from the board's store: one pass, then a drained pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.contract.samples import Samples
+from presparse.contract.wire import Run, SampleKind
+from presparse.device.protocol import Device
+from presparse.errors import DeviceFault, ResultsLost
+from presparse.fitting.meter import LARGEST_CHUNK, Meter
+
+FIRST_CHUNK = 32
+"""Samples handed to the device first, to see how fast it is."""
+_ATTEMPTS = 4
+"""Times that samples are predicted whose scores were lost with the connection."""
+
+Encoded = NDArray[np.signedinteger]
+"""Features (k, N_0), integers of the activation format."""
+Labels = NDArray[np.int64]
+
+
+class Feeding:
+    """What an `Accelerator` does with its device. After an exception, Ctrl-C too, `drain` ends what is under way."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._drained = True
+
+    def drain(self) -> None:
+        """Flush, if an earlier call has not: it was interrupted, or ended with an error."""
+        if not self._drained:
+            self._device.flush()
+            self._drained = True
+
+    def predict(self, samples: Samples) -> NDArray[np.int64]:
+        """(k, N_L) scores. Predicting changes no weight, so what a cut lost is predicted again."""
+        for attempt in range(_ATTEMPTS):
+            self._drained = False
+            try:
+                scores = np.concatenate([self._device.run(samples), self._device.flush()])
+            except ResultsLost:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            break
+        self._drained = True
+        if len(scores) != len(samples):
+            raise DeviceFault(
+                f"{len(samples)} samples were predicted, and the device gives {len(scores)} scores; reset it"
+            )
+        return scores
+
+    def evaluate(self, features: Encoded, labels: Labels) -> float:
+        """Accuracy; the board itself counts, so no score crosses the link."""
+
+        def feed() -> None:
+            self._drained = False
+            for first in range(0, len(labels), LARGEST_CHUNK):
+                part = slice(first, first + LARGEST_CHUNK)
+                self._device.run(Samples.evaluate(features[part], labels[part]))
+            self.drain()
+
+        return self._accuracy(feed, len(labels))
+
+    def evaluate_stored(self, first: int, count: int) -> float:
+        """Accuracy on stored samples."""
+        run = Run(kind=SampleKind.EVALUATE, first=first, count=count)
+        return self._accuracy(lambda: self._play(run, lambda fed: None), count)
+
+    def train(self, features: Encoded, labels: Labels, order: NDArray[np.int64], exponent: int, meter: Meter) -> None:
+        """One pass in this order, then a flush."""
+        meter.begin()
+        self._drained = False
+        done, chunk = 0, FIRST_CHUNK
+        while done < len(order):
+            part = order[done : done + chunk]
+            self._device.run(Samples.train(features[part], labels[part], exponent))
+            done += len(part)
+            chunk = meter.sent(done)
+        self.drain()
+        meter.total()
+
+    def train_stored(self, count: int, seed: int | None, exponent: int, meter: Meter) -> None:
+        """One pass over the first `count` stored samples, then a flush."""
+        meter.begin()
+        self._play(Run(kind=SampleKind.TRAIN, rate=exponent, count=count, seed=seed), meter.sent)
+        meter.total()
+
+    def _play(self, run: Run, told: Callable[[int], object]) -> None:
+        """A run from its beginning to its end."""
+        self._drained = False
+        self._device.begin(run)
+        while (state := self._device.follow()).running:
+            if state.fed:
+                told(state.fed)
+        self._drained = True
+        if state.fed != run.count:
+            raise DeviceFault(
+                f"the device's run ended after {state.fed} of {run.count} samples: something else used the device "
+                f"meanwhile, for example a progress callback that does more than to read counters"
+            )
+
+    def _accuracy(self, feed: Callable[[], None], count: int) -> float:
+        before = self._device.counters()
+        feed()
+        after = self._device.counters()
+        counted = after["evaluated"] - before["evaluated"]
+        if counted != count:
+            raise DeviceFault(f"{count} samples were evaluated, and the device counts {counted}; reset it")
+        return (after["correct"] - before["correct"]) / counted

@@ -1,0 +1,74 @@
+"""What the host uses and never imports: simulators, boards and what builds for them, found as entry points.
+
+So a computer that only drives a board needs neither Amaranth nor a simulator, and other packages can add devices
+and boards. All entry points are loaded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from presparse.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from presparse.device.links.link import Link
+    from presparse.device.usb_ports import Board
+    from presparse.messages.simulation import Verdict
+
+DEVICES = "presparse.devices"
+"""Callables `(build, **options) -> Link`; the name is the device's."""
+BOARDS = "presparse.boards"
+"""Mappings of names to boards."""
+BUILDER = "presparse.builder"
+"""What `presparse build`, `boards`, `estimate` and `program` call; returns `presparse.messages`."""
+SIMULATIONS = "presparse.simulations"
+"""`benches`, for `presparse sim`."""
+BENCHMARKS = "presparse.benchmarks"
+"""Callables `(build, model) -> core`, with `run(samples)`, `flush()` and `read()`; the name is the table row's."""
+
+
+def device_names() -> list[str]:
+    """Devices that packages add, such as "sim"."""
+    return sorted({point.name for point in entry_points(group=DEVICES)})
+
+
+def device(name: str) -> Callable[..., Link] | None:
+    """What opens the link to a device; None if nothing has this name. Raises MissingExtra."""
+    for point in entry_points(group=DEVICES, name=name):
+        return _load(point, f"device {name!r}", f"pip install 'presparse[{name}]'")
+    return None
+
+
+def boards() -> dict[str, Board]:
+    """All boards of all installed packages, by name."""
+    return {name: board for point in entry_points(group=BOARDS) for name, board in point.load().items()}
+
+
+def builder(name: str) -> Callable[..., Any]:
+    """What `presparse NAME` calls: build, program, boards or estimate. Raises MissingExtra."""
+    return _required(BUILDER, name, f"presparse {name}", "pip install 'presparse[build]'")
+
+
+def benches() -> Callable[..., Iterator[Verdict]]:
+    """`presparse_sim.benches.service.simulate`. Raises MissingExtra."""
+    return _required(SIMULATIONS, "benches", "presparse sim", "pip install 'presparse[sim,train]'")
+
+
+def simulated_cores() -> dict[str, Callable[..., Any]]:
+    """The whole core, simulated, by name: to be measured and to be compared with."""
+    return {point.name: point.load() for point in entry_points(group=BENCHMARKS)}
+
+
+def _required(group: str, name: str, user: str, mend: str) -> Callable[..., Any]:
+    for point in entry_points(group=group, name=name):
+        return _load(point, user, mend)
+    raise MissingExtra(f"{user} needs a part of Presparse that is not installed: {mend}")
+
+
+def _load(point: EntryPoint, user: str, mend: str) -> Callable[..., Any]:
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{user} needs the Python package {error.name}, which is not installed: {mend}") from error

@@ -1,0 +1,176 @@
+"""The reference as a `Device`: the same bits as a board, without one (needs the `train` extra)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presparse.contract.address_map import Counter
+from presparse.contract.build import Build
+from presparse.contract.samples import Samples
+from presparse.contract.store import Contents
+from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, Run, RunState, SampleKind
+from presparse.device.clock import Clock
+from presparse.device.protocol import Parameters
+from presparse.errors import BuildError, MissingExtra, ModelError, StoreError
+from presparse.model import Model
+from presparse.reference.checks import check_samples
+from presparse.reference.native.native_reference import NativeReference
+from presparse.support.interrupts import deferred_interrupts
+
+try:
+    from presparse.reference.pytorch import Reference
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise MissingExtra("the emulator needs PyTorch: pip install 'presparse[train]'") from error
+
+_TRAINED_AT_ONCE = 64
+_PREDICTED_AT_ONCE = 4096
+"""Samples between two places where Ctrl-C is let through."""
+
+
+class Emulator:
+    """A board of `build` in software. Counters that depend on timing, and the link's, are left out.
+
+    Unlike a board it holds no weights before `load`: `run`, `flush` and `read` raise ModelError then.
+    `reference` computes: that to be read, or the same in C, for hundreds of thousands of samples.
+    """
+
+    def __init__(self, build: Build, *, reference: type[Reference] | type[NativeReference] = Reference) -> None:
+        self.build = build
+        self.clock: Clock = time
+        self._make = reference
+        self._reference: Reference | NativeReference | None = None
+        self._accepted = 0
+        self._in_flight = False
+        self._waiting: list[NDArray[np.int64]] = []
+        """Scores (m, N_L) that came out while the pipeline was flushed for `load`, `read` or a run."""
+        self._stored: Contents | None = None
+        self._run: Samples | None = None
+        """Of the run that is on, its samples in order."""
+        self._fed = 0
+        self._runs = 0
+
+    def identify(self) -> Identity:
+        return Identity(
+            protocol=PROTOCOL_VERSION,
+            window=WINDOW,
+            result_capacity=self.build.result_capacity,
+            contract_hash=self.build.hash,
+            build="0" * 16,
+            accepted=self._accepted,
+        )
+
+    def load(self, model: Model) -> None:
+        """Raises ModelError for a model of another network, PatternError if its pattern clashes on the lanes."""
+        reference = self._make(self.build, model)
+        if self._reference is not None:
+            self._drain()
+            reference.counters = self._reference.counters
+        self._reference = reference
+
+    def read(self) -> Parameters:
+        reference = self._loaded()
+        self._drain()
+        model = reference.model()
+        return Parameters(left=model.left, weights=model.weights, biases=model.biases)
+
+    def run(self, samples: Samples) -> NDArray[np.int64]:
+        self._loaded()
+        self.stop()
+        training = (samples.kinds == SampleKind.TRAIN).any()
+        step = _TRAINED_AT_ONCE if training else _PREDICTED_AT_ONCE
+        scores = self._waiting
+        self._waiting = []
+        for first in range(0, len(samples), step):
+            with deferred_interrupts():
+                scores.append(self._feed(samples[first : first + step]))
+        return self._stacked(scores)
+
+    def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
+        if self.build.store is None:
+            raise BuildError("this build has no sample store; build the board with store_samples")
+        self._drain()
+        self._stored = contents
+
+    def begin(self, run: Run) -> None:
+        if self._stored is None:
+            raise StoreError("nothing is stored; store samples first")
+        self._loaded()
+        self._drain()
+        samples = self._stored.samples(run)
+        check_samples(self.build, samples)
+        self._run, self._fed, self._runs = samples, 0, (self._runs + 1) % (1 << 32)
+
+    def follow(self) -> RunState:
+        with deferred_interrupts():
+            if self._run is not None:
+                part = self._run[self._fed : self._fed + _TRAINED_AT_ONCE]
+                self._feed(part)
+                self._fed += len(part)
+                if self._fed == len(self._run):
+                    self._finish_run()
+        return self._run_state()
+
+    def stop(self) -> RunState:
+        with deferred_interrupts():
+            self._finish_run()
+        return self._run_state()
+
+    def flush(self) -> NDArray[np.int64]:
+        reference = self._loaded()
+        self.stop()
+        with deferred_interrupts():
+            scores = [*self._waiting, reference.flush()]
+            self._waiting = []
+            self._in_flight = False
+        return self._stacked(scores)
+
+    def counters(self) -> dict[Counter, int]:
+        return dict(self._reference.counters) if self._reference is not None else {}
+
+    def clear_counters(self) -> None:
+        if self._reference is not None:
+            self._reference.counters = dict.fromkeys(self._reference.counters, 0)
+
+    def reset(self) -> None:
+        if self._reference is not None:
+            self._reference = self._make(self.build, self._reference.model())
+        self._accepted = self._fed = self._runs = 0
+        self._in_flight = False
+        self._run = None
+        self._waiting = []
+
+    def close(self) -> None:
+        pass
+
+    def _feed(self, samples: Samples) -> NDArray[np.int64]:
+        self._in_flight = True
+        scores = self._loaded().run(samples)
+        self._accepted = (self._accepted + len(samples)) % (1 << 32)
+        return scores
+
+    def _finish_run(self) -> None:
+        if self._run is not None:
+            self._loaded().flush()
+            self._run, self._in_flight = None, False
+
+    def _run_state(self) -> RunState:
+        return RunState(running=self._run is not None, fed=self._fed, runs=self._runs)
+
+    def _drain(self) -> None:
+        self.stop()
+        if self._in_flight:
+            self._waiting = [self.flush()]
+
+    def _loaded(self) -> Reference | NativeReference:
+        if self._reference is None:
+            raise ModelError("the emulator holds no model yet; load one")
+        return self._reference
+
+    def _stacked(self, scores: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        return np.concatenate([np.zeros((0, self.build.network.layers[-1]), dtype=np.int64), *scores])

@@ -1,0 +1,345 @@
+"""From what a user has (features, classes, a density) to a network that is valid and balanced, and why.
+
+Layer sizes, degrees and lanes depend on one another: densities come from the common divisors of two layers,
+lanes must divide a layer and suit its in-degree, and a network is balanced when every junction takes the
+same number of cycles. `design` searches sizes that are a little larger than asked, degrees near the asked
+density and lanes that give all junctions one junction cycle, and takes the cheapest combination. A junction
+with too few edges for that idles instead, which costs little: it has few lanes.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from presparse.contract.errors import NetworkError
+from presparse.contract.formats import Formats
+from presparse.contract.network import MAX_ROWS, Activation, Network, RateRange, densities, lanes_fit
+
+DEFAULT_LANES = 80
+"""Lanes in all, where neither lanes nor cycles are asked for: 64 + 16, which a mid-size FPGA holds."""
+MAX_NEURONS = 65536
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """A network, and one plain sentence for every choice that led to it."""
+
+    network: Network
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One junction as it could be: sizes, degrees, lanes, and its price against what was asked."""
+
+    left: int
+    right: int
+    out_degree: int
+    in_degree: int
+    lanes: int
+    padding: float
+    """Edges that padding adds: log2 of the growth, weighted with the junction's part of all edges."""
+    deviation: float
+    """Distance from the wanted density: log2 of the ratio, positive."""
+    share: float
+    """The junction's part of all wanted edges."""
+    idle: float = 0.0
+    """Cycles in which the junction idles: log2 of the period over its cycles, weighted with its share."""
+
+    @property
+    def cost(self) -> float:
+        return self.padding + self.deviation + self.idle
+
+    @property
+    def cycles(self) -> int:
+        return self.left * self.out_degree // self.lanes
+
+    @property
+    def group(self) -> int:
+        return max(1, self.lanes // self.in_degree)
+
+
+def design(
+    features: int,
+    classes: int,
+    hidden: Sequence[int] = (),
+    *,
+    density: float | Sequence[float] = 0.2,
+    lanes: int | None = None,
+    cycles: int | None = None,
+    activations: Sequence[Activation] | None = None,
+    formats: Formats | None = None,
+    rates: RateRange | None = None,
+    name: str = "network",
+) -> Sizing:
+    """Choose a valid, balanced network for a user's sizes.
+
+    Parameters
+    ----------
+    features, classes, hidden : the least number of neurons per layer; padding may make layers larger
+    density : share of all possible edges, in (0, 1]; one number, or one per junction
+    lanes : most lanes, all junctions together (default `DEFAULT_LANES`, unless `cycles` is given)
+    cycles : most cycles per sample; as few lanes as reach it are used
+    activations : one per junction; default ReLU in hidden layers and sigmoid at the output
+
+    Raises NetworkError if a number is out of range, or no choice reaches what was asked.
+    """
+    asked = (features, *hidden, classes)
+    count = len(asked) - 1
+    wanted = _wanted_densities(density, count)
+    _check_request(asked, wanted, lanes, cycles)
+    if cycles is None and lanes is None:
+        lanes = DEFAULT_LANES
+
+    options = [list(_junction_choices(asked, i, wanted[i], _share(asked, wanted, i))) for i in range(count)]
+    chosen = _balanced(options, lanes, cycles)
+    if chosen is None or any(c.deviation > 1 for c in chosen):  # not at the price of twice or half the density
+        chosen = _unbalanced(options, lanes, cycles) or chosen
+    if chosen is None:
+        raise NetworkError(_why_not(options, lanes, cycles))
+
+    network = Network(
+        name=name,
+        features=features,
+        classes=classes,
+        layers=(chosen[0].left, *(c.right for c in chosen)),
+        out_degree=tuple(c.out_degree for c in chosen),
+        lanes=tuple(c.lanes for c in chosen),
+        activations=tuple(activations) if activations else ("relu",) * (count - 1) + ("sigmoid",),
+        formats=formats or Formats(),
+        rates=rates or RateRange(),
+    )
+    return Sizing(network, [*_size_reasons(asked, network, wanted), *_cycle_reasons(network, lanes, cycles)])
+
+
+# What is asked
+
+
+def _wanted_densities(density: float | Sequence[float], count: int) -> tuple[float, ...]:
+    wanted = (density,) * count if isinstance(density, int | float) else tuple(density)
+    if len(wanted) != count:
+        raise NetworkError(f"density needs one number, or one per junction ({count}), and has {len(wanted)}")
+    return wanted
+
+
+def _check_request(asked: Sequence[int], wanted: Sequence[float], lanes: int | None, cycles: int | None) -> None:
+    names = ["features", *(f"hidden[{i}]" for i in range(len(asked) - 2)), "classes"]
+    for what, size in zip(names, asked, strict=True):
+        if not 1 <= size <= MAX_NEURONS:
+            raise NetworkError(f"{what} must be between 1 and {MAX_NEURONS}, and is {size}")
+    for value in wanted:
+        if not 0 < value <= 1:
+            raise NetworkError(f"density must be more than 0 and at most 1 (0.2 is 20 %), and is {value}")
+    if lanes is not None and cycles is not None:
+        raise NetworkError("lanes and cycles cannot both be asked for: one follows from the other; give one")
+    if lanes is not None and lanes < len(wanted):
+        raise NetworkError(f"lanes must be at least one per junction ({len(wanted)}), and is {lanes}")
+    if cycles is not None and cycles < 1:
+        raise NetworkError(f"cycles must be at least 1, and is {cycles}")
+
+
+# What is possible
+
+
+def _share(asked: Sequence[int], wanted: Sequence[float], junction: int) -> float:
+    """Part of all wanted edges that one junction has: padding costs most where the edges are."""
+    edges = [p * n * d for p, n, d in zip(asked, asked[1:], wanted, strict=False)]
+    return edges[junction] / sum(edges)
+
+
+def _sizes(asked: int) -> list[int]:
+    """Layer sizes worth trying: the next multiples of 1, 2, 4, ... that at most double the layer (or reach 16)."""
+    limit = min(max(2 * asked, 16), MAX_NEURONS)
+    multiples = (1 << k for k in range(limit.bit_length()))
+    return sorted({size for m in multiples if (size := -(-asked // m) * m) <= limit})
+
+
+def _degrees(left: int, right: int, wanted: float) -> Iterator[tuple[int, int]]:
+    """(out_degree, in_degree) near the wanted density: the nearest, and the nearest with useful divisors."""
+    possible = densities(left, right)
+    nearest = round(wanted * len(possible))
+    unit = [1 << k for k in range(len(possible).bit_length())]
+    steps = {u * max(1, nearest // u + up) for u in unit for up in (0, 1)}
+    return (possible[k - 1] for k in sorted(steps) if k <= len(possible))
+
+
+def _junction_choices(asked: Sequence[int], junction: int, wanted: float, share: float) -> Iterator[_Choice]:
+    """Every junction that is valid by itself. Prices are logarithms of ratios, so that they add up."""
+    for left in _sizes(asked[junction]):
+        lane_numbers = [z for z in _divisors(left) if left // z <= MAX_ROWS]
+        for right in _sizes(asked[junction + 1]):
+            padding = share * math.log2(left * right / (asked[junction] * asked[junction + 1]))
+            for out_degree, in_degree in _degrees(left, right, wanted):
+                deviation = abs(math.log2(out_degree / right / wanted))
+                for lanes in lane_numbers:
+                    if lanes_fit(left, in_degree, lanes):
+                        yield _Choice(left, right, out_degree, in_degree, lanes, padding, deviation, share)
+
+
+def _divisors(n: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(n) + 1) if n % d == 0]
+    return sorted({*small, *(n // d for d in small)})
+
+
+# What is best
+
+
+def _balanced(options: list[list[_Choice]], lanes: int | None, cycles: int | None) -> list[_Choice] | None:
+    """The cheapest network in which every junction takes equally many cycles."""
+    by_cycles = []
+    for choices in options:
+        table: dict[int, list[_Choice]] = defaultdict(list)
+        for choice in choices:
+            table[choice.cycles].append(choice)
+        by_cycles.append(table)
+    common = set(by_cycles[0]).intersection(*by_cycles[1:])
+    return _cheapest(((c, [table[c] for table in by_cycles]) for c in common), lanes, cycles)
+
+
+def _unbalanced(options: list[list[_Choice]], lanes: int | None, cycles: int | None) -> list[_Choice] | None:
+    """A good network whose junctions take at most a common number of cycles; faster ones idle."""
+    if cycles is not None:
+        return _within(options, cycles)
+    longest = max(choice.cycles for choices in options for choice in choices)
+    best: tuple[float, list[_Choice]] | None = None
+    for eighth in range(8 * longest.bit_length() + 1):  # periods in steps of 2^(1/8), the fastest first
+        period = 2 ** (eighth / 8)
+        found = _within(options, round(period))
+        if found and lanes is not None and sum(c.lanes for c in found) <= lanes:
+            cost = sum(c.cost for c in found) + math.log2(period)
+            if best is None or cost < best[0]:
+                best = cost, found
+        if best and math.log2(period) > best[0]:  # later ones are slower than that by themselves
+            break
+    return best[1] if best else None
+
+
+def _within(options: list[list[_Choice]], period: int) -> list[_Choice] | None:
+    """The cheapest network with at most `period` cycles in every junction; cycles that a junction idles cost."""
+    fitting: list[list[_Choice]] = []
+    for choices in options:
+        fewest: dict[tuple[int, int, int], list[_Choice]] = defaultdict(list)
+        for c in choices:  # lanes ascend; more than twice the lanes that are needed would only idle
+            same = fewest[c.left, c.right, c.out_degree]
+            if c.cycles <= period and (not same or c.lanes <= 2 * same[0].lanes):
+                same.append(replace(c, idle=c.share * math.log2(period / c.cycles)))
+        fitting.append([c for same in fewest.values() for c in same])
+    found = _chain(fitting)
+    return found[1] if found else None
+
+
+def _cheapest(
+    periods: Iterable[tuple[int, list[list[_Choice]]]], lanes: int | None, cycles: int | None
+) -> list[_Choice] | None:
+    best: tuple[float, list[_Choice]] | None = None
+    for period, options in periods:
+        if cycles is not None and period > cycles:
+            continue
+        found = _chain(options)
+        if found is None or (lanes is not None and sum(c.lanes for c in found[1]) > lanes):
+            continue
+        cost, chain = found
+        # With a limit on lanes faster is better; with a limit on cycles fewer lanes are.
+        cost += math.log2(period) if cycles is None else math.log2(cycles / period)
+        if best is None or cost < best[0]:
+            best = cost, chain
+    return best[1] if best else None
+
+
+def _chain(options: list[list[_Choice]]) -> tuple[float, list[_Choice]] | None:
+    """The cheapest chain of junctions: equal sizes where they meet, and g_i dividing z_{i+1} (shortest path)."""
+    # Reached so far: (size of the last layer, right neurons it finishes at once) -> (cost, junctions).
+    ends: dict[tuple[int, int], tuple[float, list[_Choice]]] = {}
+    for choice in options[0]:
+        _keep(ends, choice, choice.cost, [choice])
+    for choices in options[1:]:
+        longer: dict[tuple[int, int], tuple[float, list[_Choice]]] = {}
+        by_left: dict[int, list[_Choice]] = defaultdict(list)
+        for choice in choices:
+            by_left[choice.left].append(choice)
+        for (size, group), (cost, chain) in ends.items():
+            for choice in by_left[size]:
+                if choice.lanes % group == 0:
+                    _keep(longer, choice, cost + choice.cost, [*chain, choice])
+        ends = longer
+    return min(ends.values(), key=lambda end: end[0], default=None)
+
+
+def _keep(
+    ends: dict[tuple[int, int], tuple[float, list[_Choice]]], choice: _Choice, cost: float, chain: list[_Choice]
+) -> None:
+    key = choice.right, choice.group
+    if key not in ends or cost < ends[key][0]:
+        ends[key] = cost, chain
+
+
+# Why
+
+
+def _size_reasons(asked: Sequence[int], network: Network, wanted: Sequence[float]) -> Iterator[str]:
+    names = ["features", *["hidden neurons"] * (len(asked) - 2), "classes"]
+    for i, (what, least, size) in enumerate(zip(names, asked, network.layers, strict=True)):
+        if size == least:
+            yield f"Layer {i}: {size} neurons, exactly the {least} {what} asked for."
+            continue
+        neighbour = network.layers[i - 1] if i else network.layers[1]
+        before, after = math.gcd(least, neighbour), math.gcd(size, neighbour)
+        yield f"Layer {i}: {size} neurons for {least} {what} (padding: {size - least}): " + (
+            f"beside a layer of {neighbour}, {least} neurons can have {_counted(before, 'density', 'densities')}, "
+            f"and {size} can have {after}."
+            if after > before
+            else "its divisors give the junctions beside it degrees and lanes that suit one another."
+        )
+    for j, target in zip(network.junctions, wanted, strict=True):
+        nearest = min(densities(j.left, j.right), key=lambda d: abs(d[0] / j.right - target))[0]
+        note = (
+            "the nearest possible"
+            if j.out_degree == nearest
+            else f"the nearest that suits the lanes; out-degree {nearest} would be nearer"
+        )
+        yield (
+            f"Junction {j.index}: out-degree {j.out_degree}, in-degree {j.in_degree}, density {j.density:.1%} "
+            f"({target:.1%} asked for, {note})."
+        )
+
+
+def _cycle_reasons(network: Network, lanes: int | None, cycles: int | None) -> Iterator[str]:
+    period = max(j.cycles for j in network.junctions)
+    for j in network.junctions:
+        idle = "" if j.cycles == period else f"; it idles {period - j.cycles} cycles per sample"
+        yield (
+            f"Junction {j.index}: {_counted(j.lanes, 'lane')} for its {_counted(j.edges, 'edge')}: "
+            f"{_counted(j.cycles, 'cycle')}{idle}."
+        )
+    total = sum(network.lanes)
+    goal = f"at most {cycles} cycles were asked for" if cycles is not None else f"at most {lanes} lanes were allowed"
+    if all(j.cycles == period for j in network.junctions):
+        yield (
+            f"Every junction takes {_counted(period, 'cycle')} per sample, so no lane idles; "
+            f"{_counted(total, 'lane')} in all ({goal})."
+        )
+    else:
+        yield (
+            f"No choice of lanes makes all junctions take equally long: a sample takes {_counted(period, 'cycle')}, "
+            f"on {_counted(total, 'lane')} in all ({goal})."
+        )
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+
+
+def _why_not(options: list[list[_Choice]], lanes: int | None, cycles: int | None) -> str:
+    if cycles is not None:
+        # More cycles allow all that fewer allow, so bisection finds the fewest.
+        periods = sorted({choice.cycles for choices in options for choice in choices})
+        fewest = bisect_left(periods, True, key=lambda period: _within(options, period) is not None)
+        return (
+            f"cycles: no valid lanes reach {_counted(cycles, 'cycle')} per sample; the fewest possible here are "
+            f"{periods[fewest]}; ask for more cycles or less density"
+        )
+    return f"lanes: no valid network of these sizes has at most {lanes} lanes; ask for more lanes or smaller layers"

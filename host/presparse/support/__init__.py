@@ -1,0 +1,1 @@
+"""Files, the cache and interrupts: the few places where Presparse meets the operating system."""

@@ -1,0 +1,1 @@
+"""What programs of Presparse print and which options they share."""

@@ -1,0 +1,51 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from presparse.contract.network import SHIPPED
+from presparse.opening import DEFAULT_DEVICE
+
+NETWORK_HELP = f"A TOML file, or {', '.join(SHIPPED)}."
+NetworkName = Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        "-d",
+        help="sim (the simulated board), emulator, emulator:c (faster, needs a C compiler), a board such as ulx3s-85f, "
+        "serial:PORT, tcp:HOST:PORT, replay:FILE.",
+    ),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="The bundle that the board was programmed with.", show_default=False),
+]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", help="Write the session down in this file; -d replay:FILE repeats it.", show_default=False
+    ),
+]
+ModelFile = Annotated[Path, typer.Argument(help="A model file that `presparse train` wrote.", show_default=False)]
+DataSource = Annotated[
+    str, typer.Argument(help="digits, morse, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
+]
+
+__all__ = [
+    "DEFAULT_DEVICE",
+    "NETWORK_HELP",
+    "AsJson",
+    "Bundle",
+    "DataSource",
+    "Device",
+    "ModelFile",
+    "NetworkName",
+    "Record",
+]

@@ -1,0 +1,100 @@
+"""What commands print: messages for people on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from presparse.errors import OutputError
+
+people = Console(stderr=True, highlight=False)
+
+_LINE_SECONDS = 10.0
+"""Between two lines about progress where no bar can be drawn."""
+
+
+def fail(error: Exception) -> None:
+    """One line that says what is wrong."""
+    people.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """A message for people."""
+    people.print(Text(text), soft_wrap=True)
+
+
+def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
+    """The result on stdout: one JSON object, or text. Raises OutputError if stdout cannot take it (a full disk)."""
+    try:
+        print(json.dumps(figures) if as_json else text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the result cannot be written to stdout ({error.strerror or error})") from error
+
+
+def drawn(parts: Sequence[RenderableType]) -> str:
+    """Tables and lines as the text that a terminal shows."""
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part, soft_wrap=isinstance(part, Text))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def counted(number: int, what: str) -> str:
+    """1 epoch, 2 epochs."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Bar]:
+    """A progress bar on stderr; in a file or a pipe a line now and then."""
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+        console=people,
+        transient=True,
+        disable=not people.is_terminal,
+    )
+    with progress:
+        yield Bar(progress, what)
+
+
+class Bar:
+    """How far something is, with a note such as samples per second."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._what = what
+        self._told = time.monotonic()
+        self._task = progress.add_task(what, total=None, note="", visible=bool(what))
+
+    def restart(self, what: str) -> None:
+        """Something else begins."""
+        self._what = what
+        self._progress.reset(self._task, description=what, total=None, visible=True, note="")
+
+    def show(self, done: int, of: int, note: str) -> None:
+        self._progress.update(self._task, completed=done, total=of, note=note)
+        if self._progress.disable and time.monotonic() - self._told >= _LINE_SECONDS:
+            self._told = time.monotonic()
+            say(f"{self._what}: {done:,} of {of:,}, {note}")
+
+    def note(self, note: str) -> None:
+        self._progress.update(self._task, note=note)
+
+    def done(self, found: str) -> None:
+        """A line that stays: what was done, and what it found."""
+        self._progress.update(self._task, visible=False)
+        self._progress.print(Text.assemble(("✓ ", "green"), f"{self._what}: {found}"), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The network itself: from a stream of samples to results, training included."""

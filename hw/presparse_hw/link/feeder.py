@@ -1,0 +1,107 @@
+"""SAMPLES and FLUSH: records and flushes for the core, one request after the other."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.build import Build
+from presparse.contract.wire import Operation, Status
+from presparse_hw.core.ports import SampleLayout
+from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.link.sample_parser import SampleParser
+
+
+class Feeder(wiring.Component):
+    """Runs SAMPLES and FLUSH.
+
+    Half a record waits here and in the core for its rest in the next SAMPLES. Resetting the feeder,
+    together with the core's `discard`, drops it. FLUSH in the middle of a record is BAD_SAMPLE.
+
+    Members
+    -------
+    run : In
+    samples : Out(stream)  the core's
+    results_waiting, drained : In   the core's
+    accepted : Out(1)      one cycle per record that the core took whole
+    between : Out(1)       no record has begun
+    """
+
+    run: wiring.PureInterface
+    samples: stream.Interface
+    results_waiting: Signal
+    drained: Signal
+    accepted: Signal
+    between: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        super().__init__(
+            {
+                "run": In(UnitSignature()),
+                "samples": Out(stream.Signature(SampleLayout(build))),
+                "results_waiting": In(16),
+                "drained": In(1),
+                "accepted": Out(1),
+                "between": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.parser = parser = SampleParser(self._build)
+        wiring.connect(m, parser.samples, wiring.flipped(self.samples))
+        run = self.run
+        waiting = Signal(16, reset_less=True)
+        flushes = Signal()
+        m.d.sync += flushes.eq(run.operation == Operation.FLUSH)
+        m.d.comb += [
+            self.accepted.eq(parser.accepted),
+            self.between.eq(parser.between),
+            parser.i.payload.eq(run.payload.payload),
+            run.answer.payload.eq(waiting[:8]),
+        ]
+
+        def finish(status: Status) -> None:
+            m.d.comb += [run.done.eq(1), run.status.eq(status)]
+            m.next = "Idle"
+
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(run.start & flushes):
+                    m.next = "Flush"
+                with m.Elif(run.start):
+                    m.next = "Feed"
+            with m.State("Feed"):
+                m.d.comb += [parser.i.valid.eq(run.payload.valid), run.payload.ready.eq(parser.i.ready)]
+                with m.If(parser.bad):
+                    m.d.comb += parser.drop.eq(1)
+                    finish(Status.BAD_SAMPLE)
+                with m.Elif(parser.i.valid & parser.i.ready & run.payload.payload.last):
+                    m.next = "Wait-Core"
+            with m.State("Wait-Core"):
+                m.d.sync += waiting.eq(self.results_waiting)
+                with m.If(parser.bad):
+                    m.d.comb += parser.drop.eq(1)
+                    finish(Status.BAD_SAMPLE)
+                with m.Elif(~self.samples.valid | self.samples.ready):
+                    m.next = "Low-Byte"
+            with m.State("Low-Byte"):
+                m.d.comb += run.answer.valid.eq(1)
+                m.d.sync += waiting.eq(waiting[8:])
+                m.next = "High-Byte"
+            with m.State("High-Byte"):
+                m.d.comb += run.answer.valid.eq(1)
+                finish(Status.OK)
+            with m.State("Flush"):
+                with m.If(parser.between):
+                    m.d.comb += parser.flush.eq(1)
+                    m.next = "Wait-Flush"
+                with m.Else():
+                    finish(Status.BAD_SAMPLE)
+            with m.State("Wait-Flush"), m.If(self.samples.ready):
+                m.next = "Let-Drain"
+            with m.State("Let-Drain"), m.If(self.drained):
+                finish(Status.OK)
+        return m

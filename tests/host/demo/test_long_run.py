@@ -1,0 +1,143 @@
+"""Long training: the board's own `fit`, bit for bit; stops and goes on; checked by the simulated core."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from presparse import opening
+from presparse.contract.build import Build
+from presparse.demo import long_run, mnist
+from presparse.demo.long_run import LongRun
+from presparse.demo.outcome import Split
+from presparse.errors import DeviceFault, ModelError
+from presparse.model import Model
+from presparse.reference.native import NativeReference
+from tests.host import small
+
+RATES = (3, 3, 4)
+
+
+def run(folder: Path, *, check: bool = False) -> LongRun:
+    X, y = small.clusters(0, 250)
+    held_X, held_y = small.clusters(1, 100)
+    return LongRun(
+        build=Build(network=small.NETWORK),
+        start=Model.initial(small.NETWORK, seed=2, offset=50, gain=0.02),
+        split=Split(X=X, y=y, held_X=held_X, held_y=held_y),
+        rate_exponents=RATES,
+        seed=5,
+        folder=folder,
+        check=check,
+    )
+
+
+def test_equals_the_fit_of_a_board(tmp_path: Path) -> None:
+    marathon = run(tmp_path)
+    curve = marathon.go()
+    split = marathon.split
+    with opening.open("emulator", marathon.build) as board:
+        board.load(marathon.start)
+        history = board.fit(
+            split.X,
+            split.y,
+            epochs=3,
+            rate=[2.0**-k for k in RATES],
+            seed=5,
+            validation=(split.held_X, split.held_y),
+        )
+        assert Model.load(tmp_path / long_run.MODEL).differences(board.read_model()) == []
+    assert [e.learned for e in curve] == [e.accuracy for e in history.epochs]
+    assert [e.held_out for e in curve] == [e.validation for e in history.epochs]
+    assert curve[-1].held_out > 0.9
+    assert [e.rate_exponent for e in curve] == list(RATES)
+
+
+def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    expected = run(whole).go()
+    replace(run(parts), rate_exponents=RATES[:1]).go()
+    told: list[int] = []
+    found = run(parts).go(lambda epoch, done, of, note: told.append(epoch))
+    assert set(told) == {2, 3}
+    assert [replace(e, seconds=0.0) for e in found] == [replace(e, seconds=0.0) for e in expected]
+    assert Model.load(parts / long_run.MODEL).differences(Model.load(whole / long_run.MODEL)) == []
+    with pytest.raises(ModelError, match="holds another run; choose another folder"):
+        replace(run(parts), seed=6).go()
+    (parts / long_run.CURVE).write_text("{}")
+    with pytest.raises(ModelError, match="not the curve of a run"):
+        run(parts).go()
+
+
+def test_the_simulated_core_trains_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    curve = run(tmp_path, check=True).go()
+    assert [e.checked for e in curve] == [True] * 3
+
+    def altered(reference: NativeReference) -> Model:
+        model = honest(reference)
+        weights = model.weights[0].copy()
+        weights[0, 0] ^= 1
+        return replace(model, weights=(weights, *model.weights[1:]))
+
+    honest = NativeReference.model
+    monkeypatch.setattr(NativeReference, "model", altered)
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(DeviceFault, match=r"after epoch 1 the simulated core .* differ \(junction 1, right neuron 0"):
+        run(other, check=True).go()
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A few images in MNIST's files: a bright row for each class."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 1200), ("t10k", 200)):
+        labels = rng.integers(10, size=count).astype(np.uint8)
+        pictures = rng.integers(0, 60, size=(count, 28, 28)).astype(np.uint8)
+        pictures[np.arange(count), 2 * labels + 3] += 190
+        header = struct.pack(">HBBIII", 0, 8, 3, count, 28, 28)
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + pictures.tobytes()))
+        header = struct.pack(">HBBI", 0, 8, 1, count)
+        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes()))
+    monkeypatch.setenv("PRESPARSE_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_mnist_from_files_to_curve(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = typer.Typer()
+    app.command()(mnist.main)
+    output = images / "run"
+    ran = CliRunner().invoke(app, ["--output", str(output), "--epochs", "2", "--json"])
+    assert ran.exit_code == 0, ran.output
+    figures = json.loads((output / "mnist.json").read_text())
+    assert figures == json.loads(ran.stdout.splitlines()[-1])
+    assert (figures["trained_on"], figures["held_out"], len(figures["epochs"])) == (1200, 200, 2)
+    assert figures["held_out_accuracy"] == figures["epochs"][-1]["held_out"] > 0.976
+    assert figures["checked_by_simulated_core"] is False
+    assert (output / "curve.png").read_bytes().startswith(b"\x89PNG")
+    model = Model.load(output / "model.safetensors")
+    assert model.network.name == "mnist"
+
+    monkeypatch.setattr(mnist, "VALIDATION", 300)
+    arguments = ["--output", str(images / "other"), "--epochs", "1", "--validate", "--least", "1", "--json"]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exit_code == 1
+    figures = json.loads(ran.stdout.splitlines()[-1])
+    assert (figures["trained_on"], figures["held_out"]) == (900, 300)
+
+
+def test_the_recipe_is_valid() -> None:
+    network = mnist.Network.load(mnist.NETWORK)
+    assert len(mnist.RATE_EXPONENTS) == 15
+    assert all(network.rates.least <= k <= network.rates.most for k in mnist.RATE_EXPONENTS)
+    assert sorted(mnist.pixels(784)) == list(range(784))

@@ -1,0 +1,215 @@
+"""fit: learns, repeats itself, keeps the best, survives Ctrl-C, and leaves torch as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from presparse.contract.build import Build
+from presparse.contract.errors import PatternError
+from presparse.contract.network import Network
+from presparse.data import load_digits, scaling
+from presparse.errors import FeatureError
+from presparse.model import Model
+from presparse.reference.pytorch import Reference
+from presparse.train import Metrics, QuantisedNetwork, SparseNetwork, fit, fit_network
+from presparse.train.fit import output_loss
+
+BLOBS = Network(
+    name="blobs",
+    features=5,
+    classes=3,
+    layers=(6, 12, 4),
+    out_degree=(4, 2),
+    lanes=(2, 3),
+    activations=("relu", "sigmoid"),
+)
+
+
+def blobs(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Three well separated classes in five features of different scales; one feature never changes."""
+    centres = np.random.default_rng(0).normal(size=(3, 5)) * 3
+    rng = np.random.default_rng(seed)
+    y = rng.integers(3, size=count)
+    X = (centres[y] + rng.normal(size=(count, 5)) * 0.3) * [1, 100, 0.01, 0, 7] + [0, 50, 0, 3, -2]
+    return X, y
+
+
+X, Y = blobs(300, 1)
+TEST_X, TEST_Y = blobs(200, 2)
+
+
+def accuracy(model: Model, X: NDArray[np.float64], y: NDArray[np.int64]) -> float:
+    scores = Reference(Build(network=model.network), model).scores(model.encode(X))
+    return float((scores[:, : model.network.classes].argmax(1) == y).mean())
+
+
+@pytest.mark.parametrize("quantised", [True, False])
+@pytest.mark.parametrize("output", ["sigmoid", "identity"])
+@pytest.mark.parametrize("hidden", ["relu", "sigmoid", "identity"])
+def test_learns(hidden: str, output: str, quantised: bool) -> None:
+    network = Network.model_validate({**BLOBS.model_dump(), "activations": (hidden, output)})
+    model = fit(network, X, Y, epochs=12, batch=16, rate=0.03, quantised=quantised)
+    assert accuracy(model, TEST_X, TEST_Y) > 0.97
+    assert accuracy(Model.initial(network, offset=0.0, gain=0.01), TEST_X, TEST_Y) < 0.8
+
+
+def test_digits() -> None:
+    """What the README promises, on one split."""
+    network = Network(
+        features=64,
+        classes=10,
+        layers=(64, 128, 16),
+        out_degree=(16, 8),
+        lanes=(16, 8),
+        activations=("relu", "sigmoid"),
+    )
+    X, y = load_digits()
+    train, test = train_test_split(np.arange(len(y)), test_size=0.25, random_state=0, stratify=y)
+    model = fit(network, X[train], y[train], epochs=15)
+    assert accuracy(model, X[test], y[test]) > 0.95
+
+
+def test_same_arguments_same_model() -> None:
+    torch.manual_seed(1)
+    first = fit(BLOBS, X, Y, epochs=2, seed=3)
+    torch.manual_seed(2)
+    assert fit(BLOBS, X, Y, epochs=2, seed=3).differences(first) == []
+    assert fit(BLOBS, X, Y, epochs=2, seed=4).differences(first) != []
+
+
+def test_scaling_is_recorded() -> None:
+    model = fit(BLOBS, X, Y, epochs=1)
+    assert (model.offset.tolist(), model.gain.tolist()) == tuple(values.tolist() for values in scaling(X))
+    assert fit(BLOBS, X, Y, epochs=1, scale="none").gain.tolist() == [1] * 5
+    assert len(set(fit(BLOBS, X, Y, epochs=1, scale="overall").gain.tolist())) == 1
+
+
+def test_progress_and_the_kept_epoch() -> None:
+    """With a validation set, the model is that of the best epoch; quantised accuracies are the board's own."""
+    seen: list[tuple[int, int, Metrics]] = []
+    noisy = np.where(np.random.default_rng(0).random(len(Y)) < 0.4, 0, Y)
+    model = fit(
+        BLOBS,
+        X,
+        noisy,
+        validation=(TEST_X, TEST_Y),
+        epochs=12,
+        rate=0.3,
+        progress=lambda epoch, epochs, metrics: seen.append((epoch, epochs, metrics)),
+    )
+    assert [(epoch, epochs) for epoch, epochs, _ in seen] == [(epoch, 12) for epoch in range(1, 13)]
+    reached = [metrics.validation_accuracy for _, _, metrics in seen]
+    assert len(set(reached)) > 1  # else any epoch would do
+    assert accuracy(model, TEST_X, TEST_Y) == max(r for r in reached if r is not None)
+    assert all(metrics.loss > 0 and 0 <= metrics.accuracy <= 1 for _, _, metrics in seen)
+
+
+def test_without_validation_the_last_epoch_is_kept() -> None:
+    """A validation set must change what is kept, and nothing else."""
+    snapshots: list[Model] = []
+    network = QuantisedNetwork.initial(BLOBS, gain=0.01)
+
+    def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
+        assert metrics.validation_accuracy is None
+        snapshots.append(network.model())
+
+    fit_network(network, X, Y, epochs=3, progress=progress)
+    assert network.model().differences(snapshots[-1]) == []
+    assert snapshots[0].differences(snapshots[-1]) != []
+
+
+@pytest.mark.parametrize("validation", [None, (TEST_X, TEST_Y)])
+def test_interrupt_keeps_what_was_trained(validation: tuple | None) -> None:
+    snapshots: list[Model] = []
+    network = QuantisedNetwork.initial(BLOBS, gain=0.01)
+
+    def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
+        snapshots.append(network.model())
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    fit_network(network, X, Y, validation=validation, epochs=50, progress=progress)
+    assert len(snapshots) == 2
+    kept = network.model()
+    assert any(kept.differences(snapshot) == [] for snapshot in snapshots)
+    if validation is None:
+        assert kept.differences(snapshots[-1]) == []
+
+
+def test_torch_settings_come_back() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        state = torch.get_rng_state()
+        fit(BLOBS, X, Y, epochs=1)
+        assert torch.get_num_threads() == 3
+        assert torch.equal(torch.get_rng_state(), state)
+        with pytest.raises(RuntimeError, match="stop"):
+            fit(BLOBS, X, Y, epochs=1, progress=lambda *_: (_ for _ in ()).throw(RuntimeError("stop")))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_float_and_quantised_accuracy_of_one_pattern() -> None:
+    offset, gain = scaling(X)
+    float_network = SparseNetwork.initial(BLOBS, offset=offset, gain=gain)
+    quantised = QuantisedNetwork.initial(BLOBS, offset=offset, gain=gain)
+    for a, b in zip(float_network.sparse_layers, quantised.sparse_layers, strict=True):
+        assert torch.equal(a.left, b.left)
+    for network in (float_network, quantised):
+        fit_network(network, X, Y, epochs=15)
+        assert network.score(TEST_X, TEST_Y) > 0.97
+    assert quantised.score(TEST_X, TEST_Y) == accuracy(quantised.model(), TEST_X, TEST_Y)
+
+
+def test_loss_gradient_is_score_minus_target() -> None:
+    sums = torch.tensor([[0.3, -1.0, 2.0, 0.1]], dtype=torch.float64, requires_grad=True)
+    target = torch.tensor([[0.0, 0, 1, 0]], dtype=torch.float64)
+    for output, expected in (("sigmoid", sums.sigmoid() - target), ("identity", sums - target)):
+        network = Network.model_validate({**BLOBS.model_dump(), "activations": ("relu", output)})
+        sums.grad = None
+        output_loss(SparseNetwork.initial(network), sums, torch.tensor([2])).backward()
+        assert sums.grad is not None
+        assert torch.allclose(sums.grad, expected.detach(), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (X[:, :4], Y, "X must have shape (samples, 5), and has (300, 4)"),
+        (X, Y[:10], "y must have one label per sample, shape (300,), and has (10,)"),
+        (X, Y + 1, "y must hold class numbers 0 to 2, and one label is 3"),
+        (X[:0], Y[:0], "X must hold at least one sample, and has shape (0, 5)"),
+    ],
+)
+def test_data_that_does_not_fit(X: NDArray[np.float64], y: NDArray[np.int64], message: str) -> None:
+    with pytest.raises(FeatureError) as error:
+        fit(BLOBS, X, y)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("pattern", ["random", "fully connected"])
+def test_patterns_that_clash_are_refused_before_training(pattern: str) -> None:
+    def progress(*_: object) -> None:
+        raise AssertionError("trained")
+
+    with pytest.raises(PatternError, match=r"^junction 1: "):
+        fit(BLOBS, X, Y, pattern=pattern, progress=progress)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("pattern", ["random", "fully connected"])
+def test_patterns_that_clash_train_in_torch(pattern: str) -> None:
+    offset, gain = scaling(X)
+    network = SparseNetwork.initial(
+        BLOBS,
+        pattern=pattern,  # pyright: ignore[reportArgumentType]
+        offset=offset,
+        gain=gain,
+    )
+    fit_network(network, X, Y, epochs=15)
+    assert network.score(TEST_X, TEST_Y) > 0.97

@@ -1,0 +1,13 @@
+"""All proofs, in the order in which they matter to who loses a sample."""
+
+from __future__ import annotations
+
+from tests.verification.formal.proof import Proof
+from tests.verification.formal.specs import controller, delta_bank, junction, queue, skid
+from tests.verification.formal.specs.link import cobs, deframer, slots, window
+
+PROOFS: tuple[Proof, ...] = tuple(
+    proof
+    for subject in (delta_bank, junction, queue, skid, controller, window, slots, deframer, cobs)
+    for proof in subject.PROOFS
+)

@@ -22,7 +22,7 @@ help:
 	@echo "make test     all tests (a seeded subset of the random networks)"
 	@echo "make lint     ruff, pyright, import-linter"
 	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side; when a sparse layer pays"
-	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantised; mean of SPLITS=10 splits"
+	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantized; mean of SPLITS=10 splits"
 	@echo "make sim      lane, junctions, core and pins of a small network against the reference, in Verilator and Icarus"
 	@echo "make formal   proofs of the control logic"
 	@echo "make faults   100,000 harmed frames between host and simulated board: nothing is lost or done twice"

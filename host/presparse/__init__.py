@@ -39,7 +39,7 @@ _HOMES = {
     "Network": "presparse.contract.network",
     "PresparseError": "presparse.contract.errors",
     "Progress": "presparse.fitting.progress",
-    "open": "presparse.devices",
+    "open": "presparse.opening",
 }
 
 _TORCH_PARTS = ("prune", "sparsity", "train")

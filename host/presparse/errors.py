@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from presparse.contract.errors import BuildError, NetworkError, PatternError, PresparseError, StoreError
+from presparse.contract.errors import BuildError, NetworkError, PatternError, StoreError
+from presparse.support.errors import CacheError, OutputError, PresparseError
 
 __all__ = [
     "ArgumentError",
@@ -44,14 +45,6 @@ class DataError(PresparseError, ValueError):
 
 class ArgumentError(PresparseError, ValueError):
     """An argument that is not what it must be, such as a number of epochs below 1."""
-
-
-class OutputError(PresparseError, ValueError):
-    """A file that cannot be written where it is wanted."""
-
-
-class CacheError(PresparseError):
-    """The folder for things that take long to make cannot be used."""
 
 
 class RateError(PresparseError, ValueError):

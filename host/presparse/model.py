@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
+from safetensors.numpy import save as serialize
 
 from presparse.contract.description import problems
 from presparse.contract.errors import PatternError
@@ -135,7 +135,7 @@ class Model:
         Raises OutputError if the folder or the file cannot be written.
         """
         tensors = self._tensors()
-        content = serialise(
+        content = serialize(
             tensors,
             metadata={
                 "presparse_model": FILE_VERSION,

@@ -96,7 +96,7 @@ class SimulatedBoard:
 
 def open_link(build: Build, *, netlist: str | None = None, **options: object) -> SimulatedBoard:
     """The device `sim`: a simulated board with this build. Options are those of SimulatedBoard, and `netlist`: the
-    name of a board, whose synthesised netlist of the build is simulated (slow; BoardError, SimulationError)."""
+    name of a board, whose synthesized netlist of the build is simulated (slow; BoardError, SimulationError)."""
     design = board_design(build)
     if netlist is not None:
         design = netlist_design(design, build, netlist)

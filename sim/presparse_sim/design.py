@@ -39,7 +39,7 @@ class Design:
     """Verilog of the modules that the translation instantiates but does not define (also one of `sources`)."""
     include: tuple[Path, ...] = ()
     """Folders of files that the models include."""
-    optimisation: str = "-O3"
+    optimization: str = "-O3"
     """Of g++: how fast the simulation runs against how fast it compiles."""
 
     @cached_property

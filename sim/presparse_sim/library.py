@@ -84,7 +84,7 @@ def compiled(design: Design, product: Product, *, trace: bool = False, progress:
     """
     toolchain = find_toolchain()
     cache = Cache("simulation")
-    flags = [design.optimisation, *_GXX_FLAGS, f"-DVM_TRACE={int(trace)}", *product.gxx]
+    flags = [design.optimization, *_GXX_FLAGS, f"-DVM_TRACE={int(trace)}", *product.gxx]
     options = (*_VERILATOR_FLAGS, *product.verilator, *flags, *product.link)
     key = f"{design.name}-{_hash(design.key, *toolchain.fingerprint, *options)}"
     entry = cache.fetch(

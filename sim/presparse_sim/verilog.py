@@ -19,7 +19,7 @@ from presparse_sim.sharing import share_modules
 _YOSYS = (0, 40)
 """The oldest that Amaranth's RTLIL is for."""
 _RUN = re.compile(r"(?<=[{,] )([^,{}]+?)(?:, \1)+(?=,| \})")
-"""Equal neighbours in a concatenation."""
+"""Equal neighbors in a concatenation."""
 _OWN_ATTRIBUTE = re.compile(r"^ *\(\* (?:generator|top|amaranth\.\w+) .*\*\)\n", re.MULTILINE)
 """Of modules and cells, which would differ between otherwise equal ones."""
 

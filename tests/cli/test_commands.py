@@ -69,14 +69,14 @@ def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -
     assert right == evaluated.figures["correct"]
 
     assert f"{files / 'small.csv'}: 300 samples (their classes are left out)" in predicted.err
-    assert predicted.figures["labelled"] is True
+    assert predicted.figures["labeled"] is True
     with np.load(files / "small.npz") as arrays:
         np.savez(files / "plain.npz", X=arrays["X"])
         np.savetxt(files / "plain.csv", arrays["X"], delimiter=",")
     for name in ("plain.npz", "plain.csv"):
         plain = shell("predict", model, files / name, "--device", "emulator", "--json")
         assert plain.figures["classes"] == predicted.figures["classes"]
-        assert plain.figures["labelled"] is False
+        assert plain.figures["labeled"] is False
         assert f"{files / name}: 300 samples without classes" in plain.err
 
     lines = shell("predict", model, files / "small.npz", "-d", "emulator", "-o", files / "classes.txt")

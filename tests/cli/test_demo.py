@@ -24,7 +24,7 @@ KEYS = {
     "cycles_per_sample",
     "junction_cycle",
     "float_accuracy",
-    "quantised_accuracy",
+    "quantized_accuracy",
     "board_trained_accuracy",
     "report",
 }

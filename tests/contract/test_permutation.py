@@ -74,7 +74,7 @@ def test_every_sample_comes_first_equally_often() -> None:
         assert abs(chi_square - 99) < 5 * np.sqrt(2 * 99)
 
 
-def test_neighbouring_seeds_are_unrelated() -> None:
+def test_neighboring_seeds_are_unrelated() -> None:
     equal = [
         np.count_nonzero(permutation(1347, seed) == permutation(1347, seed ^ (1 << bit)))
         for seed in SEEDS[:20]

@@ -33,7 +33,7 @@ from presparse.fitting.progress import Progress
 from presparse.model import Model
 from presparse.reference.emulator import Emulator
 from presparse.reference.pytorch import Reference
-from presparse.train import QuantisedNetwork
+from presparse.train import QuantizedNetwork
 from tests.host import small
 from tests.host.device.cable import Cable
 from tests.host.device.protocol_board import BoardLink, ProtocolBoard
@@ -420,7 +420,7 @@ def test_a_model_that_takes_some_columns_of_X(board: Accelerator) -> None:
     narrow = scaled_model(X)
     model = replace(narrow, columns=columns, width=12)
     board.load(model)
-    scores = QuantisedNetwork.from_model(model).scores(wide)[:, :3]
+    scores = QuantizedNetwork.from_model(model).scores(wide)[:, :3]
     np.testing.assert_array_equal(board.scores(wide), small.NETWORK.formats.output.decode(scores))
     board.fit(wide, y, epochs=1, rate=2**-4)
     trained = board.read_model()

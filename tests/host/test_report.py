@@ -39,7 +39,7 @@ def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
-    """As much of each matrix has colour as has edges, also where there are more neurons than pixels."""
+    """As much of each matrix has color as has edges, also where there are more neurons than pixels."""
     fresh = Model.initial(Network.load(name), seed=0)
     drawn = pattern(fresh)
     picture = imread(io.BytesIO(png(drawn)))[..., :3]
@@ -48,8 +48,8 @@ def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
         box = ax.get_position()
         rows = slice(round(height * (1 - box.y1)) + 4, round(height * (1 - box.y0)) - 4)
         inside = picture[rows, round(width * box.x0) + 4 : round(width * box.x1) - 4]
-        coloured = (inside.min(axis=2) < 0.98).mean()
-        assert coloured > 0.8 * j.density
+        colored = (inside.min(axis=2) < 0.98).mean()
+        assert colored > 0.8 * j.density
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -86,8 +86,8 @@ def test_confusion_counts() -> None:
 def test_every_picture_is_drawn() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=30)
-    one = Curve(name="one", colour=BLUE, accuracies=[0.5])
-    two = Curve(name="two", colour=BLUE, accuracies=[0.4, 0.6, 0.9], first=2)
+    one = Curve(name="one", color=BLUE, accuracies=[0.5])
+    two = Curve(name="two", color=BLUE, accuracies=[0.4, 0.6, 0.9], first=2)
     for drawn in (
         pattern(model()),
         pipeline(BUILD),

@@ -27,7 +27,7 @@ STALLS = Stalls(samples=0.4, results=0.7, commands=0.3, answers=0.6, seed=5)
 
 @dataclass
 class Checksum:
-    """The stand-in's behaviour."""
+    """The stand-in's behavior."""
 
     build: Build
     biases: NDArray[np.int64]  # words

@@ -29,7 +29,7 @@ from presparse_hw.lib.registered_memory import RegisteredMemory
 from presparse_sim.core import SimulatedCore
 from presparse_sim.design import Design, core_design
 from presparse_sim.errors import CompileError, SimulationError
-from presparse_sim.netlist import netlist_design, synthesised
+from presparse_sim.netlist import netlist_design, synthesized
 from tests.hw.core.test_core import assert_same_state, in_parts, run_both
 from tests.networks import random_model, random_samples
 from tests.sim.vectors import field, piece_design, run
@@ -123,7 +123,7 @@ class _Multipliers:
     def netlist(self, family: str) -> Design:
         design = piece_design("multipliers", self.inputs, sum(a + b for a, b in self.cells), self.build, __file__)
         design = replace(design, identity=str(list(self.cells)))
-        return synthesised(design, find_board(BOARDS[family]), lambda: self)
+        return synthesized(design, find_board(BOARDS[family]), lambda: self)
 
 
 MULTIPLIERS: dict[str, dict[Widths, Primitive]] = {
@@ -248,7 +248,7 @@ def _registered_design() -> tuple[Design, Design, list[int]]:
         if field(value, 4, 8) == field(value, 12, 8):
             value ^= 1 << 12
         vectors.append(value)
-    return design, synthesised(design, find_board(BOARDS["ecp5"]), lambda: _Memories(block_memory)), vectors
+    return design, synthesized(design, find_board(BOARDS["ecp5"]), lambda: _Memories(block_memory)), vectors
 
 
 def test_block_memories_read_as_late_as_the_one_that_is_simulated() -> None:
@@ -264,7 +264,7 @@ def test_single_port_memories_read_as_late_as_the_one_that_is_simulated() -> Non
     for _ in range(4000):
         writes = rng.choice((0, 0, 0, 1, 2, 3))
         vectors.append(writes | (rng.random() < 0.8) << 2 | rng.getrandbits(36) << 3)
-    netlist = synthesised(design, find_board(BOARDS["ice40"]), lambda: _Memories(single_port_memory))
+    netlist = synthesized(design, find_board(BOARDS["ice40"]), lambda: _Memories(single_port_memory))
     expected = run(design, vectors)
     assert sum(value != 0 for value in expected) > 1500
     assert run(netlist, vectors) == expected
@@ -275,7 +275,7 @@ def test_what_synthesis_infers_does_the_same(family: str) -> None:
     design = piece_design("inferred", 42, 120, _inferred, __file__)
     rng = random.Random(6)
     vectors = [rng.getrandbits(42) & ~(rng.getrandbits(1) << 40) for _ in range(3000)]
-    netlist = synthesised(design, find_board(BOARDS[family]), lambda: None)
+    netlist = synthesized(design, find_board(BOARDS[family]), lambda: None)
     assert run(netlist, vectors) == run(design, vectors)
 
 
@@ -339,6 +339,6 @@ def test_what_yosys_refuses_is_said() -> None:
     def unknown(m: Module, i: Signal, o: Signal) -> None:
         m.submodules.cell = Instance("NO_SUCH_CELL", i_A=i, o_Z=o)
 
-    design = synthesised(piece_design("unknown", 1, 1, unknown, __file__), find_board(BOARDS["ecp5"]), lambda: None)
+    design = synthesized(piece_design("unknown", 1, 1, unknown, __file__), find_board(BOARDS["ecp5"]), lambda: None)
     with pytest.raises(CompileError, match="NO_SUCH_CELL"):
         run(design, [0])

@@ -47,7 +47,7 @@ def piece_design(
         ),
         harness=_HARNESS,
         component=lambda: Piece(inputs, outputs, build),
-        optimisation="-O0",
+        optimization="-O0",
     )
 
 

@@ -33,8 +33,8 @@ def speeds(report: Report) -> Figure:
     drawn = figure(11, 0.6 + 0.42 * len(rows))
     ax = plain(drawn.subplots(), grid=False)
     values = [row.samples_per_second or 0.0 for row in rows]
-    colours = [BLUE if row.slowest is None else ORANGE for row in rows]
-    ax.barh([row.name for row in rows], values, color=colours, height=0.62)
+    colors = [BLUE if row.slowest is None else ORANGE for row in rows]
+    ax.barh([row.name for row in rows], values, color=colors, height=0.62)
     for place, value in enumerate(values):
         ax.annotate(f" {value:,.0f}", (value, place), va="center", color=INK)
     ax.set_xscale("log")
@@ -73,17 +73,17 @@ def layers(compared: Sequence[Comparison]) -> Figure:
     """How many times as fast as a masked dense layer `SparseLinear` is, and how much memory it takes, by density."""
     drawn = figure(10, 3.8)
     speed, memory = (plain(ax) for ax in drawn.subplots(1, 2))
-    for size, colour in zip(sorted({(one.left, one.right) for one in compared}), (BLUE, ORANGE), strict=True):
+    for size, color in zip(sorted({(one.left, one.right) for one in compared}), (BLUE, ORANGE), strict=True):
         own = [one for one in compared if (one.left, one.right) == size]
         x = [100 * one.density for one in own]
         name = f"{size[0]} → {size[1]}"
-        speed.plot(x, [one.times_pass for one in own], "o--", color=colour, label=f"{name}, forward")
-        speed.plot(x, [one.times_step for one in own], "o-", color=colour, label=f"{name}, forward and backward")
+        speed.plot(x, [one.times_pass for one in own], "o--", color=color, label=f"{name}, forward")
+        speed.plot(x, [one.times_step for one in own], "o-", color=color, label=f"{name}, forward and backward")
         share = [
             (one.sparse.held_bytes + one.sparse.saved_bytes) / (one.masked.held_bytes + one.masked.saved_bytes)
             for one in own
         ]
-        memory.plot(x, share, "o-", color=colour, label=name)
+        memory.plot(x, share, "o-", color=color, label=name)
     speed.set_yscale("log")
     for ax in (speed, memory):
         ax.axhline(1, color=INK, linewidth=0.8)

@@ -62,15 +62,15 @@ def network_of(model: Model, *, masked: bool) -> SparseNetwork:
 def eager(model: Model, samples: Samples, *, masked: bool, batch: int) -> Trainer:
     """Trains `samples` over and over, one step of SGD per `batch`."""
     network = network_of(model, masked=masked)
-    optimiser = torch.optim.SGD(network.parameters(), lr=RATE / batch)
+    optimizer = torch.optim.SGD(network.parameters(), lr=RATE / batch)
     inputs = torch.tensor(model.network.formats.activation.decode(samples.features), dtype=network.dtype)
     labels = torch.tensor(samples.labels.astype(np.int64))
 
     def train(count: int) -> None:
         for part in parts(len(labels), count, batch):
             loss = output_loss(network, network(inputs[part]), labels[part])
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
 
     return train

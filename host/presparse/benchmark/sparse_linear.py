@@ -126,12 +126,12 @@ def _steps(layer: nn.Module, x: Tensor, upstream: Tensor) -> Trainer:
 
 def held_bytes(layer: nn.Module, x: Tensor) -> int:
     """Counted after a step of Adam, which makes gradients and state. The masked layer needs no list of its edges."""
-    optimiser = torch.optim.Adam(layer.parameters())
-    optimiser.zero_grad()
+    optimizer = torch.optim.Adam(layer.parameters())
+    optimizer.zero_grad()
     layer(x).sum().backward()
-    optimiser.step()
+    optimizer.step()
     held = [*layer.parameters(), *(p.grad for p in layer.parameters() if p.grad is not None)]
-    held += [moment for state in optimiser.state.values() for moment in state.values()]
+    held += [moment for state in optimizer.state.values() for moment in state.values()]
     held += [buffer for name, buffer in layer.named_buffers() if name != "left" or not isinstance(layer, MaskedLinear)]
     return sum(tensor.nbytes for tensor in held)
 

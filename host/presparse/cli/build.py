@@ -43,7 +43,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Build again, even if the cache has it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Synthesise, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs."""
+    """Synthesize, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs."""
     wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
     make = builder(NAME)
     folder = output or Path(f"{wanted.network.name}-{board}.bundle")

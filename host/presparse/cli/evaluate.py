@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from presparse.cli.opened_device import opened
-from presparse.cli.samples import labelled
+from presparse.cli.samples import labeled
 from presparse.model import Model
 from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
 from presparse.terminal.output import put
@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
     model = Model.load(model_file)
-    X, y = labelled(samples, model.network, model.width)
+    X, y = labeled(samples, model.network, model.width)
     with opened(device, model.network, bundle, record) as board:
         board.load(model)
         board.clear_counters()

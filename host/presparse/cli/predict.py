@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from presparse.cli.opened_device import opened
-from presparse.cli.samples import unlabelled
+from presparse.cli.samples import unlabeled
 from presparse.model import Model
 from presparse.support import atomic_files
 from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
@@ -37,7 +37,7 @@ def run(
     if output is not None:
         atomic_files.check_writable(output)
     model = Model.load(model_file)
-    X, has_classes = unlabelled(samples, model)
+    X, has_classes = unlabeled(samples, model)
     with opened(device, model.network, bundle, record) as board:
         board.load(model)
         classes = board.predict(X).tolist()
@@ -50,7 +50,7 @@ def run(
         "model": str(model_file),
         "device": device,
         "samples": len(classes),
-        "labelled": has_classes,
+        "labeled": has_classes,
     }
     figures |= {"output": str(output)} if output is not None else {"classes": classes}
     if as_json or output is None:

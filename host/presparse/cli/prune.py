@@ -145,7 +145,7 @@ def run(
     save(found.model, output)
     onto = found.model.network
     if network_output is not None:
-        atomic_files.write(network_output, onto.to_toml())
+        onto.save(network_output)
     count = {key: len(part[1]) for key, part in vars(splits).items()}
     figures = {
         "model": str(output),

@@ -16,7 +16,7 @@ from presparse.model import Model
 from presparse.validation import checked_features, checked_labels
 
 
-def labelled(source: str, network: Network, width: int | None = None) -> Data:
+def labeled(source: str, network: Network, width: int | None = None) -> Data:
     """X (k, width) and y (k,); a model's width, or the network's features. Raises DataError, FeatureError."""
     X, y = data.load(source)
     with _named(source):
@@ -35,7 +35,7 @@ def parts(source: str, width: int, classes: int, *, held_out: float, seed: int) 
     return splits
 
 
-def unlabelled(source: str, model: Model) -> tuple[NDArray[np.float64], bool]:
+def unlabeled(source: str, model: Model) -> tuple[NDArray[np.float64], bool]:
     """X (k, width), and whether the data has classes too. Raises DataError, FeatureError."""
     X, has_classes = data.load_features(source, model.width)
     with _named(source):

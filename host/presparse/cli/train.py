@@ -11,10 +11,10 @@ import numpy as np
 import typer
 
 from presparse.cli.opened_device import opened
-from presparse.cli.samples import labelled
+from presparse.cli.samples import labeled
 from presparse.contract.network import Network
 from presparse.data import Data
-from presparse.errors import ArgumentError, DeviceFault, LinkError, ModelError
+from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
 from presparse.fitting.progress import Progress
 from presparse.model import Model
 from presparse.support import atomic_files
@@ -72,7 +72,7 @@ def run(
     """Train a network and save the model. Ctrl-C ends the training early and saves what was learned."""
     atomic_files.check_writable(output)
     shape = Network.load(network)
-    X, y = labelled(samples, shape)
+    X, y = labeled(samples, shape)
     order = np.random.default_rng(seed).permutation(len(y))
     held, learned = np.split(order, [round(held_out * len(y))])
     learn, measure = (X[learned], y[learned]), (X[held], y[held])
@@ -110,7 +110,7 @@ def run(
 def in_pytorch(
     shape: Network, learn: Data, measure: Data, epochs: int, rate: float, seed: int
 ) -> tuple[Model, Figures]:
-    """Quantisation-aware training; the held-out samples choose nothing."""
+    """Quantization-aware training; the held-out samples choose nothing."""
     from presparse import train  # torch, where it is needed only
 
     done, began = 0, time.perf_counter()
@@ -124,7 +124,7 @@ def in_pytorch(
 
         model = train.fit(shape, *learn, epochs=epochs, rate=rate, seed=seed, progress=after_epoch)
     seconds = time.perf_counter() - began
-    accuracy = train.QuantisedNetwork.from_model(model).score(*measure) if len(measure[1]) else None
+    accuracy = train.QuantizedNetwork.from_model(model).score(*measure) if len(measure[1]) else None
     return model, _figures(done, epochs, done * len(learn[1]), seconds, accuracy)
 
 
@@ -173,10 +173,10 @@ def save(model: Model, output: Path) -> None:
     """Save what was learned; if the place has become useless meanwhile, in a new temporary folder."""
     try:
         model.save(output)
-    except ModelError as error:
+    except OutputError as error:
         kept = Path(tempfile.mkdtemp(prefix="presparse-")) / output.name
         model.save(kept)
-        raise ModelError(f"{error}. The model that was trained is in {kept}") from error
+        raise OutputError(f"{error}. The model that was trained is in {kept}") from error
 
 
 def _figures(done: int, epochs: int, samples: int, seconds: float, accuracy: float | None) -> Figures:

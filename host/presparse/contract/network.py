@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats, signed_width
+from presparse.support import atomic_files
 
 _FOLDER = Path(__file__).parent.parent / "networks"
 SHIPPED = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
@@ -239,6 +240,13 @@ class Network(Description):
         import tomlkit  # only those who write one wait for it
 
         return tomlkit.dumps(self.model_dump(mode="json"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the TOML that `load` reads. An existing file stays whole until the new one has replaced it.
+
+        Raises OutputError.
+        """
+        atomic_files.write(path, self.to_toml())
 
     @classmethod
     def load(cls, source: str | Path) -> Network:

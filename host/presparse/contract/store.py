@@ -87,14 +87,14 @@ class StoreLayout:
         return self.depth * row_stride(self.slices)
 
     @property
-    def colours(self) -> int:
+    def colors(self) -> int:
         """Values in a palette."""
         return 1 << self.bits
 
     @property
     def palette_depth(self) -> int:
         """Values that the palettes of one column of the port hold."""
-        return self.colours * (self.transfers if self.palettes == "per feature" else 1)
+        return self.colors * (self.transfers if self.palettes == "per feature" else 1)
 
     @property
     def palette_words(self) -> int:
@@ -126,14 +126,14 @@ class Contents:
             raise StoreError(f"features from {layout.features} on are padding, which is 0, and one here is not")
         values = np.asarray(features[:, : layout.features], dtype=np.int64)
         columns = list(values.T) if layout.palettes == "per feature" else [values]
-        palettes = np.zeros((len(columns), layout.colours), dtype=np.int64)
+        palettes = np.zeros((len(columns), layout.colors), dtype=np.int64)
         codes = []
         for number, column in enumerate(columns):
             palette, places = np.unique(column, return_inverse=True)
-            if len(palette) > layout.colours:
+            if len(palette) > layout.colors:
                 which = f"feature {number} has" if layout.palettes == "per feature" else "all features have"
                 raise StoreError(
-                    f"the board's store tells {layout.colours} values apart ({layout.bits} bits, {layout.palettes}), "
+                    f"the board's store tells {layout.colors} values apart ({layout.bits} bits, {layout.palettes}), "
                     f"and {which} {len(palette)}; build the board with store_bits = "
                     f"{(len(palette) - 1).bit_length()}, or round the features"
                 )
@@ -191,8 +191,8 @@ class Contents:
         values = self.palettes & ((1 << layout.value_bits) - 1)
         if layout.palettes == "shared":
             return values.reshape(-1).astype(np.uint32)
-        palettes = np.zeros((layout.transfers * layout.port, layout.colours), dtype=np.int64)
+        palettes = np.zeros((layout.transfers * layout.port, layout.colors), dtype=np.int64)
         palettes[: layout.features] = values
-        words = np.zeros((layout.transfers, row_stride(layout.port), layout.colours), dtype=np.int64)
-        words[:, : layout.port] = palettes.reshape(layout.transfers, layout.port, layout.colours)
+        words = np.zeros((layout.transfers, row_stride(layout.port), layout.colors), dtype=np.int64)
+        words[:, : layout.port] = palettes.reshape(layout.transfers, layout.port, layout.colors)
         return words.reshape(-1).astype(np.uint32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from presparse.data.digits import load_digits
 from presparse.data.files import load_file, load_file_features, load_file_splits
-from presparse.data.labelled import Data
+from presparse.data.labeled import Data
 from presparse.data.mnist import DATA_VARIABLE, load_mnist
 from presparse.data.morse import CODEWORDS, morse, morse_difficult
 from presparse.data.scaling import Scaling, scaling

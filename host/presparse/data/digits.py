@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from presparse.data.labelled import Data
+from presparse.data.labeled import Data
 from presparse.errors import DataError
 
 

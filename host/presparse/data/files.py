@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.data.labelled import Data, from_one_hot, labelled
+from presparse.data.labeled import Data, from_one_hot, labeled
 from presparse.data.splits import Splits
 from presparse.errors import DataError
 
@@ -41,7 +41,7 @@ def load_file(source: str | Path) -> Data:
             if table.shape[1] < 2:
                 raise DataError(f"{source}: every line needs at least one feature and the class, and has one number")
             X, y = table[:, :-1], table[:, -1]
-    return labelled(X, y, str(source))
+    return labeled(X, y, str(source))
 
 
 def load_file_features(source: str | Path, features: int) -> tuple[NDArray[np.float64], bool]:
@@ -80,7 +80,7 @@ def load_file_splits(source: str | Path) -> Splits | None:
     for part in ("tr", "va", "te"):
         X, y = found[f"x{part}"], found[f"y{part}"]
         where = f"{source}: x{part}, y{part}"
-        parts.append(labelled(X, from_one_hot(y, where), where))
+        parts.append(labeled(X, from_one_hot(y, where), where))
         if not X.size:
             raise DataError(f"{where}: must hold samples, and x{part} has shape {X.shape}")
         if X.shape[1] != parts[0][0].shape[1]:

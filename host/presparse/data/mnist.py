@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.data.labelled import Data
+from presparse.data.labeled import Data
 from presparse.errors import DataError
 
 DATA_VARIABLE = "PRESPARSE_DATA"

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.data.labelled import Data
+from presparse.data.labeled import Data
 from presparse.errors import ArgumentError
 
 CODEWORDS = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.data.labelled import Data
+from presparse.data.labeled import Data
 from presparse.errors import ArgumentError, MissingExtra
 
 VALIDATION = 0.15

@@ -29,7 +29,7 @@ class Accuracy:
 
     board_trained: float
     floating_point: float
-    quantised: float
+    quantized: float
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def measure(listener: demo.Listener, *, seed: int, epochs: int = len(demo.BOARD_
     return Accuracy(
         board_trained=learning.accuracy(split),
         floating_point=in_pytorch.float_curve[-1],
-        quantised=in_pytorch.quantised_curve[-1],
+        quantized=in_pytorch.quantized_curve[-1],
     )
 
 

@@ -51,13 +51,13 @@ VALIDATION = 10_000
 def pixels(features: int, seed: int = SEED) -> np.ndarray:
     """The order (features,) in which pixels become features.
 
-    Shuffled, neighbours are in different banks, so that a hidden neuron, which has one pixel from each, can have both.
+    Shuffled, neighbors are in different banks, so that a hidden neuron, which has one pixel from each, can have both.
     """
     return np.random.default_rng(seed).permutation(features)
 
 
 def start(network: Network, seed: int = SEED) -> Model:
-    """The untrained model: every hidden neuron sees one neighbourhood."""
+    """The untrained model: every hidden neuron sees one neighborhood."""
     fresh = Model.initial(network, seed=seed, gain=GAIN)
     rng = np.random.default_rng(seed)
     order = pixels(network.features, seed)
@@ -146,8 +146,8 @@ def _draw(curve: list[EpochDone], file: Path) -> None:
     from presparse.report.curves import Curve, curves
     from presparse.report.style import BLUE, SOFT, png
 
-    learned = Curve(name="while learning", colour=SOFT, accuracies=[epoch.learned for epoch in curve])
-    held_out = Curve(name="held out", colour=BLUE, accuracies=[epoch.held_out for epoch in curve])
+    learned = Curve(name="while learning", color=SOFT, accuracies=[epoch.learned for epoch in curve])
+    held_out = Curve(name="held out", color=BLUE, accuracies=[epoch.held_out for epoch in curve])
     file.write_bytes(png(curves([learned, held_out])))
 
 

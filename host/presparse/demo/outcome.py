@@ -25,10 +25,10 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class InPyTorch:
-    """Held-out accuracy after every epoch in floating point, then quantised; and the integers that came out."""
+    """Held-out accuracy after every epoch in floating point, then quantized; and the integers that came out."""
 
     float_curve: list[float]
-    quantised_curve: list[float]
+    quantized_curve: list[float]
     model: Model
 
 
@@ -113,6 +113,6 @@ class Outcome:
             "junction_cycle": max(j.cycles for j in self.build.junctions),
             "density": self.build.network.density,
             "float_accuracy": self.in_pytorch.float_curve[-1],
-            "quantised_accuracy": self.predictions.accuracy,
+            "quantized_accuracy": self.predictions.accuracy,
             "board_trained_accuracy": self.learning.accuracy(self.split),
         }

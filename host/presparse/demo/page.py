@@ -39,16 +39,16 @@ def write_report(outcome: Outcome, path: Path) -> None:
                 "backwards. All are tested on digits that none of them ever learned from.",
                 picture=curves(
                     [
-                        Curve(name="PyTorch", colour=SOFT, accuracies=outcome.in_pytorch.float_curve),
+                        Curve(name="PyTorch", color=SOFT, accuracies=outcome.in_pytorch.float_curve),
                         Curve(
-                            name="quantised",
-                            colour=ORANGE,
-                            accuracies=outcome.in_pytorch.quantised_curve,
+                            name="quantized",
+                            color=ORANGE,
+                            accuracies=outcome.in_pytorch.quantized_curve,
                             first=len(outcome.in_pytorch.float_curve) + 1,
                         ),
                         Curve(
                             name="on the board",
-                            colour=BLUE,
+                            color=BLUE,
                             accuracies=[e.validation for e in learning.history.epochs if e.validation is not None],
                         ),
                     ]
@@ -57,8 +57,8 @@ def write_report(outcome: Outcome, path: Path) -> None:
             Section(
                 title="Which neurons are connected",
                 text="Fixed before training: every neuron has equally many connections, so the hardware knows every "
-                "memory access in advance. Each mark is one connection, in the colour of the lane (a small circuit "
-                "with its own memories) that computes it. A lane owns all columns of its colour: no two lanes ever "
+                "memory access in advance. Each mark is one connection, in the color of the lane (a small circuit "
+                "with its own memories) that computes it. A lane owns all columns of its color: no two lanes ever "
                 "want the same memory.",
                 picture=pattern(learning.model),
             ),
@@ -127,7 +127,7 @@ def _details(outcome: Outcome) -> dict[str, str]:
         f"{formats.operand_bits} bits, deltas {formats.delta}, scores {formats.output}",
         "Build": outcome.build.hash,
         "Held-out accuracy": f"{outcome.in_pytorch.float_curve[-1]:.2%} floating point, "
-        f"{outcome.predictions.accuracy:.2%} quantised (on the board), "
+        f"{outcome.predictions.accuracy:.2%} quantized (on the board), "
         f"{learning.accuracy(outcome.split):.2%} learned on the board",
         "Learning rates, and in how many epochs": ", ".join(
             f"{rate:g} in {len(list(epochs))}"

@@ -18,7 +18,7 @@ from presparse.errors import ArgumentError
 from presparse.fitting.progress import Progress
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
-from presparse.train import Metrics, QuantisedNetwork, SparseNetwork, fit_network
+from presparse.train import Metrics, QuantizedNetwork, SparseNetwork, fit_network
 
 FLOAT_EPOCHS = 30
 QUANTISED_EPOCHS = 10
@@ -116,10 +116,10 @@ def train_in_pytorch(listener: Listener, network: Network, split: Split, seed: i
     offset, gain = data.scaling(split.X)
     real = SparseNetwork.initial(network, seed=seed, offset=offset, gain=gain)
     float_curve = train(real, FLOAT_EPOCHS, 0.01, 0)
-    quantised = QuantisedNetwork.from_model(real.model())
-    quantised_curve = train(quantised, QUANTISED_EPOCHS, QUANTISED_RATE, FLOAT_EPOCHS)
-    listener.result(f"{float_curve[-1]:.1%} in floating point, {quantised_curve[-1]:.1%} quantised")
-    return InPyTorch(float_curve=float_curve, quantised_curve=quantised_curve, model=quantised.model())
+    quantized = QuantizedNetwork.from_model(real.model())
+    quantized_curve = train(quantized, QUANTISED_EPOCHS, QUANTISED_RATE, FLOAT_EPOCHS)
+    listener.result(f"{float_curve[-1]:.1%} in floating point, {quantized_curve[-1]:.1%} quantized")
+    return InPyTorch(float_curve=float_curve, quantized_curve=quantized_curve, model=quantized.model())
 
 
 def open_board(listener: Listener, device: str, build: Build) -> Accelerator:

@@ -61,13 +61,13 @@ def picture(done: Done) -> Figure:
     drawn = figure(8, 4.5)
     axes = plain(drawn.subplots())
     full = row(of(done, first=LAYERS[1]))
-    for kind, colour in zip(KINDS, (BLUE, ORANGE, SOFT), strict=True):
+    for kind, color in zip(KINDS, (BLUE, ORANGE, SOFT), strict=True):
         points = [row(of(done, first=first, pattern=kind)) for first, _ in DEGREES[:-1]] + [full]
         axes.errorbar(
             [100 * p["density_mean"] for p in points],
             [100 * p["test_accuracy_mean"] for p in points],
             [100 * p["test_accuracy_ci95"] for p in points],
-            color=colour,
+            color=color,
             marker="o",
             capsize=3,
             label=_NAMES[str(kind)],

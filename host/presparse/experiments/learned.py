@@ -22,7 +22,7 @@ from presparse.prune import compact, fine_tune
 from presparse.prune.lanes import to_lanes
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain
 from presparse.sparsity import ProximalOptimizer, SparseGroupLasso, left_over
-from presparse.train import QuantisedNetwork, fit
+from presparse.train import QuantizedNetwork, fit
 
 ROWS = ("pre-defined", "pre-defined, longer", "learned")
 
@@ -63,7 +63,7 @@ def run(setting: Setting, trial: Trial) -> Figures:
     model = fit(network, *learn, epochs=epochs, batch=setting.batch, rate=setting.rate, seed=seed, scale="overall")
     return {
         "edges": float(network.edges),
-        "test_accuracy": QuantisedNetwork.from_model(model).score(*splits.test),
+        "test_accuracy": QuantizedNetwork.from_model(model).score(*splits.test),
     }
 
 
@@ -71,13 +71,13 @@ def learned(setting: Setting, network: Network, learn: Data, test: Data, seed: i
     sizes = (network.features, *network.layers[1:-1], network.classes)
     model = perceptron(sizes, seed)
     steps = setting.dense * -(-len(learn[1]) // setting.batch)
-    optimiser = ProximalOptimizer(
+    optimizer = ProximalOptimizer(
         torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
         SparseGroupLasso(setting.strength).on(model),
         warm_up=steps // 20,
     )
     fine_tune(
-        model, *learn, epochs=setting.dense, batch=setting.batch, optimiser=optimiser, keep_zeros=False, seed=seed
+        model, *learn, epochs=setting.dense, batch=setting.batch, optimizer=optimizer, keep_zeros=False, seed=seed
     )
     left = left_over(model)
     found = to_lanes(
@@ -106,9 +106,9 @@ def report(setting: Setting, done: Done) -> dict[str, Any]:
 def picture(setting: Setting, done: Done) -> Figure:
     drawn = figure(7, 4.5)
     axes = plain(drawn.subplots())
-    for place, (name, colour) in enumerate(zip(ROWS, (BLUE, GREEN, ORANGE), strict=True)):
+    for place, (name, color) in enumerate(zip(ROWS, (BLUE, GREEN, ORANGE), strict=True)):
         right = [100 * figures["test_accuracy"] for _, figures in of(done, row=name)]
-        axes.scatter([place] * len(right), right, s=50, color=colour, alpha=0.6, linewidths=0)
+        axes.scatter([place] * len(right), right, s=50, color=color, alpha=0.6, linewidths=0)
         axes.plot([place - 0.15, place + 0.15], [sum(right) / len(right)] * 2, color=INK)
     axes.set_xticks(range(len(ROWS)), ROWS)
     axes.set_xlim(-0.6, len(ROWS) - 0.4)

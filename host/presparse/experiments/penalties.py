@@ -30,7 +30,7 @@ Way = Literal["loss", "prox"]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One penalty, one way to minimise it, and the strengths to choose from."""
+    """One penalty, one way to minimize it, and the strengths to choose from."""
 
     penalty: type[Penalty]
     way: Way
@@ -119,13 +119,13 @@ def train(setting: Setting, trial: Trial, learn: Data) -> tuple[nn.Module, dict[
     """A pruned model, and what is left of the dense one."""
     row, seed = setting.rows[str(trial["row"])], int(trial["seed"])
     model = perceptron(setting.sizes, seed)
-    regulariser = row.penalty(float(trial["strength"])).on(model)
+    regularizer = row.penalty(float(trial["strength"])).on(model)
     epochs = setting.epochs[row.way]
     if row.way == "prox":
         sgd = torch.optim.SGD(model.parameters(), lr=setting.rate, momentum=0.9)
         steps = epochs * -(-len(learn[1]) // setting.batch)
-        optimiser = ProximalOptimizer(sgd, regulariser, warm_up=steps // 20)
-        fine_tune(model, *learn, epochs=epochs, batch=setting.batch, optimiser=optimiser, keep_zeros=False, seed=seed)
+        optimizer = ProximalOptimizer(sgd, regularizer, warm_up=steps // 20)
+        fine_tune(model, *learn, epochs=epochs, batch=setting.batch, optimizer=optimizer, keep_zeros=False, seed=seed)
     else:
         fine_tune(
             model,
@@ -133,7 +133,7 @@ def train(setting: Setting, trial: Trial, learn: Data) -> tuple[nn.Module, dict[
             epochs=epochs,
             batch=setting.batch,
             rate=setting.adam,
-            penalty=regulariser.value,
+            penalty=regularizer.value,
             keep_zeros=False,
             seed=seed,
         )
@@ -164,13 +164,13 @@ def picture(setting: Setting, done: Done) -> Figure:
     found = report(setting, done)["rows"]
     drawn = figure(8, 4.5)
     axes = plain(drawn.subplots())
-    for colour, name in zip(_COLOURS, setting.rows, strict=False):
+    for color, name in zip(_COLOURS, setting.rows, strict=False):
         own = [figures for _, figures in of(done, phase="report", row=name)]
         zeros, right = [100 * f["exact_zeros"] for f in own], [100 * f["test_accuracy"] for f in own]
-        axes.scatter(zeros, right, s=14, color=colour, alpha=0.35, linewidths=0)
+        axes.scatter(zeros, right, s=14, color=color, alpha=0.35, linewidths=0)
         label = name.replace("_prox", ", proximal").replace("_", " ").replace("l1", "L1").replace("l2", "L2")
         mean = 100 * found[name]["exact_zeros_mean"], 100 * found[name]["test_accuracy_mean"]
-        axes.scatter(*mean, s=90, color=colour, label=label)
+        axes.scatter(*mean, s=90, color=color, label=label)
     axes.set_xlabel("weights that are 0 (%)")
     axes.set_ylabel("test accuracy (%)")
     axes.set_title(f"{'-'.join(map(str, setting.sizes))} on {setting.source}", loc="left", color=INK, fontsize=11)

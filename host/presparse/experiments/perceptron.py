@@ -15,12 +15,12 @@ from presparse.data import Data, Splits, load_splits
 from presparse.data.scaling import scaling
 
 
-def perceptron(sizes: Sequence[int], seed: int, *, normalised: bool = False) -> nn.Sequential:
-    """ReLU between layers of these sizes, behind BatchNorm if `normalised`; weights by torch's own rule."""
+def perceptron(sizes: Sequence[int], seed: int, *, normalized: bool = False) -> nn.Sequential:
+    """ReLU between layers of these sizes, behind BatchNorm if `normalized`; weights by torch's own rule."""
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
     for left, right in pairwise(sizes[:-1]):
-        layers += [nn.Linear(left, right), *([nn.BatchNorm1d(right)] if normalised else []), nn.ReLU()]
+        layers += [nn.Linear(left, right), *([nn.BatchNorm1d(right)] if normalized else []), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 

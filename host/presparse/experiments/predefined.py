@@ -18,7 +18,7 @@ from presparse.train.network import SparseNetwork
 
 BATCH, RATE = 128, 2e-3
 MOST_LANES = 16
-"""With one lane, a clash-free pattern of few seeds would give a right neuron neighbouring features only."""
+"""With one lane, a clash-free pattern of few seeds would give a right neuron neighboring features only."""
 
 
 def shaped(layers: Sequence[int], out_degree: Sequence[int], features: int, classes: int) -> Network:

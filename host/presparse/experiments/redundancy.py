@@ -72,13 +72,13 @@ def report(done: Done) -> dict[str, Any]:
 def picture(done: Done) -> Figure:
     drawn = figure(8, 4.5)
     axes = plain(drawn.subplots())
-    for features, colour in zip(FEATURES, (GREEN, BLUE, ORANGE), strict=True):
+    for features, color in zip(FEATURES, (GREEN, BLUE, ORANGE), strict=True):
         points = [row(of(done, features=features, density=density)) for density in DENSITIES]
         axes.errorbar(
             [100 * density for density in DENSITIES],
             [100 * (p["test_accuracy_mean"] - points[-1]["test_accuracy_mean"]) for p in points],
             [100 * p["test_accuracy_ci95"] for p in points],
-            color=colour,
+            color=color,
             marker="o",
             capsize=3,
             label=f"{_NAMES[features]} ({100 * points[-1]['test_accuracy_mean']:.1f} % dense)",

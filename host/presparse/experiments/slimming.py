@@ -67,7 +67,7 @@ def run(trial: Trial) -> Figures:
 def rounds(trial: Trial, learn: Data) -> tuple[nn.Module, nn.Module, PrunedModel]:
     """The first network, and the last slimmed one before and after its fine-tuning."""
     seed, strength = int(trial["seed"]), float(trial["strength"])
-    dense = perceptron(SIZES, seed, normalised=True)
+    dense = perceptron(SIZES, seed, normalized=True)
     _train(dense, learn, EPOCHS, seed, strength)
     model: nn.Module = dense
     for share in ROUNDS[:-1]:
@@ -92,7 +92,7 @@ def _train(model: nn.Module, learn: Data, epochs: int, seed: int, strength: floa
     scales = [module.weight for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     penalty = L1(strength).on(model, parameters=scales).value if strength else None
     sgd = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=DECAY)
-    fine_tune(model, *learn, epochs=epochs, batch=BATCH, optimiser=sgd, penalty=penalty, keep_zeros=False, seed=seed)
+    fine_tune(model, *learn, epochs=epochs, batch=BATCH, optimizer=sgd, penalty=penalty, keep_zeros=False, seed=seed)
 
 
 def _parameters(model: nn.Module) -> int:
@@ -113,9 +113,9 @@ def picture(done: Done) -> Figure:
     chosen = of(done, phase="report")
     drawn = figure(6, 4)
     axes = plain(drawn.subplots())
-    for place, (key, colour) in enumerate((("test_error_before", BLUE), ("test_error", ORANGE))):
+    for place, (key, color) in enumerate((("test_error_before", BLUE), ("test_error", ORANGE))):
         errors = [100 * figures[key] for _, figures in chosen]
-        axes.scatter([place] * len(errors), errors, s=50, color=colour, alpha=0.6, linewidths=0)
+        axes.scatter([place] * len(errors), errors, s=50, color=color, alpha=0.6, linewidths=0)
         axes.plot([place - 0.15, place + 0.15], [sum(errors) / len(errors)] * 2, color=INK)
     axes.set_xticks([0, 1], ["dense", "slimmed, fine-tuned"])
     axes.set_xlim(-0.6, 1.6)

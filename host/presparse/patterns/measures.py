@@ -66,7 +66,7 @@ def measure(
     """Measures of the patterns `left`, one per junction.
 
     Padding does not count: only the first `features` inputs and the first `classes` outputs are looked at. `inputs`
-    (features,) numbers the window of every feature, for instance `tiles`; by default windows are neighbours.
+    (features,) numbers the window of every feature, for instance `tiles`; by default windows are neighbors.
     Dispersion is that of the whole left layer. Raises PatternError for patterns that are not the network's,
     ArgumentError for windows that are not.
     """

@@ -51,7 +51,7 @@ def scatter(matrix: NDArray[np.float64], window: NDArray[np.int64] | None = None
 
 
 def windows(neurons: int, count: int) -> NDArray[np.int64]:
-    """(neurons,): the window of each neuron, `count` windows of neighbours, whose sizes differ by at most 1.
+    """(neurons,): the window of each neuron, `count` windows of neighbors, whose sizes differ by at most 1.
 
     Raises ArgumentError unless there are 1 to `neurons` windows.
     """

@@ -116,13 +116,13 @@ def _perceptron(layers: Mapping[str, Layer], activation: type[nn.Module]) -> nn.
     made: list[nn.Module] = []
     width: int | None = None
     for name, own in layers.items():
-        normalises = "running_mean" in own
+        normalizes = "running_mean" in own
         for key in own:
-            if key not in (_BATCH_NORM if normalises else _LINEAR):
+            if key not in (_BATCH_NORM if normalizes else _LINEAR):
                 masked = key.endswith(("_orig", "_mask"))
                 mend = ": call torch.nn.utils.prune.remove(layer, 'weight') before saving" if masked else ""
                 raise ModelError(f"{_key(name, key)} belongs to no Linear or BatchNorm1d layer{mend}")
-        if normalises:
+        if normalizes:
             if not made or not isinstance(made[-1], nn.Linear):
                 raise ModelError(f"{_key(name, 'running_mean')}: BatchNorm must follow a Linear layer")
             made.append(_batch_norm(name, own, made[-1].out_features))

@@ -27,7 +27,7 @@ def fine_tune(
     epochs: int = 10,
     batch: int = 64,
     rate: float = 0.001,
-    optimiser: Literal["adam", "sgd"] | Stepper = "adam",
+    optimizer: Literal["adam", "sgd"] | Stepper = "adam",
     loss: Loss = nn.functional.cross_entropy,
     penalty: Callable[[], Tensor] | None = None,
     keep_zeros: bool = True,
@@ -46,18 +46,18 @@ def fine_tune(
         evaluation, comes back after.
     X, y : (k, ...), (k,)
         Samples as the model takes them, and class numbers from 0. They are brought to the model's dtype and device.
-    optimiser : 'adam', 'sgd' (momentum 0.9) or an object with zero_grad() and step()
+    optimizer : 'adam', 'sgd' (momentum 0.9) or an object with zero_grad() and step()
         An object brings its own rates, and `rate` is not used; those of a `torch.optim.Optimizer`, such as
         `presparse.sparsity.ProximalOptimizer`, follow the same cosine, and come back after.
     penalty : callable
-        Added to every batch's mean loss: `regulariser.value` of `presparse.sparsity`, say. Not for what a
+        Added to every batch's mean loss: `regularizer.value` of `presparse.sparsity`, say. Not for what a
         `ProximalOptimizer` already does.
     keep_zeros : bool
         Weights that are exactly 0 in the beginning stay 0 (weights only: not biases, nor the scales of BatchNorm). Give
         False to a model that starts with layers of zeros.
 
     Raises FeatureError for samples or classes that the model cannot take, ArgumentError for epochs, batch or rate that
-    are not positive, or an unknown optimiser.
+    are not positive, or an unknown optimizer.
     """
     check_schedule(epochs, batch, rate)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -85,7 +85,7 @@ def fine_tune(
             model,
             samples,
             labels,
-            optimiser=_stepper(optimiser, parameters, rate),
+            optimizer=_stepper(optimizer, parameters, rate),
             loss=lambda outputs, wanted: loss(outputs, wanted) * len(wanted),
             classes=lambda outputs: outputs.argmax(1),
             held_out=held_out,
@@ -98,16 +98,16 @@ def fine_tune(
         )
 
 
-def _stepper(optimiser: str | Stepper, parameters: list[nn.Parameter], rate: float) -> Stepper:
-    if optimiser == "adam":
+def _stepper(optimizer: str | Stepper, parameters: list[nn.Parameter], rate: float) -> Stepper:
+    if optimizer == "adam":
         return torch.optim.Adam(parameters, lr=rate)
-    if optimiser == "sgd":
+    if optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=0.9)
-    if isinstance(optimiser, str) or not all(callable(getattr(optimiser, key, None)) for key in ("zero_grad", "step")):
+    if isinstance(optimizer, str) or not all(callable(getattr(optimizer, key, None)) for key in ("zero_grad", "step")):
         raise ArgumentError(
-            f"optimiser must be 'adam', 'sgd' or an object with zero_grad() and step(), and is {optimiser!r}"
+            f"optimizer must be 'adam', 'sgd' or an object with zero_grad() and step(), and is {optimizer!r}"
         )
-    return optimiser
+    return optimizer
 
 
 def _samples(X: ArrayLike | Tensor, like: Tensor) -> Tensor:

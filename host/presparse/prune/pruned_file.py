@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from presparse.contract.description import problems
@@ -70,7 +70,7 @@ def write(path: Path, contents: Contents, tensors: dict[str, Tensor]) -> None:
     own = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     text = contents.model_dump_json()
     metadata = {"presparse_pruned": FILE_VERSION, "layers": text, "content_hash": _content_hash(text, own)}
-    atomic_files.write(path, serialise(own, metadata=metadata))
+    atomic_files.write(path, serialize(own, metadata=metadata))
 
 
 def read(path: Path) -> Saved:

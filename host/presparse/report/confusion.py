@@ -22,8 +22,8 @@ def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: in
     wrong = table - right
     drawn = figure(5.6, 5.4)
     ax = plain(drawn.subplots(), grid=False)
-    for values, colour in ((right, BLUE), (wrong, RED)):
-        shade = LinearSegmentedColormap.from_list("", ["white", colour])
+    for values, color in ((right, BLUE), (wrong, RED)):
+        shade = LinearSegmentedColormap.from_list("", ["white", color])
         ax.imshow(np.ma.masked_equal(values, 0), cmap=shade, vmin=0, vmax=max(1, values.max()) * 1.15)
     for row, column in zip(*np.nonzero(table), strict=True):
         strong = table[row, column] > (right if row == column else wrong).max() * 0.6

@@ -16,7 +16,7 @@ class Curve:
     """Accuracies (0 to 1) after epochs `first`, `first` + 1, ..."""
 
     name: str
-    colour: str
+    color: str
     accuracies: Sequence[float]
     first: int = 1
 
@@ -29,8 +29,8 @@ def curves(lines: Sequence[Curve]) -> Figure:
     for line in lines:
         epochs = range(line.first, line.first + len(line.accuracies))
         percent = [100 * a for a in line.accuracies]
-        ax.plot(epochs, percent, color=line.colour, linewidth=2, solid_capstyle="round")
-        ax.plot(epochs[-1], percent[-1], "o", color=line.colour, markersize=6)
+        ax.plot(epochs, percent, color=line.color, linewidth=2, solid_capstyle="round")
+        ax.plot(epochs[-1], percent[-1], "o", color=line.color, markersize=6)
     worst = min(100 * sorted(line.accuracies)[len(line.accuracies) // 8] for line in lines)
     floor = max(0.0, worst - 3)
     ax.set_ylim(floor, 100)
@@ -43,10 +43,10 @@ def curves(lines: Sequence[Curve]) -> Figure:
             f"{line.name}  {line.accuracies[-1]:.1%}",
             (end, 100 * line.accuracies[-1]),
             (last * 1.03, height),
-            color=line.colour,
+            color=line.color,
             va="center",
             fontweight="bold",
-            arrowprops={"arrowstyle": "-", "color": line.colour, "alpha": 0.35, "linewidth": 1},
+            arrowprops={"arrowstyle": "-", "color": line.color, "alpha": 0.35, "linewidth": 1},
         )
     ax.set_xlabel("epoch", color=INK)
     ax.set_ylabel("right answers on held-out digits, %")

@@ -1,4 +1,4 @@
-"""The pattern: which neurons are connected, coloured by the lane that processes the edge."""
+"""The pattern: which neurons are connected, colored by the lane that processes the edge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pattern(model: Model) -> Figure:
         fine = ax.bbox.width < j.left or ax.bbox.height < j.right
         ax.imshow(
             lanes_of_edges(j, left),
-            cmap=_colours(j.lanes),
+            cmap=_colors(j.lanes),
             vmin=0,
             vmax=j.lanes,
             extent=(0, j.left, j.right, 0),
@@ -51,7 +51,7 @@ def lanes_of_edges(j: Junction, left: NDArray[np.int64]) -> np.ma.MaskedArray:
     return np.ma.masked_less(lanes, 0)
 
 
-def _colours(lanes: int) -> ListedColormap:
-    """Neighbouring lanes in colours that differ: around the palette in steps of the golden ratio."""
+def _colors(lanes: int) -> ListedColormap:
+    """Neighboring lanes in colors that differ: around the palette in steps of the golden ratio."""
     places = 0.08 + 0.84 * (np.arange(lanes) * 0.618 % 1)
     return ListedColormap(colormaps[_PALETTE](places))

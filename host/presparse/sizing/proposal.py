@@ -286,10 +286,10 @@ def _size_reasons(asked: Sequence[int], network: Network, wanted: Sequence[float
         if size == least:
             yield f"Layer {i}: {size} neurons, exactly the {least} {what} asked for."
             continue
-        neighbour = network.layers[i - 1] if i else network.layers[1]
-        before, after = math.gcd(least, neighbour), math.gcd(size, neighbour)
+        neighbor = network.layers[i - 1] if i else network.layers[1]
+        before, after = math.gcd(least, neighbor), math.gcd(size, neighbor)
         yield f"Layer {i}: {size} neurons for {least} {what} (padding: {size - least}): " + (
-            f"beside a layer of {neighbour}, {least} neurons can have {_counted(before, 'density', 'densities')}, "
+            f"beside a layer of {neighbor}, {least} neurons can have {_counted(before, 'density', 'densities')}, "
             f"and {size} can have {after}."
             if after > before
             else "its divisors give the junctions beside it degrees and lanes that suit one another."

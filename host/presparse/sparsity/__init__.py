@@ -1,9 +1,9 @@
-"""Penalties that make a PyTorch model sparse, and the optimiser that makes its zeros exact."""
+"""Penalties that make a PyTorch model sparse, and the optimizer that makes its zeros exact."""
 
 from presparse.sparsity.binding import groups_of
 from presparse.sparsity.groups import Groups
 from presparse.sparsity.left_over import LayerLeft, LeftOver, left_over
-from presparse.sparsity.penalties import L1, L2, ElasticNet, GroupLasso, Penalty, Regulariser, SparseGroupLasso
+from presparse.sparsity.penalties import L1, L2, ElasticNet, GroupLasso, Penalty, Regularizer, SparseGroupLasso
 from presparse.sparsity.proximal import ProximalOptimizer
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "LeftOver",
     "Penalty",
     "ProximalOptimizer",
-    "Regulariser",
+    "Regularizer",
     "SparseGroupLasso",
     "groups_of",
     "left_over",

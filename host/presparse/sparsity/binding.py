@@ -1,4 +1,4 @@
-"""Which parameters of a model are penalised, and their groups."""
+"""Which parameters of a model are penalized, and their groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from presparse.train.sparse_linear import SparseLinear
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _FULLY_CONNECTED = (nn.Linear, SparseLinear)
 _SCALES = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU)
-"""Layers without edges: penalised only when chosen."""
+"""Layers without edges: penalized only when chosen."""
 
 Chosen = Iterable[str | Tensor]
 Masks = Mapping[str, Tensor] | Mapping[Tensor, Tensor] | Mapping[nn.Parameter, Tensor]
@@ -40,7 +40,7 @@ def groups_of(
 
     parameters
         Names as in `model.named_parameters()`, or the parameters. Without: every trainable weight and bias of
-        fully connected, sparse and convolutional layers; not the scales and shifts of normalisation.
+        fully connected, sparse and convolutional layers; not the scales and shifts of normalization.
     masks
         By name or parameter: boolean, in the parameter's shape, true where an entry exists. Others are never
         moved, and do not count in |g|.
@@ -59,7 +59,7 @@ def groups_of(
     found: dict[nn.Parameter, Groups] = {}
     for layer in _layers(model):
         for key, parameter in layer.module.named_parameters(recurse=False):
-            wanted = parameter in chosen if chosen is not None else _penalised(layer, parameter)
+            wanted = parameter in chosen if chosen is not None else _penalized(layer, parameter)
             if parameter in found or not wanted:
                 continue
             if isinstance(parameter, UninitializedParameter):
@@ -79,9 +79,9 @@ def groups_of(
                 mask=None if mask is None else _checked_mask(names[parameter], parameter, mask),
             )
     if not found:
-        raise ArgumentError("there is nothing to penalise: the model has no trainable weights, or none was chosen")
+        raise ArgumentError("there is nothing to penalize: the model has no trainable weights, or none was chosen")
     for parameter in mask_of.keys() - found.keys():
-        raise ArgumentError(f"there is a mask for {names[parameter]}, which is not among the penalised parameters")
+        raise ArgumentError(f"there is a mask for {names[parameter]}, which is not among the penalized parameters")
     return tuple(found.values())
 
 
@@ -103,14 +103,14 @@ def _layers(module: nn.Module, name: str = "", chain: nn.Sequential | None = Non
         yield from _layers(child, f"{name}.{key}" if name else key, inner)
 
 
-def _penalised(layer: _Layer, parameter: nn.Parameter) -> bool:
+def _penalized(layer: _Layer, parameter: nn.Parameter) -> bool:
     """Without a choice: trainable, and of a layer with edges. ArgumentError for a layer that is not known."""
     if isinstance(layer.module, _SCALES) or not parameter.requires_grad:
         return False
     if not isinstance(layer.module, (*_FULLY_CONNECTED, *_CONVOLUTIONS)):
         raise ArgumentError(
             f"no groups are known for {layer.name or 'the model itself'} ({type(layer.module).__name__}): "
-            "choose what to penalise with parameters=[...]"
+            "choose what to penalize with parameters=[...]"
         )
     return True
 

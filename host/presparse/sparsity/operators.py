@@ -1,7 +1,7 @@
 """Proximal operators: soft thresholds of entries, and of the norms of groups.
 
-Each returns the x that minimises  sum_i (x_i - values_i)^2 / (2 step_i) + penalty(x).  `step` is the learning rate of
-gradient descent, or, entry by entry, the step size of an optimiser with a diagonal metric D = 1 / step.
+Each returns the x that minimizes  sum_i (x_i - values_i)^2 / (2 step_i) + penalty(x).  `step` is the learning rate of
+gradient descent, or, entry by entry, the step size of an optimizer with a diagonal metric D = 1 / step.
 """
 
 from __future__ import annotations

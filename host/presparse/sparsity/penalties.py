@@ -43,10 +43,10 @@ class Penalty:
         parameters: Chosen | None = None,
         masks: Masks | None = None,
         flattened: Mapping[str, int] | None = None,
-    ) -> Regulariser:
+    ) -> Regularizer:
         """This penalty over a model's groups; arguments and errors as for `groups_of`."""
         groups = groups_of(model, parameters=parameters, masks=masks, flattened=flattened, entrywise=self.group == 0)
-        return Regulariser(self, groups)
+        return Regularizer(self, groups)
 
     def value(self, groups: Groups) -> Tensor:
         """The penalty of one parameter: a scalar, differentiable; at 0 its gradient is 0."""
@@ -62,7 +62,7 @@ class Penalty:
 
     @torch.no_grad()
     def prox_(self, groups: Groups, step: float | Tensor, share: float = 1.0) -> None:
-        """Replace one parameter's values w by the x that minimises sum (x - w)^2 / (2 step) + share * value(x).
+        """Replace one parameter's values w by the x that minimizes sum (x - w)^2 / (2 step) + share * value(x).
 
         step: a learning rate, or the step size of every entry, in the parameter's shape; positive.
 
@@ -129,7 +129,7 @@ class SparseGroupLasso(Penalty):
 
 
 @dataclass(frozen=True, eq=False)
-class Regulariser:
+class Regularizer:
     """A penalty over the groups of a model."""
 
     penalty: Penalty

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 import tempfile
 from pathlib import Path
 
-from presparse.errors import OutputError
+from presparse.support.errors import OutputError
 
 
 def check_writable(path: Path) -> None:
@@ -23,9 +24,11 @@ def check_writable(path: Path) -> None:
             return
         with tempfile.TemporaryFile(dir=path.resolve().parent):  # permissions do not tell (read-only disks, root)
             pass
-    except OSError as error:  # of `is_dir`, too: a name may be too long
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(f"{path.name}: the name is too long for a file; choose a shorter one") from error
         raise OutputError(
-            f"{path}: the folder {folder} cannot take such a file ({error.strerror or error}); choose another"
+            f"{path}: the folder {folder} cannot be written to ({error.strerror or error}); choose another"
         ) from error
 
 

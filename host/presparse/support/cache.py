@@ -20,7 +20,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from presparse.errors import CacheError
+from presparse.support.errors import CacheError
 
 _DIGESTS = "digests.json"
 _KEPT_ENTRIES = 256

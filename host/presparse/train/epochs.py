@@ -49,7 +49,7 @@ def train_epochs(
     inputs: Tensor,
     labels: Tensor,
     *,
-    optimiser: Stepper,
+    optimizer: Stepper,
     loss: Callable[[Tensor, Tensor], Tensor],
     classes: Callable[[Tensor], Tensor],
     held_out: tuple[Tensor, Tensor] | None,
@@ -66,15 +66,15 @@ def train_epochs(
     ----------
     inputs, labels : (k, ...), (k,)
         What the network takes, and class numbers, on the network's device.
-    optimiser : Stepper
+    optimizer : Stepper
         The learning rates of a `torch.optim.Optimizer` fall to 0 along a cosine, and come back in the end.
     loss : (m, outputs), (m,) -> scalar
-        Summed over a batch; its mean, plus the penalty, is what is minimised.
+        Summed over a batch; its mean, plus the penalty, is what is minimized.
     classes : (m, outputs) -> (m,)
     held_out : inputs and labels, in the same form
     after_step : called after every step, to put weights right
     """
-    scheduled = optimiser if isinstance(optimiser, Optimizer) else None
+    scheduled = optimizer if isinstance(optimizer, Optimizer) else None
     rates = [group["lr"] for group in scheduled.param_groups] if scheduled else []
     steps = epochs * len(_batches(torch.arange(len(inputs)), batch, network))
     schedule = CosineAnnealingLR(scheduled, T_max=steps) if scheduled else None
@@ -93,9 +93,9 @@ def train_epochs(
                     objective = value / len(rows)
                     if penalty:
                         objective = objective + penalty()
-                    optimiser.zero_grad()
+                    optimizer.zero_grad()
                     objective.backward()
-                    optimiser.step()
+                    optimizer.step()
                     if schedule:
                         schedule.step()
                     if after_step:
@@ -141,8 +141,8 @@ def accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, classes: Callab
 def _batches(order: Tensor, batch: int, network: nn.Module) -> list[Tensor]:
     """Row numbers, `batch` at a time. BatchNorm cannot learn from one sample: if one is left over, it joins others."""
     batches = list(order.split(batch))
-    normalises = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
-    if normalises and len(batches) > 1 and len(batches[-1]) == 1:
+    normalizes = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
+    if normalizes and len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
 

@@ -12,7 +12,7 @@ from presparse.data import Scaling, scaling
 from presparse.model import Model
 from presparse.train.epochs import Progress, check_schedule, train_epochs
 from presparse.train.network import SparseNetwork
-from presparse.train.quantised import QuantisedNetwork
+from presparse.train.quantized import QuantizedNetwork
 from presparse.validation import checked_features, checked_labels
 
 
@@ -28,12 +28,12 @@ def fit(
     seed: int = 0,
     pattern: PatternKind = "seed per sweep",
     scale: Scaling = "per feature",
-    quantised: bool = True,
+    quantized: bool = True,
     progress: Progress | None = None,
 ) -> Model:
     """Train a fresh network; the integer model that a board runs. The same arguments give the same model.
 
-    With `quantised`, training sees the board's rounding all along, and the accuracy it reports is the
+    With `quantized`, training sees the board's rounding all along, and the accuracy it reports is the
     board's; without, real numbers are trained, and rounded once at the end.
     The best epoch on `validation` (X, y) is kept, the last one without it. Ctrl-C keeps the best so far.
     For the network behind the model (its accuracy in floating point, say) use `fit_network`.
@@ -45,7 +45,7 @@ def fit(
     ArgumentError for epochs, batch or rate that are not positive.
     """
     check_schedule(epochs, batch, rate)
-    initial = QuantisedNetwork if quantised else SparseNetwork
+    initial = QuantizedNetwork if quantized else SparseNetwork
     offset, gain = scaling(checked_features(X, network.features), scale)
     fresh = initial.initial(network, pattern=pattern, seed=seed, offset=offset, gain=gain)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
@@ -67,7 +67,7 @@ def fit_network(
 ) -> None:
     """Train a network in place, from wherever it starts: Adam, its rate falling to 0 along a cosine.
 
-    A `QuantisedNetwork` is trained quantisation-aware. Arguments and errors as for `fit`.
+    A `QuantizedNetwork` is trained quantization-aware. Arguments and errors as for `fit`.
     """
     check_schedule(epochs, batch, rate)
     shape = network.network
@@ -82,14 +82,14 @@ def fit_network(
         network,
         inputs,
         labels,
-        optimiser=torch.optim.Adam(network.parameters(), lr=rate),
+        optimizer=torch.optim.Adam(network.parameters(), lr=rate),
         loss=lambda sums, wanted: output_loss(network, sums, wanted),
         classes=network.classes,
         held_out=held_out,
         epochs=epochs,
         batch=batch,
         seed=seed,
-        after_step=network.clamp if isinstance(network, QuantisedNetwork) else None,
+        after_step=network.clamp if isinstance(network, QuantizedNetwork) else None,
         progress=progress,
     )
 

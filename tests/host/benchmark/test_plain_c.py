@@ -48,11 +48,11 @@ def test_numpy_s_steps_are_autograd_s(network: Network) -> None:
     features = network.formats.activation.decode(samples.features)
     weights, biases = plain_c.numpy_sgd(model, features, samples.labels.astype(np.int64))
     judge = network_of(model, masked=False).double()
-    optimiser = torch.optim.SGD(judge.parameters(), lr=plain_c.RATE)
+    optimizer = torch.optim.SGD(judge.parameters(), lr=plain_c.RATE)
     for x, label in zip(torch.tensor(features), torch.tensor(samples.labels.astype(np.int64)), strict=True):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         output_loss(judge, judge(x[None]), label[None]).backward()
-        optimiser.step()
+        optimizer.step()
     for layer, w, b in zip(judge.sparse_layers, weights, biases, strict=True):
         np.testing.assert_allclose(layer.weight.detach().numpy(), w, atol=1e-10)
         np.testing.assert_allclose(layer.bias.detach().numpy(), b, atol=1e-10)

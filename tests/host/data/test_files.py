@@ -88,14 +88,14 @@ def test_an_array_that_is_called_npz(tmp_path: Path) -> None:
         load(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-def test_features_with_and_without_classes(tmp_path: Path, labelled: bool) -> None:
+@pytest.mark.parametrize("labeled", [True, False])
+def test_features_with_and_without_classes(tmp_path: Path, labeled: bool) -> None:
     X, y = np.array([[1.5, -2], [3, 40]]), np.array([0, 2])
-    np.savetxt(tmp_path / "a.csv", np.column_stack([X, y]) if labelled else X, delimiter=",", header="p,q", comments="")
-    np.savez(tmp_path / "a.npz", X=X, y=y) if labelled else np.savez(tmp_path / "a.npz", X=X)
+    np.savetxt(tmp_path / "a.csv", np.column_stack([X, y]) if labeled else X, delimiter=",", header="p,q", comments="")
+    np.savez(tmp_path / "a.npz", X=X, y=y) if labeled else np.savez(tmp_path / "a.npz", X=X)
     for name in ("a.csv", "a.npz"):
         found, has_classes = load_features(tmp_path / name, 2)
-        assert (found.tolist(), has_classes) == (X.tolist(), labelled)
+        assert (found.tolist(), has_classes) == (X.tolist(), labeled)
 
 
 def test_features_of_another_network(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_one_neuron_by_hand() -> None:
     check(j, left)
 
 
-def test_of_mnist_see_one_neighbourhood_each() -> None:
+def test_of_mnist_see_one_neighborhood_each() -> None:
     network = Network.load("mnist")
     model = mnist.start(network)
     first = network.junctions[0]

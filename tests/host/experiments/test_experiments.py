@@ -223,7 +223,7 @@ def test_each_seed_slims_with_the_strength_that_its_validation_part_likes_best()
 
 
 def test_no_more_channels_leave_than_the_parameters_ask() -> None:
-    model = perceptron((64, 30, 20, 10), 0, normalised=True)
+    model = perceptron((64, 30, 20, 10), 0, normalized=True)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):
             nn.init.uniform_(module.weight)

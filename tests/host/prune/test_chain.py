@@ -19,7 +19,7 @@ from torch.nn.utils import prune as masks
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 from presparse.prune import UnsupportedModel, compact
-from presparse.train.quantised import QuantisedNetwork
+from presparse.train.quantized import QuantizedNetwork
 
 
 class Functional(nn.Module):
@@ -218,8 +218,8 @@ UNKNOWN = r"which pruning does not know; use .*BatchNorm1d, .*Conv2d, .*Linear, 
         (nn.Sequential(conv(), nn.Flatten(), nn.Linear(7, 2)),
          r"^layer 1 \(Flatten\) flattens 4 channels, and the layer after it takes 7 columns; give it a multiple"),
         (nn.Bilinear(2, 2, 2), rf"^layer model is Bilinear, {UNKNOWN}"),
-        (QuantisedNetwork.initial(Network.load("digits")),
-         r"^the forward of QuantisedNetwork cannot be followed without numbers \("),
+        (QuantizedNetwork.initial(Network.load("digits")),
+         r"^the forward of QuantizedNetwork cannot be followed without numbers \("),
     ],
 )  # fmt: skip
 def test_models_that_cannot_be_pruned(model: nn.Module, message: str) -> None:

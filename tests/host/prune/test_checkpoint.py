@@ -22,7 +22,7 @@ State = dict[str, Tensor]
 
 
 def perceptron(*sizes: int, norm: bool = False, activation: type[nn.Module] = nn.ReLU, seed: int = 0) -> nn.Sequential:
-    """Random weights, and random statistics if it normalises; in evaluation mode."""
+    """Random weights, and random statistics if it normalizes; in evaluation mode."""
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
     for left, right in itertools.pairwise(sizes):

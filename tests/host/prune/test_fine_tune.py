@@ -1,4 +1,4 @@
-"""fine_tune: learns, repeats itself, keeps the best and the zeros, takes any optimiser, survives Ctrl-C."""
+"""fine_tune: learns, repeats itself, keeps the best and the zeros, takes any optimizer, survives Ctrl-C."""
 
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
 # pyright: reportOperatorIssue=false, reportOptionalSubscript=false
@@ -51,14 +51,14 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return all(torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_a_slimmed_model_learns_again(optimiser: str) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_slimmed_model_learns_again(optimizer: str) -> None:
     model = perceptron()
     fine_tune(model, X, Y, epochs=5, batch=32, rate=0.02)
     assert accuracy(model) > 0.95
     slimmed = slim(model, fraction=0.8, shift="drop")
     before = accuracy(slimmed)
-    fine_tune(slimmed, X, Y, epochs=5, batch=32, rate=0.02, optimiser=optimiser)  # pyright: ignore[reportArgumentType]
+    fine_tune(slimmed, X, Y, epochs=5, batch=32, rate=0.02, optimizer=optimizer)  # pyright: ignore[reportArgumentType]
     assert slimmed.widths == (5, 4, 3)
     assert accuracy(slimmed) > max(0.95, before)
 
@@ -135,15 +135,15 @@ def test_zeros_stay_zero() -> None:
     assert all(parameter.all() for parameter in free.parameters())
 
 
-def test_any_optimiser() -> None:
+def test_any_optimizer() -> None:
     """A ProximalOptimizer makes zeros in the same loop, a scheduled one gets its rates back, a plain object will do."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 20), nn.ReLU(), nn.Linear(20, 3))
     inner = torch.optim.Adam(model.parameters(), lr=0.02)
-    optimiser = ProximalOptimizer(inner, GroupLasso(0.02).on(model))
+    optimizer = ProximalOptimizer(inner, GroupLasso(0.02).on(model))
     for _ in range(2):
-        fine_tune(model, X, Y, epochs=6, optimiser=optimiser)
-        assert [group["lr"] for group in optimiser.param_groups] == [0.02]
+        fine_tune(model, X, Y, epochs=6, optimizer=optimizer)
+        assert [group["lr"] for group in optimizer.param_groups] == [0.02]
     assert compact(model).widths[1] < 20
     assert accuracy(model) > 0.8
 
@@ -158,7 +158,7 @@ def test_any_optimiser() -> None:
 
     model, counter = perceptron().requires_grad_(), Counter()
     before = [parameter.clone() for parameter in model.parameters()]
-    fine_tune(model, X, Y, epochs=2, batch=32, optimiser=counter)
+    fine_tune(model, X, Y, epochs=2, batch=32, optimizer=counter)
     assert (counter.steps, counter.cleared) == (16, 16)  # the sample left over joined the last batch
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
@@ -166,9 +166,9 @@ def test_any_optimiser() -> None:
 def test_rates_follow_a_cosine() -> None:
     model = perceptron()
     rates: list[float] = []
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     fine_tune(
-        model, X, Y, epochs=4, optimiser=optimiser, progress=lambda *_: rates.append(optimiser.param_groups[0]["lr"])
+        model, X, Y, epochs=4, optimizer=optimizer, progress=lambda *_: rates.append(optimizer.param_groups[0]["lr"])
     )  # fmt: skip
     assert rates[:3] == sorted(rates[:3], reverse=True)
     assert rates[1] == pytest.approx(0.05, rel=0.1)
@@ -177,12 +177,12 @@ def test_rates_follow_a_cosine() -> None:
 
 def test_rates_that_were_changed_between_two_runs() -> None:
     model = perceptron()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    fine_tune(model, X, Y, epochs=2, optimiser=optimiser)
-    optimiser.param_groups[0]["lr"] = 0.001
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    fine_tune(model, X, Y, epochs=2, optimizer=optimizer)
+    optimizer.param_groups[0]["lr"] = 0.001
     rates: list[float] = []
     fine_tune(
-        model, X, Y, epochs=2, optimiser=optimiser, progress=lambda *_: rates.append(optimiser.param_groups[0]["lr"])
+        model, X, Y, epochs=2, optimizer=optimizer, progress=lambda *_: rates.append(optimizer.param_groups[0]["lr"])
     )  # fmt: skip
     assert rates[0] == pytest.approx(0.0005, rel=0.1)
 
@@ -220,8 +220,8 @@ def test_penalty_is_added_to_the_loss() -> None:
         ({"epochs": 0}, "epochs must be a whole number, at least 1, and is 0"),
         ({"batch": 1.5}, "batch must be a whole number, at least 1, and is 1.5"),
         ({"rate": 0}, "the learning rate must be a positive number, such as 0.01, and is 0"),
-        ({"optimiser": "lion"},
-         "optimiser must be 'adam', 'sgd' or an object with zero_grad() and step(), and is 'lion'"),
+        ({"optimizer": "lion"},
+         "optimizer must be 'adam', 'sgd' or an object with zero_grad() and step(), and is 'lion'"),
     ],
 )  # fmt: skip
 def test_wrong_arguments(arguments: dict, message: str) -> None:

@@ -271,13 +271,13 @@ def trained() -> Iterator[nn.Module]:
     torch.set_num_threads(1)  # for batches this small, more only wait for each other
     X, y = load_digits()
     model = dense(64, 40, 20, 10)
-    optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     inputs, labels = torch.tensor(X[:1200] / 16 - 0.5, dtype=torch.float32), torch.tensor(y[:1200])
     for _ in range(40):
         for rows in torch.randperm(len(labels)).split(64):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             nn.functional.cross_entropy(model(inputs[rows]), labels[rows]).backward()
-            optimiser.step()
+            optimizer.step()
     yield model
     torch.set_num_threads(threads)
 

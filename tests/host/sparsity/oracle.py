@@ -1,4 +1,4 @@
-"""Proximal operators by numerical minimisation, for one group at a time: no formula of the operators is used."""
+"""Proximal operators by numerical minimization, for one group at a time: no formula of the operators is used."""
 
 from __future__ import annotations
 

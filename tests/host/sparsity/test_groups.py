@@ -151,7 +151,7 @@ def test_masked_entries_do_not_count() -> None:
     assert weight.sizes.tolist() == [2, 4, 0]
 
 
-def test_scales_of_normalisation_are_groups_of_one_when_chosen() -> None:
+def test_scales_of_normalization_are_groups_of_one_when_chosen() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.PReLU(), nn.LayerNorm(4))
     assert [groups.name for groups in groups_of(model)] == ["0.weight", "0.bias"]
     norm = model.get_parameter("1.weight")
@@ -174,8 +174,8 @@ def test_a_shared_layer_counts_once() -> None:
 
 
 def test_a_penalty_without_groups_takes_any_chosen_parameter() -> None:
-    regulariser = L1(1.0).on(nn.LSTM(2, 3), parameters=["weight_ih_l0"])
-    assert regulariser.groups[0].sizes.tolist() == [1] * 24
+    regularizer = L1(1.0).on(nn.LSTM(2, 3), parameters=["weight_ih_l0"])
+    assert regularizer.groups[0].sizes.tolist() == [1] * 24
 
 
 class TestErrors:
@@ -186,7 +186,7 @@ class TestErrors:
 
     def test_layers_that_are_not_known(self) -> None:
         model = nn.Sequential(nn.Linear(2, 2), nn.GRU(2, 3))
-        assert self.message(model) == ("no groups are known for 1 (GRU): choose what to penalise with parameters=[...]")
+        assert self.message(model) == ("no groups are known for 1 (GRU): choose what to penalize with parameters=[...]")
         with pytest.raises(ArgumentError) as error:
             GroupLasso(1.0).on(model, parameters=["1.weight_ih_l0"])
         assert str(error.value) == (
@@ -205,7 +205,7 @@ class TestErrors:
         stranger = nn.Parameter(torch.zeros(2))
         assert self.message(model, parameters=[stranger]) == "not a parameter of the model: (2,)"
         assert self.message(model, parameters=[7]) == "not a parameter of the model: 7"
-        nothing = "there is nothing to penalise: the model has no trainable weights, or none was chosen"
+        nothing = "there is nothing to penalize: the model has no trainable weights, or none was chosen"
         assert self.message(model, parameters=[]) == nothing
         assert self.message(nn.ReLU()) == nothing
 
@@ -218,7 +218,7 @@ class TestErrors:
             "the mask of weight must have its shape (3, 2), and is (2, 3)"
         )
         assert self.message(model, parameters=["bias"], masks={"weight": torch.ones(3, 2, dtype=torch.bool)}) == (
-            "there is a mask for weight, which is not among the penalised parameters"
+            "there is a mask for weight, which is not among the penalized parameters"
         )
 
     def test_flattened(self) -> None:

@@ -1,4 +1,4 @@
-"""The proximal operators equal pyproximal's, and a numerical minimiser's, whatever the metric."""
+"""The proximal operators equal pyproximal's, and a numerical minimizer's, whatever the metric."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_every_group_has_its_own_strength() -> None:
 
 
 @pytest.mark.parametrize("decades", [0.5, 2.0, 4.0])
-def test_a_diagonal_metric_equals_the_minimiser(decades: float) -> None:
+def test_a_diagonal_metric_equals_the_minimizer(decades: float) -> None:
     values, step = normal(7, 24), steps(7, 24, decades=decades)
     strengths = torch.logspace(-2, 1.5, 24, dtype=torch.float64)
     shrunk = shrink_groups(values, strengths, step)

@@ -1,4 +1,4 @@
-"""Penalties: values worked by hand, operators against pyproximal and a numerical minimiser, masks and edges."""
+"""Penalties: values worked by hand, operators against pyproximal and a numerical minimizer, masks and edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError
-from presparse.sparsity import L1, L2, ElasticNet, GroupLasso, Groups, Penalty, Regulariser, SparseGroupLasso
+from presparse.sparsity import L1, L2, ElasticNet, GroupLasso, Groups, Penalty, Regularizer, SparseGroupLasso
 from presparse.train.sparse_linear import SparseLinear
 from tests.host.sparsity.oracle import Objective
 from tests.host.train.test_sparse_linear import masked, random_layer
@@ -125,21 +125,21 @@ def test_operators_equal_pyproximal() -> None:
 
 @pytest.mark.parametrize("penalty", ALL, ids=NAMES)
 @pytest.mark.parametrize("metric", ["one step", "diagonal"])
-def test_operators_equal_the_minimiser(penalty: Penalty, metric: str) -> None:
+def test_operators_equal_the_minimizer(penalty: Penalty, metric: str) -> None:
     """So L1, then the group, is exact for a diagonal metric as well; a bias is a group of one."""
     layer = random_linear(12, 5)
     weight, bias = penalty.on(layer).groups
-    assert_minimises(penalty, weight, metric, members=5)
-    assert_minimises(penalty, bias, metric, members=1)
+    assert_minimizes(penalty, weight, metric, members=5)
+    assert_minimizes(penalty, bias, metric, members=1)
 
 
 @pytest.mark.parametrize("metric", ["one step", "diagonal"])
-def test_all_three_terms_together_equal_the_minimiser(metric: str) -> None:
+def test_all_three_terms_together_equal_the_minimizer(metric: str) -> None:
     penalty = Penalty(0.2, l1=0.7, l2=1.3, group=0.9)
-    assert_minimises(penalty, penalty.on(random_linear(9, 6, seed=3)).groups[0], metric, members=6)
+    assert_minimizes(penalty, penalty.on(random_linear(9, 6, seed=3)).groups[0], metric, members=6)
 
 
-def assert_minimises(penalty: Penalty, groups: Groups, metric: str, members: int) -> None:
+def assert_minimizes(penalty: Penalty, groups: Groups, metric: str, members: int) -> None:
     """The operator moves every group of so many members, a column, to the minimum of its objective."""
     before = groups.parameter.detach().clone()
     steps = torch.full_like(before, 0.4)
@@ -197,9 +197,9 @@ def test_masked_entries_do_not_move_and_do_not_matter(penalty: Penalty, metric: 
         with torch.no_grad():
             layer.weight.masked_fill_(~mask, absent)
         before = layer.weight.detach().clone()
-        regulariser = penalty.on(layer, masks={layer.weight: mask})
-        assert bool(regulariser.value().isfinite())
-        penalty.prox_(regulariser.groups[0], step)
+        regularizer = penalty.on(layer, masks={layer.weight: mask})
+        assert bool(regularizer.value().isfinite())
+        penalty.prox_(regularizer.groups[0], step)
         after = layer.weight.detach()
         torch.testing.assert_close(after[~mask], before[~mask], rtol=0, atol=0, equal_nan=True)
         assert not torch.equal(after[mask], before[mask])
@@ -227,11 +227,11 @@ def test_no_strength_changes_nothing() -> None:
     assert torch.equal(layer.weight, before)
 
 
-def test_a_regulariser_adds_up_its_parameters() -> None:
+def test_a_regularizer_adds_up_its_parameters() -> None:
     model = nn.Sequential(by_hand(), nn.ReLU(), by_hand())
-    regulariser = GroupLasso(0.5).on(model)
-    assert isinstance(regulariser, Regulariser)
-    assert regulariser.value().item() == pytest.approx(2 * 0.5 * (math.sqrt(2) * 17 + 3))
+    regularizer = GroupLasso(0.5).on(model)
+    assert isinstance(regularizer, Regularizer)
+    assert regularizer.value().item() == pytest.approx(2 * 0.5 * (math.sqrt(2) * 17 + 3))
 
 
 def test_edges_that_do_not_exist_do_not_count() -> None:

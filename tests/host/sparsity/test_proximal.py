@@ -1,4 +1,4 @@
-"""ProximalOptimizer: the metric of each optimiser, warm-up, masks, schedules, and states to go on from."""
+"""ProximalOptimizer: the metric of each optimizer, warm-up, masks, schedules, and states to go on from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIMISERS: dict[str, Make] = {
     "Adam, amsgrad": lambda parameters: Adam(parameters, lr=0.01, betas=(0.8, 0.1), amsgrad=True),
     "AdamW": lambda parameters: AdamW(parameters, lr=0.01, weight_decay=0.1),
 }
-every_optimiser = pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS.keys())
+every_optimizer = pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS.keys())
 
 
 def small() -> nn.Sequential:
@@ -42,11 +42,11 @@ INPUTS = torch.randn(40, 6, dtype=torch.float64, generator=torch.Generator().man
 LABELS = torch.randint(0, 3, (40,), generator=torch.Generator().manual_seed(2))
 
 
-def train(model: nn.Module, optimiser: Optimizer, steps: int, schedule: CosineAnnealingLR | None = None) -> None:
+def train(model: nn.Module, optimizer: Optimizer, steps: int, schedule: CosineAnnealingLR | None = None) -> None:
     for _ in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(model(INPUTS), LABELS).backward()
-        optimiser.step()
+        optimizer.step()
         if schedule:
             schedule.step()
 
@@ -59,20 +59,20 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@every_optimiser
-def test_without_strength_it_is_the_optimiser_bit_for_bit(make: Make) -> None:
+@every_optimizer
+def test_without_strength_it_is_the_optimizer_bit_for_bit(make: Make) -> None:
     """So lambda never multiplies the loss: a fault of a widely used implementation."""
     plain, proximal = small(), small()
     train(plain, make(list(plain.parameters())), 20)
-    optimiser = make(list(proximal.parameters()))
-    train(proximal, ProximalOptimizer(optimiser, SparseGroupLasso(0.0).on(proximal)), 20)
+    optimizer = make(list(proximal.parameters()))
+    train(proximal, ProximalOptimizer(optimizer, SparseGroupLasso(0.0).on(proximal)), 20)
     assert same(weights(plain), weights(proximal))
 
 
-def metric(optimiser: Optimizer, gradients: list[Tensor]) -> Tensor:
+def metric(optimizer: Optimizer, gradients: list[Tensor]) -> Tensor:
     """Step sizes of the last of some gradients, from the published formulae, over the whole past at once."""
-    settings = optimiser.param_groups[0]
-    if isinstance(optimiser, SGD):
+    settings = optimizer.param_groups[0]
+    if isinstance(optimizer, SGD):
         return torch.full_like(gradients[0], settings["lr"])
     beta = settings["betas"][1]
     averages = [
@@ -83,26 +83,26 @@ def metric(optimiser: Optimizer, gradients: list[Tensor]) -> Tensor:
     return settings["lr"] / (torch.sqrt(used / (1 - beta ** len(gradients))) + settings["eps"])
 
 
-@every_optimiser
-def test_a_step_is_the_optimisers_then_the_minimiser_in_its_metric(make: Make) -> None:
+@every_optimizer
+def test_a_step_is_the_optimizers_then_the_minimizer_in_its_metric(make: Make) -> None:
     """Three steps of one layer: each from where the last one ended; the third is checked."""
     layer, lam = nn.Linear(6, 4, bias=False, dtype=torch.float64), 0.02
-    optimiser = ProximalOptimizer(make(list(layer.parameters())), SparseGroupLasso(lam).on(layer))
+    optimizer = ProximalOptimizer(make(list(layer.parameters())), SparseGroupLasso(lam).on(layer))
     gradients: list[Tensor] = []
     free = torch.zeros(0)
     for _ in range(3):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(layer(INPUTS), LABELS).backward()
         assert layer.weight.grad is not None
         gradients.append(layer.weight.grad.clone())
         twin = copy.deepcopy(layer)  # the same step without the operator
         twin.weight.grad = layer.weight.grad.clone()
         alone = make(list(twin.parameters()))
-        alone.load_state_dict(copy.deepcopy(optimiser.optimiser.state_dict()))
+        alone.load_state_dict(copy.deepcopy(optimizer.optimizer.state_dict()))
         alone.step()
         free = twin.weight.detach()
-        optimiser.step()
-    steps = metric(optimiser.optimiser, gradients)
+        optimizer.step()
+    steps = metric(optimizer.optimizer, gradients)
     for j in range(6):
         objective = Objective(free[:, j].numpy(), steps[:, j].numpy(), l1=lam, group=lam * math.sqrt(4))
         np.testing.assert_allclose(layer.weight[:, j].detach().numpy(), objective.minimum(), rtol=0, atol=1e-6)
@@ -130,32 +130,32 @@ def test_each_parameter_group_has_its_own_rate(kind: type[SGD] | type[Adam]) -> 
 def test_strength_rises_linearly_from_0(name: str) -> None:
     """Over four steps, against the penalty with that much strength in each."""
     warm, by_hand = small(), small()
-    optimiser = ProximalOptimizer(OPTIMISERS[name](list(warm.parameters())), L1(0.1).on(warm), warm_up=4)
+    optimizer = ProximalOptimizer(OPTIMISERS[name](list(warm.parameters())), L1(0.1).on(warm), warm_up=4)
     inner = OPTIMISERS[name](list(by_hand.parameters()))
     shares: list[float] = []
     for k in range(6):
-        shares.append(optimiser.share)
-        train(warm, optimiser, 1)
+        shares.append(optimizer.share)
+        train(warm, optimizer, 1)
         constant = ProximalOptimizer(inner, L1(0.1 * min(1.0, k / 4)).on(by_hand))
         train(by_hand, constant, 1)
         assert same(weights(warm), weights(by_hand))
     assert shares == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
 
 
-@every_optimiser
+@every_optimizer
 def test_masked_entries_never_move(make: Make) -> None:
     """Though their gradients are not zero, and momentum and weight decay pull at them."""
     model = small()
     mask = torch.rand(8, 6, generator=torch.Generator().manual_seed(3)) < 0.5
     before = model.get_parameter("0.weight").detach().clone()
-    regulariser = SparseGroupLasso(0.02).on(model, masks={"0.weight": mask})
-    train(model, ProximalOptimizer(make(list(model.parameters())), regulariser), 10)
+    regularizer = SparseGroupLasso(0.02).on(model, masks={"0.weight": mask})
+    train(model, ProximalOptimizer(make(list(model.parameters())), regularizer), 10)
     assert torch.equal(model.get_parameter("0.weight")[~mask], before[~mask])
     assert not bool((model.get_parameter("0.weight")[mask] == before[mask]).any())
     assert bool((model.get_parameter("0.weight")[mask] == 0).any())
 
 
-@every_optimiser
+@every_optimizer
 def test_edges_train_like_masked_dense_weights(make: Make) -> None:
     """Dense weights that are masked stay at 0, so both networks are the same one, to rounding."""
     generator = torch.Generator().manual_seed(5)
@@ -180,38 +180,38 @@ def test_edges_train_like_masked_dense_weights(make: Make) -> None:
     assert torch.equal(sparse.get_parameter("0.weight") == 0, dense.get_parameter("0.weight")[rows, left] == 0)
 
 
-def test_a_scheduler_takes_it_for_the_optimiser_it_is() -> None:
+def test_a_scheduler_takes_it_for_the_optimizer_it_is() -> None:
     """Down to a rate of 0, at which nothing moves."""
     model, plain = small(), small()
-    optimiser = ProximalOptimizer(Adam(model.parameters(), lr=0.01), L1(0.01).on(model))
+    optimizer = ProximalOptimizer(Adam(model.parameters(), lr=0.01), L1(0.01).on(model))
     alone = Adam(plain.parameters(), lr=0.01)
-    schedule, expected = CosineAnnealingLR(optimiser, T_max=10), CosineAnnealingLR(alone, T_max=10)
+    schedule, expected = CosineAnnealingLR(optimizer, T_max=10), CosineAnnealingLR(alone, T_max=10)
     for _ in range(10):
-        train(model, optimiser, 1, schedule)
+        train(model, optimizer, 1, schedule)
         train(plain, alone, 1, expected)
         assert schedule.get_last_lr() == expected.get_last_lr()
-        assert optimiser.optimiser.param_groups[0]["lr"] == alone.param_groups[0]["lr"]
-    assert optimiser.param_groups[0]["lr"] == 0
+        assert optimizer.optimizer.param_groups[0]["lr"] == alone.param_groups[0]["lr"]
+    assert optimizer.param_groups[0]["lr"] == 0
     before = weights(model)
-    train(model, optimiser, 1)
+    train(model, optimizer, 1)
     assert same(before, weights(model))
 
 
-@every_optimiser
+@every_optimizer
 def test_going_on_from_a_state_is_going_on(make: Make) -> None:
     """Through a file, in the midst of a warm-up and of a schedule."""
 
     def fresh() -> tuple[nn.Module, ProximalOptimizer, CosineAnnealingLR]:
         model = small()
-        regulariser = SparseGroupLasso(0.02).on(model)
-        optimiser = ProximalOptimizer(make(list(model.parameters())), regulariser, warm_up=15)
-        return model, optimiser, CosineAnnealingLR(optimiser, T_max=20)
+        regularizer = SparseGroupLasso(0.02).on(model)
+        optimizer = ProximalOptimizer(make(list(model.parameters())), regularizer, warm_up=15)
+        return model, optimizer, CosineAnnealingLR(optimizer, T_max=20)
 
-    model, optimiser, schedule = fresh()
-    train(model, optimiser, 8, schedule)
+    model, optimizer, schedule = fresh()
+    train(model, optimizer, 8, schedule)
     file = io.BytesIO()
-    torch.save([model.state_dict(), optimiser.state_dict(), schedule.state_dict()], file)
-    train(model, optimiser, 8, schedule)
+    torch.save([model.state_dict(), optimizer.state_dict(), schedule.state_dict()], file)
+    train(model, optimizer, 8, schedule)
 
     again, resumed, its_schedule = fresh()
     file.seek(0)
@@ -221,21 +221,21 @@ def test_going_on_from_a_state_is_going_on(make: Make) -> None:
     assert resumed.steps == 8
     train(again, resumed, 8, its_schedule)
     assert same(weights(model), weights(again))
-    assert resumed.optimiser.param_groups[0]["lr"] == resumed.param_groups[0]["lr"]
+    assert resumed.optimizer.param_groups[0]["lr"] == resumed.param_groups[0]["lr"]
 
 
-@every_optimiser
+@every_optimizer
 def test_parameters_without_a_gradient_stay(make: Make) -> None:
     """In their first step and later ones."""
     model = small()
     before = weights(model)
-    optimiser = ProximalOptimizer(make(list(model.parameters())), L1(1.0).on(model))
-    optimiser.step()
+    optimizer = ProximalOptimizer(make(list(model.parameters())), L1(1.0).on(model))
+    optimizer.step()
     assert same(before, weights(model))
-    train(model, optimiser, 1)
+    train(model, optimizer, 1)
     model.get_parameter("0.weight").grad = None
     before = weights(model)
-    optimiser.step()
+    optimizer.step()
     assert torch.equal(before[0], weights(model)[0])
     assert not torch.equal(before[1], weights(model)[1])
 
@@ -243,24 +243,24 @@ def test_parameters_without_a_gradient_stay(make: Make) -> None:
 def test_weights_that_adam_never_saw_a_gradient_of_are_zero_at_once() -> None:
     """Such as those of a pixel that is always 0: the metric is eps / lr, and the least pull wins."""
     model = small()
-    optimiser = ProximalOptimizer(Adam(model.parameters()), L1(1e-3).on(model))
+    optimizer = ProximalOptimizer(Adam(model.parameters()), L1(1e-3).on(model))
     model.get_parameter("0.weight").grad = torch.zeros(8, 6, dtype=torch.float64)
-    optimiser.step()
+    optimizer.step()
     assert bool((model.get_parameter("0.weight") == 0).all())
 
 
 def test_a_closure_is_called_and_its_loss_returned() -> None:
     model, other = small(), small()
-    optimiser = ProximalOptimizer(SGD(model.parameters(), lr=0.1), L1(0.1).on(model))
+    optimizer = ProximalOptimizer(SGD(model.parameters(), lr=0.1), L1(0.1).on(model))
 
     def closure() -> Tensor:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(INPUTS), LABELS)
         loss.backward()
         return loss
 
     expected = nn.functional.cross_entropy(other(INPUTS), LABELS).item()
-    assert optimiser.step(closure).item() == expected
+    assert optimizer.step(closure).item() == expected
     train(other, ProximalOptimizer(SGD(other.parameters(), lr=0.1), L1(0.1).on(other)), 1)
     assert same(weights(model), weights(other))
 
@@ -291,13 +291,13 @@ def test_digits_end_in_exact_zeros(make: Make, strength: float, epochs: int) -> 
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(64, 40), nn.ReLU(), nn.Linear(40, 20), nn.ReLU(), nn.Linear(20, 10))
     penalty = ps.sparsity.SparseGroupLasso(strength)
-    optimiser = ProximalOptimizer(make(list(model.parameters())), penalty.on(model), warm_up=200)
+    optimizer = ProximalOptimizer(make(list(model.parameters())), penalty.on(model), warm_up=200)
     assert left_over(model).zeros == 0
     for _ in range(epochs):
         for rows in torch.randperm(1400).split(50):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             nn.functional.cross_entropy(model(X[rows]), y[rows]).backward()
-            optimiser.step()
+            optimizer.step()
     left = left_over(model)
     assert left.exact_zeros > 0.4
     assert all(layer.left < layer.neurons for layer in left.layers)
@@ -306,24 +306,24 @@ def test_digits_end_in_exact_zeros(make: Make, strength: float, epochs: int) -> 
 
 class TestErrors:
     @pytest.mark.parametrize("kind", [torch.optim.RMSprop, torch.optim.Adagrad, torch.optim.NAdam])
-    def test_another_optimiser(self, kind: type[torch.optim.RMSprop]) -> None:
+    def test_another_optimizer(self, kind: type[torch.optim.RMSprop]) -> None:
         model = small()
         with pytest.raises(ArgumentError) as error:
             ProximalOptimizer(kind(model.parameters()), L1(0.1).on(model))
         assert str(error.value) == (
-            f"the optimiser must be SGD, Adam or AdamW, whose metric is known, and is {kind.__name__}"
+            f"the optimizer must be SGD, Adam or AdamW, whose metric is known, and is {kind.__name__}"
         )
 
     def test_a_penalty_that_is_on_nothing(self) -> None:
-        with pytest.raises(ArgumentError, match=r"the regulariser must be what penalty.on\(model\) returns, and is L1"):
+        with pytest.raises(ArgumentError, match=r"the regularizer must be what penalty.on\(model\) returns, and is L1"):
             ProximalOptimizer(SGD(small().parameters()), L1(0.1))  # pyright: ignore[reportArgumentType]
 
-    def test_parameters_that_the_optimiser_does_not_train(self) -> None:
+    def test_parameters_that_the_optimizer_does_not_train(self) -> None:
         model = small()
         with pytest.raises(ArgumentError) as error:
             ProximalOptimizer(SGD(model[0].parameters()), GroupLasso(0.1).on(model))
         assert str(error.value) == (
-            "the optimiser does not train 2.weight, 2.bias: give it these, or leave them out of the penalty"
+            "the optimizer does not train 2.weight, 2.bias: give it these, or leave them out of the penalty"
         )
 
     @pytest.mark.parametrize("warm_up", [-1, 0.5, True, None])
@@ -333,12 +333,12 @@ class TestErrors:
             ProximalOptimizer(SGD(model.parameters()), L1(0.1).on(model), warm_up=warm_up)
         assert str(error.value) == f"warm_up must be a whole number of steps, at least 0, and is {warm_up!r}"
 
-    def test_the_state_of_another_optimiser(self) -> None:
+    def test_the_state_of_another_optimizer(self) -> None:
         model = small()
         inner = SGD(model.parameters())
         with pytest.raises(ArgumentError) as error:
             ProximalOptimizer(inner, L1(0.1).on(model)).load_state_dict(inner.state_dict())
         assert str(error.value) == (
             "not the state of a ProximalOptimizer, for it lacks proximal_steps: "
-            "load it into the optimiser itself, before that goes into a ProximalOptimizer"
+            "load it into the optimizer itself, before that goes into a ProximalOptimizer"
         )

@@ -51,7 +51,7 @@ def test_one_split_equals_the_reference() -> None:
     measured = accuracy.measure(Silent(), seed=seed, epochs=epochs)
     assert measured.board_trained == right.mean() > 0.9
     assert 0.8 < measured.floating_point < 1
-    assert 0.8 < measured.quantised < 1
+    assert 0.8 < measured.quantized < 1
 
 
 def test_summary() -> None:

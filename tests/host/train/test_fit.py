@@ -15,7 +15,7 @@ from presparse.data import load_digits, scaling
 from presparse.errors import FeatureError
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
-from presparse.train import Metrics, QuantisedNetwork, SparseNetwork, fit, fit_network
+from presparse.train import Metrics, QuantizedNetwork, SparseNetwork, fit, fit_network
 from presparse.train.fit import output_loss
 
 BLOBS = Network(
@@ -47,12 +47,12 @@ def accuracy(model: Model, X: NDArray[np.float64], y: NDArray[np.int64]) -> floa
     return float((scores[:, : model.network.classes].argmax(1) == y).mean())
 
 
-@pytest.mark.parametrize("quantised", [True, False])
+@pytest.mark.parametrize("quantized", [True, False])
 @pytest.mark.parametrize("output", ["sigmoid", "identity"])
 @pytest.mark.parametrize("hidden", ["relu", "sigmoid", "identity"])
-def test_learns(hidden: str, output: str, quantised: bool) -> None:
+def test_learns(hidden: str, output: str, quantized: bool) -> None:
     network = Network.model_validate({**BLOBS.model_dump(), "activations": (hidden, output)})
-    model = fit(network, X, Y, epochs=12, batch=16, rate=0.03, quantised=quantised)
+    model = fit(network, X, Y, epochs=12, batch=16, rate=0.03, quantized=quantized)
     assert accuracy(model, TEST_X, TEST_Y) > 0.97
     assert accuracy(Model.initial(network, offset=0.0, gain=0.01), TEST_X, TEST_Y) < 0.8
 
@@ -89,7 +89,7 @@ def test_scaling_is_recorded() -> None:
 
 
 def test_progress_and_the_kept_epoch() -> None:
-    """With a validation set, the model is that of the best epoch; quantised accuracies are the board's own."""
+    """With a validation set, the model is that of the best epoch; quantized accuracies are the board's own."""
     seen: list[tuple[int, int, Metrics]] = []
     noisy = np.where(np.random.default_rng(0).random(len(Y)) < 0.4, 0, Y)
     model = fit(
@@ -111,7 +111,7 @@ def test_progress_and_the_kept_epoch() -> None:
 def test_without_validation_the_last_epoch_is_kept() -> None:
     """A validation set must change what is kept, and nothing else."""
     snapshots: list[Model] = []
-    network = QuantisedNetwork.initial(BLOBS, gain=0.01)
+    network = QuantizedNetwork.initial(BLOBS, gain=0.01)
 
     def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
         assert metrics.validation_accuracy is None
@@ -125,7 +125,7 @@ def test_without_validation_the_last_epoch_is_kept() -> None:
 @pytest.mark.parametrize("validation", [None, (TEST_X, TEST_Y)])
 def test_interrupt_keeps_what_was_trained(validation: tuple | None) -> None:
     snapshots: list[Model] = []
-    network = QuantisedNetwork.initial(BLOBS, gain=0.01)
+    network = QuantizedNetwork.initial(BLOBS, gain=0.01)
 
     def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
         snapshots.append(network.model())
@@ -155,16 +155,16 @@ def test_torch_settings_come_back() -> None:
         torch.set_num_threads(threads)
 
 
-def test_float_and_quantised_accuracy_of_one_pattern() -> None:
+def test_float_and_quantized_accuracy_of_one_pattern() -> None:
     offset, gain = scaling(X)
     float_network = SparseNetwork.initial(BLOBS, offset=offset, gain=gain)
-    quantised = QuantisedNetwork.initial(BLOBS, offset=offset, gain=gain)
-    for a, b in zip(float_network.sparse_layers, quantised.sparse_layers, strict=True):
+    quantized = QuantizedNetwork.initial(BLOBS, offset=offset, gain=gain)
+    for a, b in zip(float_network.sparse_layers, quantized.sparse_layers, strict=True):
         assert torch.equal(a.left, b.left)
-    for network in (float_network, quantised):
+    for network in (float_network, quantized):
         fit_network(network, X, Y, epochs=15)
         assert network.score(TEST_X, TEST_Y) > 0.97
-    assert quantised.score(TEST_X, TEST_Y) == accuracy(quantised.model(), TEST_X, TEST_Y)
+    assert quantized.score(TEST_X, TEST_Y) == accuracy(quantized.model(), TEST_X, TEST_Y)
 
 
 def test_loss_gradient_is_score_minus_target() -> None:

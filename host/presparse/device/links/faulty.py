@@ -22,7 +22,7 @@ DAMAGE: tuple[Fault, ...] = ("flip", "drop", "duplicate", "insert", "truncate")
 """Faults that no link notices."""
 
 _REMEMBERED = 64
-"""Frames of the host among which a repeat is recognised."""
+"""Frames of the host among which a repeat is recognized."""
 
 
 class Faults:

@@ -17,7 +17,7 @@ from presparse.prune.lanes.scale import rescaled, within_formats
 from presparse.prune.lanes.shape import shape
 from presparse.train.fit import Progress, fit_network
 from presparse.train.network import SparseNetwork
-from presparse.train.quantised import QuantisedNetwork
+from presparse.train.quantized import QuantizedNetwork
 from presparse.validation import checked_features, checked_labels
 
 _CALIBRATION = 2000
@@ -69,7 +69,7 @@ def to_lanes(
 
     An edge's importance is |weight| times the standard deviation of its left neuron; the mean of what is cut off goes
     into the bias. Neurons are put into banks so that each right neuron can keep its most important edges
-    (`banks.assign`), and the pattern then stays fixed while the weights are refitted quantisation-aware.
+    (`banks.assign`), and the pattern then stays fixed while the weights are refitted quantization-aware.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def to_lanes(
     placed = place(source, onto, sample, np.random.default_rng(seed))
     start = placed.network(SparseNetwork)
     stages.append(Stage(name="bank-balanced", accuracy=start.score(*measured), edges=onto.edges))
-    refitted = placed.network(QuantisedNetwork)
+    refitted = placed.network(QuantizedNetwork)
     stages.append(Stage(name="in integers", accuracy=refitted.score(*measured), edges=onto.edges))
     fit_network(
         refitted,

@@ -22,7 +22,7 @@ from presparse.train.network import SparseNetwork
 from presparse.train.sparse_linear import edge_product
 
 
-class QuantisedNetwork(SparseNetwork):
+class QuantizedNetwork(SparseNetwork):
     """A `SparseNetwork` that computes with rounded weights and activations, and learns with gradients of real ones."""
 
     dtype = torch.float64

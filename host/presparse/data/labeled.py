@@ -1,4 +1,4 @@
-"""Labelled samples: X (k, features) and y (k,), classes numbered from 0."""
+"""Labeled samples: X (k, features) and y (k,), classes numbered from 0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LAST_CLASS = 65535
 """A label takes 16 bits on the wire."""
 
 
-def labelled(X: NDArray[np.float64], y: NDArray[np.float64], source: str) -> Data:
+def labeled(X: NDArray[np.float64], y: NDArray[np.float64], source: str) -> Data:
     """The same with classes as integers. Raises DataError, naming `source`, unless shapes and classes are right."""
     if X.ndim != 2 or y.shape != (len(X),):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Quantisation-aware forward passes equal the reference's integers in every score."""
+"""Quantization-aware forward passes equal the reference's integers in every score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from presparse.contract.network import Activation, Network
 from presparse.contract.samples import Samples
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
-from presparse.train.quantised import QuantisedNetwork, activate, encoded, operand
+from presparse.train.quantized import QuantizedNetwork, activate, encoded, operand
 from tests.networks import random_build, random_model, random_network
 
 FORMAT = Format(width=6, frac=3)
@@ -26,29 +26,29 @@ def test_scores_equal_the_references(seed: int) -> None:
     # Real features, of which many lie between two codes and beyond the format.
     X = rng.normal(0, network.formats.activation.max / network.formats.activation.one, size=(25, network.features))
     expected = Reference(Build(network=network), model).scores(model.encode(X))
-    quantised = QuantisedNetwork.from_model(model)
-    assert quantised.scores(X).tolist() == expected.tolist()
-    assert quantised.predict(X).tolist() == expected[:, : network.classes].argmax(1).tolist()
+    quantized = QuantizedNetwork.from_model(model)
+    assert quantized.scores(X).tolist() == expected.tolist()
+    assert quantized.predict(X).tolist() == expected[:, : network.classes].argmax(1).tolist()
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_weights_between_two_codes_round_as_in_the_model(seed: int) -> None:
     rng = np.random.default_rng(seed)
     network = random_network(rng)
-    quantised = QuantisedNetwork.from_model(random_model(rng, network))
+    quantized = QuantizedNetwork.from_model(random_model(rng, network))
     with torch.no_grad():
-        for parameter in quantised.parameters():
+        for parameter in quantized.parameters():
             parameter += torch.tensor(rng.normal(0, 1, size=tuple(parameter.shape))) / network.formats.weight.one
     X = rng.normal(0, 1, size=(25, network.features))
-    model = quantised.model()
-    assert quantised.scores(X).tolist() == Reference(Build(network=network), model).scores(model.encode(X)).tolist()
+    model = quantized.model()
+    assert quantized.scores(X).tolist() == Reference(Build(network=network), model).scores(model.encode(X)).tolist()
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_model_survives_the_way_through_torch(seed: int) -> None:
     rng = np.random.default_rng(seed)
     model = random_model(rng, random_network(rng))
-    assert QuantisedNetwork.from_model(model).model().differences(model) == []
+    assert QuantizedNetwork.from_model(model).model().differences(model) == []
 
 
 @pytest.mark.parametrize("hidden", ["relu", "sigmoid", "identity"])
@@ -68,12 +68,12 @@ def test_gradients_are_the_boards_before_rounding(hidden: Activation, output: Ac
     reference.run(Samples.train(features, label, k))
     reference.flush()
 
-    quantised = QuantisedNetwork.from_model(model)
-    sums = quantised(torch.tensor(formats.activation.decode(features)))
+    quantized = QuantizedNetwork.from_model(model)
+    sums = quantized(torch.tensor(formats.activation.decode(features)))
     error = activate(sums, output, formats.output).detach()
     error[0, label] -= 1
     sums.backward(encoded(error, formats.delta))  # identity's errors may saturate
-    for layer, before, after in zip(quantised.sparse_layers, model.biases, reference.model().biases, strict=True):
+    for layer, before, after in zip(quantized.sparse_layers, model.biases, reference.model().biases, strict=True):
         assert layer.bias.grad is not None
         delta = formats.delta.encode(layer.bias.grad.numpy())
         assert delta.any()
@@ -117,13 +117,13 @@ def test_gradients_pass_rounding_and_stop_where_the_boards_do() -> None:
 
 def test_clamp_keeps_weights_in_their_format() -> None:
     rng = np.random.default_rng(0)
-    quantised = QuantisedNetwork.from_model(random_model(rng, random_network(rng)))
-    weight = quantised.network.formats.weight
+    quantized = QuantizedNetwork.from_model(random_model(rng, random_network(rng)))
+    weight = quantized.network.formats.weight
     with torch.no_grad():
-        for parameter in quantised.parameters():
+        for parameter in quantized.parameters():
             parameter.mul_(1e6)
-    quantised.clamp()
-    for layer in quantised.sparse_layers:
+    quantized.clamp()
+    for layer in quantized.sparse_layers:
         assert layer.weight.detach().min() >= weight.min / weight.one
         assert layer.weight.detach().max() <= weight.max / weight.one
 
@@ -135,4 +135,4 @@ def test_samples_and_scores_agree_on_padding() -> None:
     X = rng.normal(size=(5, build.network.features))
     reference = Reference(build, model)
     predicted = [*reference.run(Samples.predict(model.encode(X))), *reference.flush()]
-    assert np.array(predicted).tolist() == QuantisedNetwork.from_model(model).scores(X).tolist()
+    assert np.array(predicted).tolist() == QuantizedNetwork.from_model(model).scores(X).tolist()

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from presparse.contract.build import Build as Build
     from presparse.contract.errors import PresparseError as PresparseError
     from presparse.contract.network import Network as Network
-    from presparse.fitting.history import Epoch as Epoch
-    from presparse.fitting.history import History as History
-    from presparse.fitting.progress import Progress as Progress
+    from presparse.history import Epoch as Epoch
+    from presparse.history import History as History
+    from presparse.history import Progress as Progress
     from presparse.model import Model as Model
     from presparse.opening import open as open
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Accelerator": "presparse.accelerator",
     "Build": "presparse.contract.build",
-    "Epoch": "presparse.fitting.history",
-    "History": "presparse.fitting.history",
+    "Epoch": "presparse.history",
+    "History": "presparse.history",
     "Model": "presparse.model",
     "Network": "presparse.contract.network",
     "PresparseError": "presparse.contract.errors",
-    "Progress": "presparse.fitting.progress",
+    "Progress": "presparse.history",
     "open": "presparse.opening",
 }
 

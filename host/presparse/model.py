@@ -16,13 +16,15 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
+from presparse import inference
 from presparse.contract.description import problems
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
-from presparse.contract.pattern import PatternKind, check, generate
+from presparse.contract.pattern import Pattern, arranged, check
 from presparse.errors import ModelError
+from presparse.history import History
 from presparse.support import atomic_files
-from presparse.validation import checked_features
+from presparse.validation import checked_features, checked_labels, checked_seed
 
 FILE_VERSION = "2"
 """Changes whenever an older Presparse would misread a file."""
@@ -30,6 +32,8 @@ FILE_VERSION = "2"
 _READABLE = ("1", FILE_VERSION)
 """Version 1 has no columns: every model took all features in order."""
 
+_ENCODED_AT_ONCE = 4096
+"""Samples; more would take memory several times over."""
 _SHOWN = 5
 """Differences listed per array; the rest are counted."""
 
@@ -56,6 +60,8 @@ class Model:
     """(features,): which column of the user's X each input neuron takes; none given: 0, 1, 2 ..., all in order."""
     width: int = 0
     """Columns of the user's X, of which a pruned network takes some; 0 becomes `network.features`."""
+    history: History | None = None
+    """Of the training that ended in this model; not kept in files."""
 
     def __post_init__(self) -> None:
         for key in ("left", "weights", "biases"):
@@ -110,14 +116,15 @@ class Model:
         cls,
         network: Network,
         *,
-        pattern: PatternKind = "seed per sweep",
-        seed: int = 0,
+        pattern: Pattern = "seed per sweep",
+        random_state: int = 0,
         offset: ArrayLike = 0.0,
         gain: ArrayLike = 1.0,
     ) -> Model:
-        """A fresh, untrained model: a random pattern, normal weights, zero biases; the same for the same seed."""
-        rng = np.random.default_rng(seed)
-        left = tuple(generate(j, pattern, rng) for j in network.junctions)
+        """A fresh, untrained model: a pattern (`presparse.contract.pattern.arranged`), normal weights, zero biases; the
+        same for the same `random_state`."""
+        rng = np.random.default_rng(checked_seed(random_state))
+        left = arranged(network, pattern, rng)
         pairs = zip(network.junctions, left, strict=True)
         weights = [initial_weights(network, junction, edges, rng) for junction, edges in pairs]
         return cls(
@@ -194,16 +201,67 @@ class Model:
         except (ModelError, PatternError) as error:
             raise ModelError(f"{path}: {error}") from error
 
-    def encode(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Real features (k, width) to the integers a board takes (k, N_0); padding is 0.
+    def encode(self, X: ArrayLike) -> NDArray[np.signedinteger]:
+        """Real features (k, width) to (k, N_0) integers of the activation format, padded with 0.
 
         Values beyond the activation format saturate. Raises FeatureError for a wrong shape, no samples,
         NaN, infinity, or anything that is not a number.
         """
-        values = checked_features(X, self.width)[:, self.columns]
-        padded = np.zeros((len(values), self.network.layers[0]), dtype=np.int64)
-        padded[:, : self.network.features] = self.network.formats.activation.encode((values - self.offset) * self.gain)
-        return padded
+        return self.encode_checked(checked_features(X, self.width))
+
+    def encode_checked(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger]:
+        """The same, of what `checked_features` returned."""
+        activation = self.network.formats.activation
+        encoded = np.zeros((len(values), self.network.layers[0]), dtype=activation.dtype)
+        for first in range(0, len(values), _ENCODED_AT_ONCE):
+            part = values[first : first + _ENCODED_AT_ONCE, self.columns]
+            encoded[first : first + len(part), : self.network.features] = activation.encode(
+                (part - self.offset) * self.gain
+            )
+        return encoded
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Classes (k,) of X (k, width): the largest score, the lowest class if several are largest.
+
+        Computed here, in numpy, exactly as a board does. Raises FeatureError, as all of these do.
+        """
+        return inference.classes(self.network, self.raw_outputs(X))
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities (k, classes); every row sums to 1 (`presparse.inference.probabilities`)."""
+        return inference.probabilities(self.network, self.raw_outputs(X))
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """What the output neurons of the classes give, in real units (k, classes)."""
+        return inference.decision_function(self.network, self.raw_outputs(X))
+
+    def raw_outputs(self, X: ArrayLike) -> NDArray[np.int64]:
+        """What every output neuron gives, padding outputs too: (k, N_L) integers of the output format, exact."""
+        return inference.raw_outputs(self.network, self.left, self.weights, self.biases, self.encode(X))
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy on X (k, width), y (k,); 0 to 1."""
+        predicted = self.predict(X)
+        return float(np.mean(predicted == checked_labels(y, len(predicted), self.network.classes)))
+
+    def __repr__(self) -> str:
+        history = "" if self.history is None else f", {self.history!r}"
+        return f"Model({self.network!r}{history})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a row per junction."""
+        weight = self.network.formats.weight
+        rows = "".join(
+            f"<tr><td>{j.index}</td><td>{j.left}</td><td>{j.right}</td><td>{j.activation}</td><td>{j.edges:,}</td>"
+            f"<td>{j.density:.1%}</td><td>{weight.decode(np.abs(w).max()):.3g}</td></tr>"
+            for j, w in zip(self.network.junctions, self.weights, strict=True)
+        )
+        names = ("junction", "left", "right", "activation", "edges", "density", "largest weight")
+        heads = "".join(f"<th>{name}</th>" for name in names)
+        return (
+            f"<p><b>{self.network.name}</b>: {self.network.edges:,} edges, weights of {weight}</p>"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        )
 
     def differences(self, other: Model) -> list[str]:
         """What is not equal bit for bit, in words; [] if nothing. Long lists are cut, and say how many there are."""

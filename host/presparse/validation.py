@@ -1,11 +1,17 @@
-"""Checks of what users pass: samples and labels. Each is made once, where a call begins."""
+"""Checks of what users pass: samples, labels, numbers. Each is made once, where a call begins."""
 
 from __future__ import annotations
+
+import math
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from presparse.errors import FeatureError
+from presparse.errors import ArgumentError, FeatureError
+
+LARGEST_SEED = (1 << 32) - 1
+"""As scikit-learn has it."""
 
 
 def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
@@ -25,9 +31,9 @@ def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
         raise FeatureError(f"X must have shape (samples, {features}), and has {values.shape}{mend}")
     if len(values) == 0:
         raise FeatureError(f"X must hold at least one sample, and has shape {values.shape}")
-    values = values.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
+    values = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(values).all():
+        bad = np.argwhere(~np.isfinite(values))
         sample, feature = bad[0]
         raise FeatureError(
             f"X must be finite, and sample {sample}, feature {feature} is {values[sample, feature]} "
@@ -47,3 +53,32 @@ def checked_labels(y: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
     if bad.size:
         raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and one label is {bad[0]}")
     return labels.astype(np.int64)
+
+
+def checked_samples(
+    X: ArrayLike, y: ArrayLike, features: int, classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(X, y) as (k, features) real numbers and (k,) class numbers. Raises FeatureError."""
+    values = checked_features(X, features)
+    return values, checked_labels(y, len(values), classes)
+
+
+def checked_count(name: str, value: object) -> int:
+    """A whole number of at least 1. Raises ArgumentError, naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ArgumentError(f"{name} must be a whole number, at least 1, and is {value!r}")
+    return int(value)
+
+
+def checked_seed(value: object) -> int:
+    """`random_state`, a whole number that fits 32 bits. Raises ArgumentError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= LARGEST_SEED:
+        raise ArgumentError(f"random_state must be a whole number, 0 to {LARGEST_SEED}, and is {value!r}")
+    return int(value)
+
+
+def checked_lr(value: object) -> float:
+    """A learning rate: a positive number. Raises ArgumentError."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise ArgumentError(f"lr, the learning rate, must be a positive number, such as 0.01, and is {value!r}")
+    return float(value)

@@ -81,14 +81,14 @@ def test_one_different_weight_fails_the_demo(shell: Shell, tmp_path: Path, monke
 def test_one_different_score_fails_the_demo(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: int
 ) -> None:
-    outputs = Accelerator.outputs
+    outputs = Accelerator.raw_outputs
 
     def with_one_other(board: Accelerator, X: Any) -> np.ndarray:
         found = outputs(board, X)
         found[17, output] ^= 1
         return found
 
-    monkeypatch.setattr(Accelerator, "outputs", with_one_other)
+    monkeypatch.setattr(Accelerator, "raw_outputs", with_one_other)
     ran = shell("demo", "--device", "emulator", "--epochs", 1, "--report", tmp_path / "report.html", "--json")
     assert ran.status == 1
     assert ran.figures["predictions_equal"] == 449

@@ -36,7 +36,7 @@ def _one_thread() -> Iterator[None]:
 def trained(data: str | Path, model: nn.Sequential, *, offset: float, gain: float, epochs: int) -> nn.Sequential:
     """Trained on the part to train on, in evaluation mode."""
     X, y = load_splits(data, validation=0.15, test=0.15).train
-    fine_tune(model, (X - offset) * gain, y, epochs=epochs, rate=0.02)
+    fine_tune(model, (X - offset) * gain, y, epochs=epochs, lr=0.02)
     return model.eval()
 
 

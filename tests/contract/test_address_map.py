@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,6 @@ from presparse.contract.address_map import (
     unpack_biases,
     unpack_edges,
 )
-from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction
 from tests.networks import bank_balanced, random_network
 
@@ -91,12 +89,6 @@ def test_the_largest_row_fits() -> None:
     words = pack_edges(j, left, np.full((1, 8192), -1))
     assert f"{words[-1]:08x}" == "ffffffff"
     assert np.array_equal(unpack_edges(j, words)[0], left)
-
-
-def test_a_clashing_pattern_is_not_packed() -> None:
-    j = Junction(index=3, left=4, right=2, out_degree=1, lanes=2, activation="relu", is_output=False)
-    with pytest.raises(PatternError, match=r"^junction 3: not clash-free for 2 lanes: in cycle 0, lane 0 "):
-        pack_edges(j, np.array([[1, 2], [0, 3]]), np.zeros((2, 2), dtype=np.int64))
 
 
 def test_addresses() -> None:

@@ -14,7 +14,7 @@ from presparse.contract.build import Build
 from presparse.contract.errors import BuildError, StoreError
 from presparse.contract.network import Activation, Network
 from presparse.contract.store import Contents
-from presparse.contract.wire import Run, SampleKind
+from presparse.contract.wire import SampleKind, StoredRun
 from tests.host.device.protocol_store import ProtocolStore
 
 NETWORK = Network(
@@ -68,8 +68,8 @@ def test_words_mean_what_the_protocol_says(
     for number in range(7):
         assert board.sample(number) == (values[number].tolist(), labels[number])
     for run in (
-        Run(kind=SampleKind.TRAIN, rate=4, count=7, seed=seed),
-        Run(kind=SampleKind.EVALUATE, first=2, count=3),
+        StoredRun(kind=SampleKind.TRAIN, rate=4, count=7, seed=seed),
+        StoredRun(kind=SampleKind.EVALUATE, first=2, count=3),
     ):
         samples = contents.samples(run)
         asked = board.run(run.pack())
@@ -127,7 +127,7 @@ def test_a_run_stays_within_what_is_stored() -> None:
     assert own.store is not None
     contents = Contents.encode(own.store, features(np.random.default_rng(0), own, 5), np.zeros(5, np.int64))
     with pytest.raises(StoreError, match="samples 3 to 5 are wanted, and 5 are stored"):
-        contents.samples(Run(kind=SampleKind.EVALUATE, first=3, count=3))
+        contents.samples(StoredRun(kind=SampleKind.EVALUATE, first=3, count=3))
 
 
 def test_equal_contents() -> None:

@@ -28,8 +28,8 @@ from presparse.errors import (
     PresparseError,
     RateError,
 )
-from presparse.fitting.history import History
-from presparse.fitting.progress import Progress
+from presparse.fitting.holding_out import hold_out
+from presparse.history import History, Progress
 from presparse.model import Model
 from presparse.reference.emulator import Emulator
 from presparse.reference.pytorch import Reference
@@ -50,7 +50,7 @@ def on_emulator(build: Build = small.BUILD) -> Accelerator:
 
 def scaled_model(X: NDArray[np.float64], seed: int = 0) -> Model:
     offset, gain = scaling(X)
-    return Model.initial(small.NETWORK, seed=seed, offset=offset, gain=gain)
+    return Model.initial(small.NETWORK, random_state=seed, offset=offset, gain=gain)
 
 
 @pytest.fixture(params=[on_board, on_emulator], ids=["board", "emulator"])
@@ -76,7 +76,7 @@ def test_predictions_are_the_references(board: Accelerator) -> None:
     model = scaled_model(X)
     board.load(model)
     scores = Reference(small.BUILD, model).scores(model.encode(X))[:, :3]
-    np.testing.assert_array_equal(board.scores(X), scores / 256)
+    np.testing.assert_array_equal(board.decision_function(X), scores / 256)
     np.testing.assert_array_equal(board.predict(X), scores.argmax(axis=1))
     assert board.predict(X).dtype == np.int64
     assert board.score(X, y) == (scores.argmax(axis=1) == y).mean()
@@ -85,9 +85,9 @@ def test_predictions_are_the_references(board: Accelerator) -> None:
 
 def test_probabilities_of_sigmoid_outputs(board: Accelerator) -> None:
     X, y = small.clusters(1, 300)
-    board.fit(X, y, epochs=3, rate=2**-4)
+    board.fit(X, y, epochs=3, lr=2**-4)
     p = board.predict_proba(X)
-    scores = board.scores(X)
+    scores = board.decision_function(X)
     np.testing.assert_allclose(p.sum(axis=1), 1)
     np.testing.assert_allclose(p * scores.sum(axis=1, keepdims=True), scores)
 
@@ -96,8 +96,8 @@ def test_probabilities_of_identity_outputs() -> None:
     network = Network(**{**small.NETWORK.model_dump(), "activations": ("relu", "identity")})
     with on_emulator(Build(network=network)) as board:
         X, y = small.clusters(1, 300)
-        board.fit(X, y, rate=2**-4)
-        p, scores = board.predict_proba(X), board.scores(X)
+        board.fit(X, y, lr=2**-4)
+        p, scores = board.predict_proba(X), board.decision_function(X)
         np.testing.assert_allclose(p.sum(axis=1), 1)
         np.testing.assert_allclose(np.log(p[:, 1] / p[:, 0]), scores[:, 1] - scores[:, 0])
 
@@ -116,7 +116,7 @@ def test_probabilities_when_every_output_is_zero() -> None:
                 gain=start.gain,
             )
         )
-        assert not board.scores(np.ones((2, 7))).any()
+        assert not board.decision_function(np.ones((2, 7))).any()
         np.testing.assert_array_equal(board.predict_proba(np.ones((2, 7))), np.full((2, 3), 1 / 3))
 
 
@@ -132,9 +132,9 @@ def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool
         X,
         y,
         epochs=3,
-        rate=[2**-3, 2**-4, 2**-4],
+        lr=[2**-3, 2**-4, 2**-4],
         shuffle=shuffle,
-        seed=11,
+        random_state=11,
         validation=held_out,
         progress=reports.append,
     )
@@ -145,7 +145,7 @@ def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool
 
     assert not history.interrupted
     assert history.samples == 1200
-    assert [e.rate for e in history.epochs] == [2**-3, 2**-4, 2**-4]
+    assert [e.lr for e in history.epochs] == [2**-3, 2**-4, 2**-4]
     assert sum(round(e.accuracy * 400) for e in history.epochs) == reference.counters["correct"]
     classes = reference.scores(model.encode(held_out[0]))[:, :3].argmax(axis=1)
     assert history.epochs[-1].validation == (classes == held_out[1]).mean()
@@ -158,13 +158,13 @@ def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool
     assert len(reports) > 3
     plain = on_emulator()
     plain.load(model)
-    plain.fit(X, y, epochs=3, rate=[2**-3, 2**-4, 2**-4], shuffle=shuffle, seed=11)
+    plain.fit(X, y, epochs=3, lr=[2**-3, 2**-4, 2**-4], shuffle=shuffle, random_state=11)
     assert plain.read_model().differences(trained) == []
 
 
 def test_fit_without_a_model_starts_one(board: Accelerator) -> None:
     X, y = small.clusters(1, 300)
-    history = board.fit(X, y, epochs=4, rate=2**-3, seed=3)
+    history = board.fit(X, y, epochs=4, lr=2**-3, random_state=3)
     reference = reference_fit(scaled_model(X, seed=3), X, y, [3] * 4, 3)
     assert board.read_model().differences(reference.model()) == []
     assert history.epochs[-1].validation is None
@@ -177,7 +177,7 @@ def test_partial_fit_keeps_the_order(board: Accelerator) -> None:
     board.load(model)
     reference = Reference(small.BUILD, model)
     for part in (slice(0, 60), slice(60, 61), slice(61, 100)):
-        accuracy = board.partial_fit(X[part], y[part], rate=2**-5)
+        accuracy = board.partial_fit(X[part], y[part], lr=2**-5)
         before = reference.counters["correct"]
         reference.run(Samples.train(model.encode(X[part]), y[part], 5))
         reference.flush()
@@ -246,7 +246,7 @@ WITH_INFINITY[4, 1] = -np.inf
     ("call", "error", "message"),
     [
         (lambda b: b.predict(WITH_NAN), FeatureError, "sample 3, feature 2 is nan"),
-        (lambda b: b.scores(WITH_INFINITY), FeatureError, "sample 4, feature 1 is -inf"),
+        (lambda b: b.decision_function(WITH_INFINITY), FeatureError, "sample 4, feature 1 is -inf"),
         (lambda b: b.predict(X[:, :6]), FeatureError, r"shape \(samples, 7\), and has \(20, 6\)"),
         (lambda b: b.predict(X[0]), FeatureError, r"pass X\[None, :\]"),
         (lambda b: b.predict(X[:0]), FeatureError, "at least one sample"),
@@ -261,7 +261,8 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.fit(X, Y, validation=(X, Y[:3])), FeatureError, "one label per sample"),
         (lambda b: b.fit(X, Y, validation=(WITH_NAN, Y)), FeatureError, "sample 3, feature 2 is nan"),
         (lambda b: b.fit(X, Y, epochs=0), ArgumentError, "epochs must be a whole number, at least 1, and is 0"),
-        (lambda b: b.fit(X, Y, seed=-1), ArgumentError, "seed must be a whole number, at least 0, and is -1"),
+        (lambda b: b.fit(X, Y, random_state=-1), ArgumentError, "a whole number, 0 to 4294967295, and is -1"),
+        (lambda b: b.fit(X, Y, random_state=2**32), ArgumentError, "and is 4294967296"),
         (lambda b: b.fit(X), ArgumentError, "X and y come together"),
         (lambda b: b.fit(), BuildError, "has no sample store; build the board with store_samples"),
         (lambda b: b.score(), BuildError, "has no sample store"),
@@ -271,16 +272,20 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.fit(X, Y, validation=1.5), ArgumentError, "and is 1.5"),
         (lambda b: b.fit(X, Y, validation=True), ArgumentError, "and is True"),
         (lambda b: b.fit(X, Y, epochs=1.5), ArgumentError, "epochs must be a whole number"),
-        (lambda b: b.fit(X, Y, rate=0.01), RateError, r"the nearest is 2\*\*-7 = 0.0078125"),
-        (lambda b: b.fit(X, Y, rate=1.0), RateError, r"the nearest is 2\*\*-2 = 0.25"),
-        (lambda b: b.fit(X, Y, rate=2**-12), RateError, r"the nearest is 2\*\*-8"),
-        (lambda b: b.fit(X, Y, rate=-1), RateError, "and not with -1.0"),
-        (lambda b: b.fit(X, Y, rate=float("nan")), RateError, "and not with nan"),
-        (lambda b: b.fit(X, Y, rate="fast"), RateError, r"one per epoch \(1\), and has 4"),
-        (lambda b: b.fit(X, Y, rate=None), RateError, "this is None"),
-        (lambda b: b.fit(X, Y, epochs=2, rate=[0.25]), RateError, r"one per epoch \(2\), and has 1"),
-        (lambda b: b.fit(X, Y, epochs=2, rate=[0.25, 0.3]), RateError, "and not with 0.3"),
-        (lambda b: b.partial_fit(X, Y, rate=0.3), RateError, "and not with 0.3"),
+        (
+            lambda b: b.fit(X, Y, lr=0.01),
+            RateError,
+            r"2\*\*-6 = 0.015625 and 2\*\*-7 = 0.0078125 are allowed",
+        ),
+        (lambda b: b.fit(X, Y, lr=1.0), RateError, r"beside it 2\*\*-2 = 0.25 is allowed"),
+        (lambda b: b.fit(X, Y, lr=2**-12), RateError, r"beside it 2\*\*-8 = 0.00390625 is allowed"),
+        (lambda b: b.fit(X, Y, lr=-1), RateError, "and not with -1.0"),
+        (lambda b: b.fit(X, Y, lr=float("nan")), RateError, "and not with nan"),
+        (lambda b: b.fit(X, Y, epochs=1, lr="fast"), RateError, r"one per epoch \(1\), and has 4"),
+        (lambda b: b.fit(X, Y, lr=None), RateError, "is None"),
+        (lambda b: b.fit(X, Y, epochs=2, lr=[0.25]), RateError, r"one per epoch \(2\), and has 1"),
+        (lambda b: b.fit(X, Y, epochs=2, lr=[0.25, 0.3]), RateError, "and not with 0.3"),
+        (lambda b: b.partial_fit(X, Y, lr=0.3), RateError, "and not with 0.3"),
         (lambda b: b.partial_fit(X[:, 1:], Y), FeatureError, "shape"),
     ],
 )
@@ -319,8 +324,8 @@ def test_builds_that_only_infer() -> None:
 
 
 def test_numpy_rates_and_labels_of_any_integer_type(board: Accelerator) -> None:
-    board.fit(X.astype(np.float32), Y.astype(np.uint8), epochs=2, rate=np.array([0.25, 0.125], dtype=np.float32))
-    board.partial_fit(X.tolist(), Y.tolist(), rate=np.float32(0.25))
+    board.fit(X.astype(np.float32), Y.astype(np.uint8), epochs=2, lr=np.array([0.25, 0.125], dtype=np.float32))
+    board.partial_fit(X.tolist(), Y.tolist(), lr=np.float32(0.25))
 
 
 class InterruptedLink(BoardLink):
@@ -347,7 +352,7 @@ def test_interrupted_fit_keeps_what_was_trained(reads: int) -> None:
     def interrupt(progress: Progress) -> None:
         link.reads = reads if progress.epoch == 2 and link.reads < 0 else link.reads
 
-    history = board.fit(X, y, epochs=5, rate=2**-4, seed=2, progress=interrupt)
+    history = board.fit(X, y, epochs=5, lr=2**-4, random_state=2, progress=interrupt, keep_on_interrupt=True)
     assert history.interrupted
     assert 2 <= len(history.epochs) <= 5
     assert history.samples == simulated.accepted == board.counters()["trained"]
@@ -373,7 +378,7 @@ def test_ctrl_c_while_the_emulator_trains() -> None:
     assert main is not None
     timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
-    history: History = board.fit(X, y, epochs=20, rate=2**-4, shuffle=False)
+    history: History = board.fit(X, y, epochs=20, lr=2**-4, shuffle=False, keep_on_interrupt=True)
     timer.join()
     assert history.interrupted
     reference = Reference(small.BUILD, model)
@@ -421,13 +426,67 @@ def test_a_model_that_takes_some_columns_of_X(board: Accelerator) -> None:
     model = replace(narrow, columns=columns, width=12)
     board.load(model)
     scores = QuantizedNetwork.from_model(model).scores(wide)[:, :3]
-    np.testing.assert_array_equal(board.scores(wide), small.NETWORK.formats.output.decode(scores))
-    board.fit(wide, y, epochs=1, rate=2**-4)
+    np.testing.assert_array_equal(board.decision_function(wide), small.NETWORK.formats.output.decode(scores))
+    board.fit(wide, y, epochs=1, lr=2**-4)
     trained = board.read_model()
     np.testing.assert_array_equal(trained.columns, columns)
     other = on_emulator()
     other.load(narrow)
-    other.fit(X, y, epochs=1, rate=2**-4)
+    other.fit(X, y, epochs=1, lr=2**-4)
     assert replace(trained, columns=narrow.columns, width=0).differences(other.read_model()) == []
     with pytest.raises(FeatureError, match=r"X must have shape \(samples, 12\), and has \(200, 7\)"):
         board.predict(X)
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "stop", "error"])
+@pytest.mark.parametrize("open_one", [on_emulator, lambda: on_board(small.BUILD)], ids=["emulator", "board"])
+def test_a_callback_ends_a_training_with_a_whole_board(open_one: Callable[[], Accelerator], way: str) -> None:
+    """In the middle of the second epoch. What was trained is that of the reference, and nothing is in flight."""
+    X, y = small.clusters(1, 500)
+    model = scaled_model(X)
+    seen: list[Progress] = []
+
+    def progress(told: Progress) -> bool:
+        seen.append(told)
+        if told.epoch == 2 and way != "stop":
+            raise RuntimeError("mine") if way == "error" else KeyboardInterrupt
+        return told.epoch == 2
+
+    with open_one() as board:
+        board.load(model)
+        if way == "stop":
+            history = board.fit(X, y, epochs=9, lr=2**-4, random_state=2, progress=progress)
+            assert (history.stopped, history.interrupted) == (True, False)
+            assert len(history.epochs) == 2
+        else:
+            with pytest.raises(RuntimeError if way == "error" else KeyboardInterrupt):
+                board.fit(X, y, epochs=9, lr=2**-4, random_state=2, progress=progress)
+        assert seen[-1].epoch == 2
+        samples = board.counters()["trained"] - 500
+        assert 0 < samples <= 500
+        reference = Reference(small.BUILD, model)
+        for number, count in ((1, 500), (2, samples)):
+            order = permutation(500, epoch_seed(2, number))[:count]
+            reference.run(Samples.train(model.encode(X)[order], y[order], 4))
+            reference.flush()
+        assert board.read_model().differences(reference.model()) == []
+
+
+def test_a_share_is_held_out_class_by_class() -> None:
+    """The samples that are held out are drawn, not the last ones: data is often sorted by class."""
+    X, y = small.clusters(1, 300)
+    X, y = X[np.argsort(y)], np.sort(y)
+    learned, held = hold_out(y, 0.2, 3)
+    assert np.bincount(y[held]).tolist() == [round(0.2 * n) for n in np.bincount(y)]
+    with on_emulator() as by_share, on_emulator() as by_hand:
+        history = by_share.fit(X, y, epochs=2, validation=0.2, random_state=3)
+        wanted = by_hand.fit(X[learned], y[learned], epochs=2, validation=(X[held], y[held]), random_state=3)
+        assert [e.validation for e in history.epochs] == [e.validation for e in wanted.epochs]
+        assert by_share.read_model().differences(by_hand.read_model()) == []
+
+
+def test_what_a_notebook_shows(board: Accelerator) -> None:
+    assert repr(board).startswith("<Accelerator: Network(small: ")
+    history = board.fit(X, Y, epochs=2, validation=5)
+    assert repr(history).startswith("History(2 epochs, 30 samples, accuracy ")
+    assert history._repr_html_().count("<tr>") == 3

@@ -15,11 +15,16 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from presparse import inference
+from presparse.accelerator import Accelerator
+from presparse.contract.build import Build
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import CLASH_FREE_KINDS, check
 from presparse.errors import FeatureError, ModelError, OutputError
 from presparse.model import Model, _content_hash
+from presparse.reference.emulator import Emulator
+from presparse.reference.pytorch import Reference
 from presparse.validation import checked_labels
 from tests.networks import bank_balanced, random_model, random_network
 
@@ -101,7 +106,7 @@ def test_arrays_are_read_only_copies() -> None:
 
 @pytest.mark.parametrize("kind", CLASH_FREE_KINDS)
 def test_initial(kind: str) -> None:
-    model = Model.initial(SMALL, pattern=kind, seed=1, offset=2.0, gain=0.5)  # pyright: ignore[reportArgumentType]
+    model = Model.initial(SMALL, pattern=kind, random_state=1, offset=2.0, gain=0.5)  # pyright: ignore[reportArgumentType]
     for j, left, weights, biases in zip(SMALL.junctions, model.left, model.weights, model.biases, strict=True):
         check(j, left)
         assert not biases.any()
@@ -113,8 +118,8 @@ def test_initial(kind: str) -> None:
 
 
 def test_initial_is_deterministic() -> None:
-    assert same(Model.initial(SMALL, seed=4), Model.initial(SMALL, seed=4))
-    assert not same(Model.initial(SMALL, seed=4), Model.initial(SMALL, seed=5))
+    assert same(Model.initial(SMALL, random_state=4), Model.initial(SMALL, random_state=4))
+    assert not same(Model.initial(SMALL, random_state=4), Model.initial(SMALL, random_state=5))
 
 
 def test_learned_patterns_are_models() -> None:
@@ -132,7 +137,7 @@ def changed(arrays: tuple[NDArray[np.int64], ...], index: int, place: tuple[int,
     return tuple(copies)
 
 
-MODEL = Model.initial(SMALL, pattern="free", seed=2)
+MODEL = Model.initial(SMALL, pattern="free", random_state=2)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +247,7 @@ def test_saving_fails_and_loses_nothing(saved: Path, monkeypatch: pytest.MonkeyP
         with monkeypatch.context() as broken:
             broken.setattr(os, step, fail)
             with pytest.raises(OutputError) as error:
-                Model.initial(SMALL, seed=9).save(saved)
+                Model.initial(SMALL, random_state=9).save(saved)
         assert str(error.value) == (
             f"{saved}: cannot be written (No space left on device); choose another place, with room"
         )
@@ -264,7 +269,7 @@ def test_encode_scales_rounds_saturates_and_pads() -> None:
     model = replace(MODEL, offset=np.array([0, 1, 0, 0, 0.0]), gain=np.array([1, 0.5, 1, 1, -1.0]))
     encoded = model.encode([[0.5, 3, 100, -100, 1.0], [1 / 512, 1, -1 / 512, 0, 0]])
     assert encoded.tolist() == [[128, 256, 511, -512, -256, 0], [1, 0, 0, 0, 0, 0]]
-    assert encoded.dtype == np.int64
+    assert encoded.dtype == np.int16
 
 
 def test_encode_takes_the_columns_it_is_told() -> None:
@@ -362,3 +367,58 @@ def test_lanes_are_no_part_of_a_model() -> None:
     """A pattern that is clash-free for 3 and 2 lanes is so for 1; the network is the same."""
     fewer = Network.model_validate({**SMALL.model_dump(), "lanes": (1, 1)})
     assert replace(MODEL, network=fewer).differences(MODEL) == []
+
+
+# --- predictions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_predictions_are_those_of_the_reference(seed: int) -> None:
+    """Any network, formats and activations; weights and features of their whole range."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng)
+    weight, activation = network.formats.weight, network.formats.activation
+    fresh = Model.initial(network, random_state=seed)
+    model = replace(
+        fresh,
+        weights=tuple(rng.integers(weight.min, weight.max + 1, w.shape) for w in fresh.weights),
+        biases=tuple(rng.integers(weight.min, weight.max + 1, b.shape) for b in fresh.biases),
+    )
+    X = rng.uniform(activation.min, activation.max, (50, network.features)) / activation.one
+    y = rng.integers(network.classes, size=50)
+    raw = Reference(Build(network=network), model).scores(model.encode(X))
+    np.testing.assert_array_equal(model.raw_outputs(X), raw)
+    scores = raw[:, : network.classes]
+    np.testing.assert_array_equal(model.decision_function(X), network.formats.output.decode(scores))
+    np.testing.assert_array_equal(model.predict(X), scores.argmax(axis=1))
+    assert model.score(X, y) == float(np.mean(scores.argmax(axis=1) == y))
+    probabilities = model.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    with Accelerator(Emulator(Build(network=network))) as board:
+        board.load(model)
+        np.testing.assert_array_equal(board.predict_proba(X), probabilities)
+
+
+def test_integer_sums_are_those_of_floating_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a float64 could not hold every sum, integers are summed; and small blocks are large ones' parts."""
+    model = Model.initial(Network.load("mnist-dey"), random_state=1)
+    X = np.random.default_rng(2).uniform(-1, 1, (7, 784))
+    wanted = model.raw_outputs(X)
+    monkeypatch.setattr(inference, "_EXACT_BITS", 0)
+    monkeypatch.setattr(inference, "_PLACES", 4096)
+    monkeypatch.setattr(inference, "_AT_ONCE", 3)
+    np.testing.assert_array_equal(model.raw_outputs(X), wanted)
+
+
+def test_bad_samples_are_refused() -> None:
+    with pytest.raises(FeatureError, match=r"X must have shape \(samples, 5\), and has \(5,\); for one sample"):
+        MODEL.predict(np.zeros(5))
+    with pytest.raises(FeatureError, match="y must have one label per sample"):
+        MODEL.score(np.zeros((2, 5)), [0])
+
+
+def test_what_a_notebook_shows_of_a_model() -> None:
+    assert repr(MODEL) == f"Model({SMALL!r})"
+    assert repr(SMALL).startswith("Network(")
+    assert MODEL._repr_html_().count("<tr>") == 1 + len(SMALL.junctions)
+    assert SMALL._repr_html_().count("<tr>") == 1 + len(SMALL.junctions)

@@ -61,7 +61,7 @@ def test_what_is_recorded_can_be_replayed(network: ps.Network | ps.Build | None,
     ):
         with open_board() as board:
             board.load(small.model())
-            seen.append(board.scores(small.clusters(0, 5)[0]))
+            seen.append(board.decision_function(small.clusters(0, 5)[0]))
             assert board.build == small.BUILD
     np.testing.assert_array_equal(*seen)
     with pytest.raises(DeviceMismatch, match="replay it with the network or build that it was recorded with"):

@@ -40,7 +40,7 @@ def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
     """As much of each matrix has color as has edges, also where there are more neurons than pixels."""
-    fresh = Model.initial(Network.load(name), seed=0)
+    fresh = Model.initial(Network.load(name), random_state=0)
     drawn = pattern(fresh)
     picture = imread(io.BytesIO(png(drawn)))[..., :3]
     height, width, _ = picture.shape

@@ -100,5 +100,5 @@ def test_a_half_sent_record_leaves_no_trace() -> None:
         cut.start()
         cut.request(Operation.SAMPLES, pack(network, samples)[:sent])
         session = Session(lambda: board, build)
-        scores = np.concatenate([session.run(samples), session.flush()])
+        scores = np.concatenate([session.feed(samples), session.flush()])
         np.testing.assert_array_equal(scores, expected, err_msg=f"after {sent} bytes")

@@ -46,7 +46,7 @@ def test_memory_that_grows_is_noticed() -> None:
 
 def test_a_host_that_trains_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an error this host forgets how far the board had come, and sends all samples again."""
-    run = Session.run
+    run = Session.feed
 
     def again(self: Session, samples: Samples) -> NDArray[np.int64]:
         try:
@@ -54,7 +54,7 @@ def test_a_host_that_trains_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         except LinkError:
             return run(self, samples)
 
-    monkeypatch.setattr(Session, "run", again)
+    monkeypatch.setattr(Session, "feed", again)
     row = random_sessions("truncate", ("truncate",), 1500, 3)
     assert row.mismatches
 

@@ -91,7 +91,7 @@ def test_results_that_are_under_way_come_with_the_flush(core: SimulatedCore, rng
 @pytest.mark.parametrize("stalls", [Stalls(), STALLS])
 def test_what_was_loaded_is_read(core: SimulatedCore, rng: np.random.Generator, stalls: Stalls) -> None:
     biases = (rng.integers(-(1 << 15), 1 << 15, size=8),)
-    model = replace(Model.initial(core.build.network, seed=3), biases=biases)
+    model = replace(Model.initial(core.build.network, random_state=3), biases=biases)
     core.load(model, stalls=stalls)
     left, weights, biases_read = core.read(stalls=stalls)
     assert np.array_equal(left[0], model.left[0])

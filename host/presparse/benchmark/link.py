@@ -74,14 +74,14 @@ class SimulatedBoard:
 
         def train(count: int) -> None:
             for part in parts(len(samples), count, _AT_ONCE):
-                self.session.run(samples[part])
+                self.session.feed(samples[part])
 
         return train
 
     def uart(self, samples: Samples, baud: int) -> Uart:
         """What a UART carries, with all of `samples` sent at once."""
         written, read = self._link.written, self._link.read_
-        self.session.run(samples)
+        self.session.feed(samples)
         count = len(samples)
         return Uart.of(baud, (self._link.written - written) / count, (self._link.read_ - read) / count)
 

@@ -11,7 +11,7 @@ from presparse.benchmark.errors import BenchmarkError
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import Run, SampleKind
+from presparse.contract.wire import SampleKind, StoredRun
 from presparse.device.session import Session
 
 _STORED = 128
@@ -55,7 +55,7 @@ def stored_cycles(session: Session, samples: Samples) -> float:
 def _cycles(session: Session, count: int) -> int:
     """Of a run over the first `count` samples, from its first to the drained pipeline."""
     session.clear_counters()
-    session.begin(Run(kind=SampleKind.TRAIN, rate=session.build.network.rates.most, count=count))
+    session.begin(StoredRun(kind=SampleKind.TRAIN, rate=session.build.network.rates.most, count=count))
     while session.follow().running:
         pass
     return session.counters()["cycles"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,8 +35,8 @@ def run(
         ),
     ] = None,
     cycles: Annotated[int | None, typer.Option(help="Most clock cycles per sample.", show_default=False)] = None,
-    activation: Annotated[str, typer.Option(help="Of hidden layers: relu, sigmoid or identity.")] = "relu",
-    output: Annotated[str, typer.Option(help="Of the output: sigmoid or identity.")] = "sigmoid",
+    activation: Annotated[Activation, typer.Option(help="Of hidden layers.")] = "relu",
+    output: Annotated[Literal["sigmoid", "identity"], typer.Option(help="Of the output.")] = "sigmoid",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,8 +46,7 @@ def run(
     atomic_files.check_writable(file)
     sizes = [_whole(part, "hidden") for part in hidden.split(",") if part.strip()]
     shares = [_real(part, "density") for part in density.split(",")]
-    inner = _activation(activation, "activation")
-    activations: list[Activation] = [*(inner for _ in sizes), _activation(output, "output")]
+    activations: list[Activation] = [*(activation for _ in sizes), output]
     sizing = design(
         features,
         classes,
@@ -126,9 +125,3 @@ def _real(text: str, option: str) -> float:
         return float(text)
     except ValueError as error:
         raise ArgumentError(f"--{option} takes numbers with commas between them, and {text!r} is none") from error
-
-
-def _activation(text: str, option: str) -> Activation:
-    if text == "relu" or text == "sigmoid" or text == "identity":
-        return text
-    raise ArgumentError(f"--{option} must be relu, sigmoid or identity, and is {text!r}")

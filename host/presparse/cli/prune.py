@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import RenderableType
@@ -17,13 +17,13 @@ from presparse.cli import samples as data
 from presparse.cli.train import save
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
+from presparse.history import Progress
 from presparse.support import atomic_files
 from presparse.terminal.options import AsJson, DataSource
 from presparse.terminal.output import Bar, bar, counted, drawn, put, say
 
 if TYPE_CHECKING:
     from presparse.prune.lanes import OnLanes, Stage
-    from presparse.train import Metrics
 
 NAME = "prune"
 
@@ -54,7 +54,9 @@ def run(
     network_output: Annotated[
         Path | None, typer.Option(help="Write the network here, for `presparse build`.", show_default=False)
     ] = None,
-    activation: Annotated[str, typer.Option(help="Between the layers of a state dict: relu or sigmoid.")] = "relu",
+    activation: Annotated[
+        Literal["relu", "sigmoid"], typer.Option(help="Between the layers of a state dict.")
+    ] = "relu",
     offset: Annotated[float, typer.Option(help="The checkpoint was trained with (X - offset) * gain.")] = 0.0,
     gain: Annotated[float, typer.Option(help="See --offset.")] = 1.0,
     slim: Annotated[
@@ -64,8 +66,8 @@ def run(
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Of fine-tuning and refit, each: passes over the data.", min=1)] = 20,
-    batch: Annotated[int, typer.Option(help="Of both: samples per step.", min=1)] = 32,
-    rate: Annotated[float, typer.Option(help="Of both: first learning rate.")] = 0.005,
+    batch_size: Annotated[int, typer.Option(help="Of both: samples per step.", min=1)] = 32,
+    lr: Annotated[float, typer.Option(help="Of both: first learning rate.")] = 0.005,
     held_out: Annotated[
         float,
         typer.Option(
@@ -115,10 +117,11 @@ def run(
                 y,
                 validation=((held_X - offset) * gain, held_y),
                 epochs=epochs,
-                batch=batch,
-                rate=rate,
-                seed=seed,
+                batch_size=batch_size,
+                lr=lr,
+                random_state=seed,
                 progress=trainings[-1].show,
+                keep_on_interrupt=True,
             )
         trainings.append(_Epochs(shown, "refitting on the lanes"))
         found = to_lanes(
@@ -133,10 +136,11 @@ def run(
             offset=offset,
             gain=gain,
             epochs=epochs,
-            batch=batch,
-            rate=rate,
-            seed=seed,
+            batch_size=batch_size,
+            lr=lr,
+            random_state=seed,
             progress=trainings[-1].show,
+            keep_on_interrupt=True,
         )
     for training in trainings:
         if training.done < epochs:
@@ -178,10 +182,9 @@ class _Epochs:
         self._shown = shown
         self.what, self.done = what, 0
 
-    def show(self, epoch: int, epochs: int, metrics: Metrics) -> None:
-        self.done = epoch
-        held = metrics.validation_accuracy
-        self._shown.show(epoch, epochs, f"{metrics.accuracy if held is None else held:.1%} right")
+    def show(self, progress: Progress) -> None:
+        self.done = progress.epoch - (not progress.ended)
+        self._shown.follow(progress)
 
 
 def _shown(title: str, stages: Sequence[Stage], found: OnLanes, measured: int) -> list[RenderableType]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from presparse.cli.opened_device import opened
@@ -15,7 +14,9 @@ from presparse.cli.samples import labeled
 from presparse.contract.network import Network
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
-from presparse.fitting.progress import Progress
+from presparse.fitting.holding_out import hold_out
+from presparse.fitting.rates import LR as BOARD_LR
+from presparse.history import EPOCHS, History, Progress
 from presparse.model import Model
 from presparse.support import atomic_files
 from presparse.terminal.options import AsJson, Bundle, DataSource, NetworkName, Record
@@ -23,18 +24,20 @@ from presparse.terminal.output import bar, counted, put, say
 
 NAME = "train"
 IN_PYTORCH = "torch"
-TORCH_RATE = 0.01
-BOARD_RATE = 2**-5
 
 
-class Figures(TypedDict):
-    """What a training reports."""
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be trained, and how."""
 
+    network: Network
+    learn: Data
+    validation: Data | None
     epochs: int
-    interrupted: bool
-    samples: int
-    samples_per_second: float
-    held_out_accuracy: float | None
+    lr: float | None
+    """None: the default of where it is trained."""
+    seed: int
+    output: Path
 
 
 def run(
@@ -56,117 +59,121 @@ def run(
     start: Annotated[
         Path | None, typer.Option("--start", help="A model that the board goes on from.", show_default=False)
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the data.", min=1)] = 20,
-    rate: Annotated[
+    epochs: Annotated[int, typer.Option(help="Passes over the data.", min=1)] = EPOCHS,
+    lr: Annotated[
         float | None,
         typer.Option(
-            help=f"Learning rate (torch: {TORCH_RATE}; a board: a power of two, {BOARD_RATE}).", show_default=False
+            help=f"Learning rate (torch: 0.02, falling to 0; a board: a power of two, {BOARD_LR}).", show_default=False
         ),
     ] = None,
-    held_out: Annotated[
-        float, typer.Option(help="Share of the samples that is only measured, never learned.", min=0.0, max=0.9)
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Samples per step of torch (32); a board learns one at a time.", min=1, show_default=False),
+    ] = None,
+    validation: Annotated[
+        float,
+        typer.Option(
+            help="Samples that are held out, a share below 1 or a number; in torch they choose the epoch that is kept.",
+            min=0.0,
+        ),
     ] = 0.1,
-    seed: Annotated[int, typer.Option(help="Of pattern, first weights and order of samples.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of pattern, first weights, order and held-out samples.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train a network and save the model. Ctrl-C ends the training early and saves what was learned."""
     atomic_files.check_writable(output)
     shape = Network.load(network)
     X, y = labeled(samples, shape)
-    order = np.random.default_rng(seed).permutation(len(y))
-    held, learned = np.split(order, [round(held_out * len(y))])
-    learn, measure = (X[learned], y[learned]), (X[held], y[held])
+    learn, held = (X, y), None
+    if validation:
+        share = int(validation) if validation >= 1 and validation == int(validation) else validation
+        learned, held_out = hold_out(y, share, seed)
+        learn, held = (X[learned], y[learned]), (X[held_out], y[held_out])
+    task = Task(network=shape, learn=learn, validation=held, epochs=epochs, lr=lr, seed=seed, output=output)
     if device == IN_PYTORCH:
-        if record is not None:
-            raise ArgumentError("--record writes a board's session down; give --device too, such as sim")
-        if start is not None:
-            raise ArgumentError("--start is a model that a board goes on from; give --device too, such as sim")
-        model, figures = in_pytorch(shape, learn, measure, epochs, TORCH_RATE if rate is None else rate, seed)
+        for option, value in (("--record", record), ("--start", start), ("--bundle", bundle)):
+            if value is not None:
+                raise ArgumentError(f"{option} is for a board; give --device too, such as sim")
+        model, history = in_pytorch(task, batch_size)
     else:
-        first = None if start is None else Model.load(start)
-        model, figures = on_board(
-            device,
-            shape,
-            bundle,
-            record,
-            first,
-            learn,
-            measure,
-            epochs,
-            BOARD_RATE if rate is None else rate,
-            seed,
-            output,
-        )
+        if batch_size is not None:
+            raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
+        model, history = on_board(task, device, bundle, record, None if start is None else Model.load(start))
     save(model, output)
-    accuracy = figures["held_out_accuracy"]
-    told = "" if accuracy is None else f", {accuracy:.1%} of {len(held)} held-out samples right"
-    put(
-        {"model": str(output), "network": shape.name, "device": device, **figures},
-        as_json=as_json,
-        text=f"{output}: {shape.name}, trained for {counted(figures['epochs'], 'epoch')}{told}",
-    )
+    done = len(history.epochs) - history.interrupted
+    if done < epochs:
+        say(f"stopped after {done} of {epochs} epochs; what was learned is saved")
+    accuracy = None if held is None else model.score(*held)
+    figures = {
+        "model": str(output),
+        "network": shape.name,
+        "device": device,
+        "epochs": done,
+        "interrupted": history.interrupted,
+        "samples": history.samples,
+        "samples_per_second": round(history.samples / max(history.seconds, 1e-9), 1),
+        "validation_samples": 0 if held is None else len(held[1]),
+        "validation_accuracy": accuracy,
+    }
+    told = "" if held is None else f", {accuracy:.1%} of {len(held[1])} held-out samples right"
+    put(figures, as_json=as_json, text=f"{output}: {shape.name}, trained for {counted(done, 'epoch')}{told}")
 
 
-def in_pytorch(
-    shape: Network, learn: Data, measure: Data, epochs: int, rate: float, seed: int
-) -> tuple[Model, Figures]:
-    """Quantization-aware training; the held-out samples choose nothing."""
-    from presparse import train  # torch, where it is needed only
+def in_pytorch(task: Task, batch_size: int | None) -> tuple[Model, History]:
+    """Quantization-aware training."""
+    from presparse.train import fit  # torch, where it is needed only
+    from presparse.train.fit import BATCH_SIZE, LR
 
-    done, began = 0, time.perf_counter()
     with bar("training in PyTorch") as shown:
-
-        def after_epoch(epoch: int, epochs: int, metrics: train.Metrics) -> None:
-            nonlocal done
-            done = epoch
-            speed = epoch * len(learn[1]) / (time.perf_counter() - began)
-            shown.show(epoch, epochs, f"{speed:,.0f} samples/s, {metrics.accuracy:.1%} right")
-
-        model = train.fit(shape, *learn, epochs=epochs, rate=rate, seed=seed, progress=after_epoch)
-    seconds = time.perf_counter() - began
-    accuracy = train.QuantizedNetwork.from_model(model).score(*measure) if len(measure[1]) else None
-    return model, _figures(done, epochs, done * len(learn[1]), seconds, accuracy)
+        model = fit(
+            task.network,
+            *task.learn,
+            validation=task.validation,
+            epochs=task.epochs,
+            batch_size=BATCH_SIZE if batch_size is None else batch_size,
+            lr=LR if task.lr is None else task.lr,
+            random_state=task.seed,
+            progress=shown.follow,
+            keep_on_interrupt=True,
+        )
+    assert model.history is not None
+    return model, model.history
 
 
 def on_board(
-    device: str,
-    shape: Network,
-    bundle: Path | None,
-    record: Path | None,
-    first: Model | None,
-    learn: Data,
-    measure: Data,
-    epochs: int,
-    rate: float,
-    seed: int,
-    output: Path,
-) -> tuple[Model, Figures]:
+    task: Task, device: str, bundle: Path | None, record: Path | None, first: Model | None
+) -> tuple[Model, History]:
     """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
     last: tuple[int, Model] | None = None
-    with opened(device, shape, bundle, record) as board, bar(f"learning on {device}") as shown:
+    with opened(device, task.network, bundle, record) as board, bar(f"learning on {device}") as shown:
 
-        def told(p: Progress) -> None:
+        def told(progress: Progress) -> None:
             nonlocal last
-            note = f"{p.samples_per_second:,.0f} samples/s, {p.accuracy:.1%} right"
-            shown.show((p.epoch - 1) * p.of + p.samples, p.epochs * p.of, note)
-            if p.samples == p.of:
-                last = p.epoch, board.read_model()
+            shown.follow(progress)
+            if progress.ended:
+                last = progress.epoch, board.read_model()
 
         if first is not None:
             board.load(first)
         try:
-            history = board.fit(*learn, epochs=epochs, rate=rate, seed=seed, progress=told)
+            history = board.fit(
+                *task.learn,
+                validation=task.validation,
+                epochs=task.epochs,
+                lr=BOARD_LR if task.lr is None else task.lr,
+                random_state=task.seed,
+                progress=told,
+                keep_on_interrupt=True,
+            )
             model = board.read_model()
-            accuracy = board.score(*measure) if len(measure[1]) else None
         except (LinkError, DeviceFault):
             if last is not None:
-                save(last[1], output)
-                say(f"{output}: what {device} had learned in {counted(last[0], 'epoch')}")
+                save(last[1], task.output)
+                say(f"{task.output}: what {device} had learned in {counted(last[0], 'epoch')}")
             raise
     came = "from the board's store" if history.source == "store" else "over the link"
     say(f"samples came {came}: {history.reason}")
-    done = len(history.epochs) - history.interrupted
-    return model, _figures(done, epochs, history.samples, sum(e.seconds for e in history.epochs), accuracy)
+    return model, history
 
 
 def save(model: Model, output: Path) -> None:
@@ -177,15 +184,3 @@ def save(model: Model, output: Path) -> None:
         kept = Path(tempfile.mkdtemp(prefix="presparse-")) / output.name
         model.save(kept)
         raise OutputError(f"{error}. The model that was trained is in {kept}") from error
-
-
-def _figures(done: int, epochs: int, samples: int, seconds: float, accuracy: float | None) -> Figures:
-    if done < epochs:
-        say(f"stopped after {done} of {epochs} epochs; what was learned is saved")
-    return Figures(
-        epochs=done,
-        interrupted=done < epochs,
-        samples=samples,
-        samples_per_second=round(samples / seconds, 1),
-        held_out_accuracy=accuracy,
-    )

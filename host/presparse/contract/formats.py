@@ -46,6 +46,11 @@ class Format(Description):
         """The integer that stands for 1.0 (it may lie outside the format)."""
         return 1 << self.frac
 
+    @property
+    def dtype(self) -> type[np.signedinteger]:
+        """The smallest numpy type of at least 16 bits that holds the integers."""
+        return np.int16 if self.width <= 16 else np.int32
+
     def encode(self, values: ArrayLike) -> NDArray[np.int64]:
         """Real values to integers of this format: round half up, then saturate."""
         scaled = np.floor(np.asarray(values, dtype=np.float64) * self.one + 0.5)

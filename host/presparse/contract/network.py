@@ -235,6 +235,24 @@ class Network(Description):
         shape = self.model_dump(mode="json", exclude={"name", "lanes"})
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
 
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.layers))
+        return f"Network({self.name}: {sizes}, {self.edges:,} edges, {self.density:.1%} dense)"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a row per junction."""
+        rows = "".join(
+            f"<tr><td>{j.index}</td><td>{j.left}</td><td>{j.right}</td><td>{j.activation}</td><td>{j.out_degree}</td>"
+            f"<td>{j.in_degree}</td><td>{j.edges:,}</td><td>{j.density:.1%}</td><td>{j.lanes}</td></tr>"
+            for j in self.junctions
+        )
+        names = ("junction", "left", "right", "activation", "out-degree", "in-degree", "edges", "density", "lanes")
+        heads = "".join(f"<th>{name}</th>" for name in names)
+        return (
+            f"<p><b>{self.name}</b>: {self.features} features, {self.classes} classes, {self.edges:,} edges, "
+            f"{self.density:.1%} dense</p><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
     def to_toml(self) -> str:
         """The TOML that `load` reads: everything, defaults included."""
         import tomlkit  # only those who write one wait for it

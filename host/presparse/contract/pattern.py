@@ -7,20 +7,53 @@ lane reads its own bank only. Sources: Dey et al., ReConFig 2018 and JETCAS 2019
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.errors import PatternError
-from presparse.contract.network import Junction
+from presparse.contract.network import Junction, Network
 
 PatternKind = Literal["one seed", "seed per sweep", "free", "random", "fully connected"]
 CLASH_FREE_KINDS: tuple[PatternKind, ...] = ("one seed", "seed per sweep", "free")
 PATTERN_KINDS: tuple[PatternKind, ...] = (*CLASH_FREE_KINDS, "random", "fully connected")
+Pattern = PatternKind | Callable[[Junction, np.random.Generator], ArrayLike] | Sequence[ArrayLike]
+"""How a network's pattern is chosen: by a kind, by a function of junction and random generator, or by its arrays, one
+per junction. Arrays are (right, in_degree) left neurons; their order within a right neuron does not matter."""
 
 
-def generate(junction: Junction, kind: PatternKind, rng: np.random.Generator) -> NDArray[np.int64]:
+def arranged(network: Network, pattern: Pattern, rng: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
+    """The pattern of every junction, (right, in_degree).
+
+    Raises PatternError for an unknown kind, another number of arrays, or an array that no order makes clash-free.
+    """
+    junctions = network.junctions
+    if isinstance(pattern, str):
+        return tuple(generate(junction, pattern, rng) for junction in junctions)
+    arrays = [pattern(junction, rng) for junction in junctions] if callable(pattern) else list(pattern)
+    if len(arrays) != len(junctions):
+        raise PatternError(f"a pattern has one array per junction, {len(junctions)}, and this one has {len(arrays)}")
+    return tuple(_ordered(junction, array) for junction, array in zip(junctions, arrays, strict=True))
+
+
+def _ordered(junction: Junction, array: ArrayLike) -> NDArray[np.int64]:
+    """As it is if that is clash-free, else in an order that is."""
+    try:
+        left = np.asarray(array)
+    except ValueError as error:
+        raise PatternError(f"junction {junction.index}: the rows of a pattern have unequal lengths") from error
+    if not np.issubdtype(left.dtype, np.integer):
+        raise PatternError(
+            f"junction {junction.index}: a pattern holds numbers of left neurons, integers, and this one {left.dtype}"
+        )
+    left = left.astype(np.int64)
+    _check_edges(junction, left)
+    return left if _first_clash(junction, left) is None else arrange(junction, left)
+
+
+def generate(junction: Junction, kind: PatternKind | str, rng: np.random.Generator) -> NDArray[np.int64]:
     """A pattern of the given kind, shape (right, in_degree).
 
     'one seed', 'seed per sweep' and 'free' are clash-free for `junction.lanes`; 'random' gives every right
@@ -86,8 +119,7 @@ def from_rows(junction: Junction, rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def to_rows(junction: Junction, left: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row that each lane reads in each cycle, shape (C, z). Raises PatternError if it would clash."""
-    check(junction, left)
+    """The row that each lane reads in each cycle, shape (C, z), of a clash-free pattern."""
     return left.reshape(junction.cycles, junction.lanes) // junction.lanes
 
 
@@ -101,6 +133,24 @@ def first_touches(junction: Junction, left: NDArray[np.int64]) -> NDArray[np.boo
 
 def check(junction: Junction, left: NDArray[np.int64]) -> None:
     """Raise PatternError unless `left` is a clash-free pattern of this junction without double edges."""
+    _check_edges(junction, left)
+    if (clash := _first_clash(junction, left)) is not None:
+        cycle, lane = clash
+        neuron = left.reshape(-1, junction.lanes)[cycle, lane]
+        raise PatternError(
+            f"junction {junction.index}: not clash-free for {junction.lanes} lanes: in cycle {cycle}, lane {lane} "
+            f"needs left neuron {neuron}, which is in bank {neuron % junction.lanes}"
+        )
+
+
+def _first_clash(junction: Junction, left: NDArray[np.int64]) -> tuple[int, int] | None:
+    """(cycle, lane) of the first edge whose left neuron is in another lane's bank."""
+    clash = np.argwhere(left.reshape(-1, junction.lanes) % junction.lanes != np.arange(junction.lanes))
+    return (int(clash[0][0]), int(clash[0][1])) if clash.size else None
+
+
+def _check_edges(junction: Junction, left: NDArray[np.int64]) -> None:
+    """Raise PatternError for another shape, neurons that do not exist, and double edges."""
     shape = (junction.right, junction.in_degree)
     if left.shape != shape:
         raise PatternError(f"junction {junction.index}: a pattern has shape {shape}, and this one {left.shape}")
@@ -115,14 +165,6 @@ def check(junction: Junction, left: NDArray[np.int64]) -> None:
         right, k = double[0]
         raise PatternError(
             f"junction {junction.index}: right neuron {right} is connected twice to left neuron {ordered[right, k]}"
-        )
-    clash = np.argwhere(left.reshape(-1, junction.lanes) % junction.lanes != np.arange(junction.lanes))
-    if clash.size:
-        cycle, lane = clash[0]
-        neuron = left.reshape(-1, junction.lanes)[cycle, lane]
-        raise PatternError(
-            f"junction {junction.index}: not clash-free for {junction.lanes} lanes: in cycle {cycle}, lane {lane} "
-            f"needs left neuron {neuron}, which is in bank {neuron % junction.lanes}"
         )
 
 

@@ -16,8 +16,8 @@ class Samples:
 
     kinds: NDArray[np.uint8]
     """(k,) `SampleKind`: PREDICT, TRAIN or EVALUATE."""
-    features: NDArray[np.int64]
-    """(k, N_0) integers of the activation format, padding included."""
+    features: NDArray[np.signedinteger]
+    """(k, N_0) integers of the activation format, padding included; of any type that holds them."""
     labels: NDArray[np.uint16]
     """(k,) classes; 0 for predictions."""
     rates: NDArray[np.uint8]
@@ -30,24 +30,26 @@ class Samples:
         return Samples(self.kinds[part], self.features[part], self.labels[part], self.rates[part])
 
     @classmethod
-    def predict(cls, features: NDArray[np.integer]) -> Samples:
+    def predict(cls, features: NDArray[np.signedinteger]) -> Samples:
         return cls._make(SampleKind.PREDICT, features, 0, 0)
 
     @classmethod
-    def train(cls, features: NDArray[np.integer], labels: ArrayLike, rate: ArrayLike) -> Samples:
+    def train(cls, features: NDArray[np.signedinteger], labels: ArrayLike, rate: ArrayLike) -> Samples:
         """`rate`: the exponent k, one for all samples or one each."""
         return cls._make(SampleKind.TRAIN, features, labels, rate)
 
     @classmethod
-    def evaluate(cls, features: NDArray[np.integer], labels: ArrayLike) -> Samples:
+    def evaluate(cls, features: NDArray[np.signedinteger], labels: ArrayLike) -> Samples:
         return cls._make(SampleKind.EVALUATE, features, labels, 0)
 
     @classmethod
-    def _make(cls, kind: SampleKind, features: NDArray[np.integer], labels: ArrayLike, rates: ArrayLike) -> Samples:
+    def _make(
+        cls, kind: SampleKind, features: NDArray[np.signedinteger], labels: ArrayLike, rates: ArrayLike
+    ) -> Samples:
         count = len(features)
         return cls(
             np.full(count, kind, dtype=np.uint8),
-            np.asarray(features, dtype=np.int64),
+            np.asarray(features),
             np.broadcast_to(np.asarray(labels, dtype=np.uint16), (count,)),
             np.broadcast_to(np.asarray(rates, dtype=np.uint8), (count,)),
         )

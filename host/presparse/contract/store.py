@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, row_stride
 from presparse.contract.errors import StoreError
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Run, SampleKind
+from presparse.contract.wire import SampleKind, StoredRun
 
 Palettes = Literal["per feature", "shared"]
 
@@ -160,14 +160,14 @@ class Contents:
             STORE_FEATURES: self._feature_words(),
         }
 
-    def samples(self, run: Run) -> Samples:
+    def samples(self, run: StoredRun) -> Samples:
         """What the core is fed in a run, in order. Raises StoreError if the run leaves the contents."""
         if run.first + run.count > len(self):
             raise StoreError(
                 f"samples {run.first} to {run.first + run.count - 1} are wanted, and {len(self)} are stored"
             )
         order = run.indices()
-        features = np.zeros((run.count, self.layout.left), dtype=np.int64)
+        features = np.zeros((run.count, self.layout.left), dtype=np.int16 if self.layout.value_bits <= 16 else np.int32)
         codes = self.codes[order]
         own = np.arange(self.layout.features) if self.layout.palettes == "per feature" else 0
         features[:, : self.layout.features] = self.palettes[own, codes]

@@ -148,7 +148,7 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class StoredRun:
     """Stored samples to be fed to the core, and then a flush."""
 
     kind: SampleKind

@@ -58,7 +58,7 @@ def pixels(features: int, seed: int = SEED) -> np.ndarray:
 
 def start(network: Network, seed: int = SEED) -> Model:
     """The untrained model: every hidden neuron sees one neighborhood."""
-    fresh = Model.initial(network, seed=seed, gain=GAIN)
+    fresh = Model.initial(network, random_state=seed, gain=GAIN)
     rng = np.random.default_rng(seed)
     order = pixels(network.features, seed)
     places = np.stack([order // WIDTH, order % WIDTH], axis=1).astype(np.float64)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
-from presparse.fitting.history import History
+from presparse.history import History
 from presparse.model import Model
 
 

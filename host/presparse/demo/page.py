@@ -131,7 +131,7 @@ def _details(outcome: Outcome) -> dict[str, str]:
         f"{learning.accuracy(outcome.split):.2%} learned on the board",
         "Learning rates, and in how many epochs": ", ".join(
             f"{rate:g} in {len(list(epochs))}"
-            for rate, epochs in groupby(learning.history.epochs, key=lambda epoch: epoch.rate)
+            for rate, epochs in groupby(learning.history.epochs, key=lambda epoch: epoch.lr)
         ),
         "Junction cycle": f"{max(j.cycles for j in outcome.build.junctions)} cycles; "
         + (f"{measured:.2f} measured per sample, without waiting for the link" if measured else "no clock here"),

@@ -15,10 +15,10 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.demo.outcome import Comparison, InPyTorch, Learning, Outcome, Predictions, Split
 from presparse.errors import ArgumentError
-from presparse.fitting.progress import Progress
+from presparse.history import Progress
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
-from presparse.train import Metrics, QuantizedNetwork, SparseNetwork, fit_network
+from presparse.train import QuantizedNetwork, SparseNetwork, fit_network
 
 FLOAT_EPOCHS = 30
 QUANTISED_EPOCHS = 10
@@ -106,15 +106,16 @@ def train_in_pytorch(listener: Listener, network: Network, split: Split, seed: i
     def train(trained: SparseNetwork, epochs: int, rate: float, before: int) -> list[float]:
         curve: list[float] = []
 
-        def after_epoch(epoch: int, epochs: int, metrics: Metrics) -> None:
-            curve.append(trained.score(split.held_X, split.held_y))
-            listener.progress(before + epoch, total, f"held-out accuracy {curve[-1]:.1%}")
+        def told(progress: Progress) -> None:
+            if progress.ended:
+                curve.append(trained.score(split.held_X, split.held_y))
+                listener.progress(before + progress.epoch, total, f"held-out accuracy {curve[-1]:.1%}")
 
-        fit_network(trained, split.X, split.y, epochs=epochs, rate=rate, seed=seed, progress=after_epoch)
+        fit_network(trained, split.X, split.y, epochs=epochs, lr=rate, random_state=seed, progress=told)
         return curve
 
     offset, gain = data.scaling(split.X)
-    real = SparseNetwork.initial(network, seed=seed, offset=offset, gain=gain)
+    real = SparseNetwork.initial(network, random_state=seed, offset=offset, gain=gain)
     float_curve = train(real, FLOAT_EPOCHS, 0.01, 0)
     quantized = QuantizedNetwork.from_model(real.model())
     quantized_curve = train(quantized, QUANTISED_EPOCHS, QUANTISED_RATE, FLOAT_EPOCHS)
@@ -139,7 +140,7 @@ def predict(listener: Listener, board: Accelerator, model: Model, split: Split) 
     """Every held-out digit through the board and through the reference; every output, padding too, must be equal."""
     listener.stage("Predicting on the board")
     board.load(model)
-    scores = board.outputs(split.held_X)
+    scores = board.raw_outputs(split.held_X)
     wanted = Reference(board.build, model).scores(model.encode(split.held_X))
     equal = (scores == wanted).all(axis=1)
     answers = scores[:, : board.network.classes].argmax(axis=1)
@@ -151,7 +152,7 @@ def predict(listener: Listener, board: Accelerator, model: Model, split: Split) 
 def learn(listener: Listener, board: Accelerator, scaled_as: Model, split: Split, epochs: int, seed: int) -> Learning:
     """A fresh network learns on the board, one sample at a time."""
     listener.stage("Learning on the board")
-    start = Model.initial(board.network, seed=seed, offset=scaled_as.offset, gain=scaled_as.gain)
+    start = Model.initial(board.network, random_state=seed, offset=scaled_as.offset, gain=scaled_as.gain)
     learning = _learn(listener, board, start, split, epochs, seed)
     came = "from the board's store" if learning.history.source == "store" else "over the link"
     listener.result(f"{learning.history.samples:,} samples learned {came}, {learning.accuracy(split):.1%} right")
@@ -198,13 +199,11 @@ def _learn(listener: Listener, board: Accelerator, start: Model, split: Split, e
         split.X,
         split.y,
         epochs=epochs,
-        rate=[BOARD_RATES[epoch * len(BOARD_RATES) // epochs] for epoch in range(epochs)],
-        seed=seed,
+        lr=[BOARD_RATES[epoch * len(BOARD_RATES) // epochs] for epoch in range(epochs)],
+        random_state=seed,
         validation=(split.held_X, split.held_y),
         progress=told,
     )
-    if history.interrupted:
-        raise KeyboardInterrupt
     counters = board.counters()
     return Learning(
         start=start,

@@ -42,7 +42,7 @@ def unheard(words: int) -> None:
 
 
 def model_words(build: Build, model: Model) -> Words:
-    """Everything that a board of `build` holds of a model. Raises PatternError if its pattern clashes there."""
+    """Everything that a board of `build` holds of a model, which `acceptance.check_model` has let through."""
     words: Words = {}
     for j, left, weights, biases in zip(build.junctions, model.left, model.weights, model.biases, strict=True):
         words[edge_address(j.index)] = pack_edges(j, left, weights)

@@ -14,7 +14,7 @@ from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import Identity, Run, RunState
+from presparse.contract.wire import Identity, RunState, StoredRun
 from presparse.device.clock import Clock
 from presparse.model import Model
 
@@ -55,7 +55,7 @@ class Device(Protocol):
         """The current weights, biases and pattern. Flushes first if samples are in flight."""
         ...
 
-    def run(self, samples: Samples) -> NDArray[np.int64]:
+    def feed(self, samples: Samples) -> NDArray[np.int64]:
         """Feed samples; returns the scores (m, N_L) that have come out, in the output format."""
         ...
 
@@ -70,7 +70,7 @@ class Device(Protocol):
         """
         ...
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: StoredRun) -> None:
         """Begin to feed stored samples, with a flush behind them. Flushes first."""
         ...
 

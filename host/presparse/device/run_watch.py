@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from presparse.contract.wire import Run, RunState
+from presparse.contract.wire import RunState, StoredRun
 from presparse.errors import DeviceFault
 
 _FIRST_PAUSE = 0.001
@@ -21,7 +21,7 @@ class RunWatch:
     runs : that it had begun
     """
 
-    def __init__(self, run: Run, accepted: int, runs: int) -> None:
+    def __init__(self, run: StoredRun, accepted: int, runs: int) -> None:
         self.pause = _FIRST_PAUSE
         """Seconds until the next look."""
         self._run = run

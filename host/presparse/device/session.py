@@ -14,15 +14,16 @@ from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import MAX_PAYLOAD, PROTOCOL_VERSION, Identity, Operation, Run, RunState, SampleKind
+from presparse.contract.wire import MAX_PAYLOAD, PROTOCOL_VERSION, Identity, Operation, RunState, SampleKind, StoredRun
 from presparse.device import memory_transfer
+from presparse.device.acceptance import check_model
 from presparse.device.clock import Clock
 from presparse.device.links.link import Link
 from presparse.device.protocol import Parameters
 from presparse.device.run_watch import RunWatch
 from presparse.device.transport import Transport
 from presparse.device.wire_records import pack, record_bytes, unpack_scores
-from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ModelError, ResultsLost
+from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ResultsLost
 from presparse.model import Model
 
 RECONNECT_DELAY = 0.2
@@ -109,11 +110,7 @@ class Session:
     def load(self, model: Model) -> None:
         """Raises ModelError for a model of another network, PatternError for one whose pattern clashes on this
         build's lanes, and DeviceFault with the first address that reads back wrong."""
-        if model.network.hash != self.build.network.hash:
-            raise ModelError(
-                f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the board of "
-                f"{self.build.network.name} ({self.build.network.hash[:12]}); load a model of that network"
-            )
+        check_model(self.build, model)
         words = memory_transfer.model_words(self.build, model)
 
         def write_and_compare() -> None:
@@ -146,7 +143,7 @@ class Session:
         self._persist(write_and_compare)
         self._stored = contents, self._accepted
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: StoredRun) -> None:
         self._check_store()
         watch: RunWatch | None = None
 
@@ -188,7 +185,7 @@ class Session:
 
         return self._persist(end_and_ask)
 
-    def run(self, samples: Samples) -> NDArray[np.int64]:
+    def feed(self, samples: Samples) -> NDArray[np.int64]:
         """Feed samples; returns the scores (m, N_L) that have come out, those of earlier runs first.
 
         What the board accepted before an exception stays trained; `identify().accepted` counts it.
@@ -206,7 +203,7 @@ class Session:
             if start is None:  # not before: an uncertain session has just learned where the board stands
                 start = self._accepted
             self._learning |= bool((samples.kinds == SampleKind.TRAIN).any())
-            self._feed(records, predictions, start)
+            self._send_records(records, predictions, start)
 
         self._persist(go_on)
         return self._take_results()
@@ -376,7 +373,7 @@ class Session:
 
     # Samples and results
 
-    def _feed(self, records: bytes, predictions: NDArray[np.int64], start: int) -> None:
+    def _send_records(self, records: bytes, predictions: NDArray[np.int64], start: int) -> None:
         """Send the records that the board has not accepted since it had accepted `start`.
 
         `predictions[n]` counts the predictions among the first n records.

@@ -60,7 +60,9 @@ def run(setting: Setting, trial: Trial) -> Figures:
     if trial["row"] == "learned":
         return learned(setting, network, learn, splits.test, seed)
     epochs = setting.refit + (setting.dense if "longer" in str(trial["row"]) else 0)
-    model = fit(network, *learn, epochs=epochs, batch=setting.batch, rate=setting.rate, seed=seed, scale="overall")
+    model = fit(
+        network, *learn, epochs=epochs, batch_size=setting.batch, lr=setting.rate, random_state=seed, scale="overall"
+    )
     return {
         "edges": float(network.edges),
         "test_accuracy": QuantizedNetwork.from_model(model).score(*splits.test),
@@ -77,7 +79,13 @@ def learned(setting: Setting, network: Network, learn: Data, test: Data, seed: i
         warm_up=steps // 20,
     )
     fine_tune(
-        model, *learn, epochs=setting.dense, batch=setting.batch, optimizer=optimizer, keep_zeros=False, seed=seed
+        model,
+        *learn,
+        epochs=setting.dense,
+        batch_size=setting.batch,
+        optimizer=optimizer,
+        keep_zeros=False,
+        random_state=seed,
     )
     left = left_over(model)
     found = to_lanes(
@@ -86,9 +94,9 @@ def learned(setting: Setting, network: Network, learn: Data, test: Data, seed: i
         network=network,
         measure=test,
         epochs=setting.refit,
-        batch=setting.batch,
-        rate=setting.rate,
-        seed=seed,
+        batch_size=setting.batch,
+        lr=setting.rate,
+        random_state=seed,
     )
     return {
         "edges": float(network.edges),

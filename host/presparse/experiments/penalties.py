@@ -125,17 +125,25 @@ def train(setting: Setting, trial: Trial, learn: Data) -> tuple[nn.Module, dict[
         sgd = torch.optim.SGD(model.parameters(), lr=setting.rate, momentum=0.9)
         steps = epochs * -(-len(learn[1]) // setting.batch)
         optimizer = ProximalOptimizer(sgd, regularizer, warm_up=steps // 20)
-        fine_tune(model, *learn, epochs=epochs, batch=setting.batch, optimizer=optimizer, keep_zeros=False, seed=seed)
+        fine_tune(
+            model,
+            *learn,
+            epochs=epochs,
+            batch_size=setting.batch,
+            optimizer=optimizer,
+            keep_zeros=False,
+            random_state=seed,
+        )
     else:
         fine_tune(
             model,
             *learn,
             epochs=epochs,
-            batch=setting.batch,
-            rate=setting.adam,
+            batch_size=setting.batch,
+            lr=setting.adam,
             penalty=regularizer.value,
             keep_zeros=False,
-            seed=seed,
+            random_state=seed,
         )
         with torch.no_grad():
             for parameter in model.parameters():
@@ -143,7 +151,7 @@ def train(setting: Setting, trial: Trial, learn: Data) -> tuple[nn.Module, dict[
     left = left_over(model)
     pruned = compact(model)
     if row.way == "prox":
-        fine_tune(pruned, *learn, epochs=setting.refit, batch=setting.batch, rate=setting.adam, seed=seed)
+        fine_tune(pruned, *learn, epochs=setting.refit, batch_size=setting.batch, lr=setting.adam, random_state=seed)
     widths = {f"layer_{i}_left": float(width) for i, width in enumerate(pruned.widths[:-1])}
     return pruned, {"exact_zeros": left.exact_zeros, **widths}
 

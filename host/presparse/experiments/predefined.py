@@ -51,7 +51,7 @@ def trained(network: Network, kind: Kind, learn: Data, *, epochs: int, seed: int
     with torch.no_grad():
         for junction, layer, edges in zip(network.junctions, fresh.sparse_layers, left, strict=True):
             layer.weight.copy_(torch.tensor(initial_weights(network, junction, edges, rng)))
-    fit_network(fresh, *learn, epochs=epochs, batch=BATCH, rate=RATE, seed=seed)
+    fit_network(fresh, *learn, epochs=epochs, batch_size=BATCH, lr=RATE, random_state=seed)
     return fresh
 
 

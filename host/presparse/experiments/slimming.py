@@ -92,7 +92,16 @@ def _train(model: nn.Module, learn: Data, epochs: int, seed: int, strength: floa
     scales = [module.weight for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     penalty = L1(strength).on(model, parameters=scales).value if strength else None
     sgd = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=DECAY)
-    fine_tune(model, *learn, epochs=epochs, batch=BATCH, optimizer=sgd, penalty=penalty, keep_zeros=False, seed=seed)
+    fine_tune(
+        model,
+        *learn,
+        epochs=epochs,
+        batch_size=BATCH,
+        optimizer=sgd,
+        penalty=penalty,
+        keep_zeros=False,
+        random_state=seed,
+    )
 
 
 def _parameters(model: nn.Module) -> int:

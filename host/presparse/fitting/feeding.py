@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Run, SampleKind
+from presparse.contract.wire import SampleKind, StoredRun
 from presparse.device.protocol import Device
 from presparse.errors import DeviceFault, ResultsLost
 from presparse.fitting.meter import LARGEST_CHUNK, Meter
@@ -41,7 +41,7 @@ class Feeding:
         for attempt in range(_ATTEMPTS):
             self._drained = False
             try:
-                scores = np.concatenate([self._device.run(samples), self._device.flush()])
+                scores = np.concatenate([self._device.feed(samples), self._device.flush()])
             except ResultsLost:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -61,14 +61,14 @@ class Feeding:
             self._drained = False
             for first in range(0, len(labels), LARGEST_CHUNK):
                 part = slice(first, first + LARGEST_CHUNK)
-                self._device.run(Samples.evaluate(features[part], labels[part]))
+                self._device.feed(Samples.evaluate(features[part], labels[part]))
             self.drain()
 
         return self._accuracy(feed, len(labels))
 
     def evaluate_stored(self, first: int, count: int) -> float:
         """Accuracy on stored samples."""
-        run = Run(kind=SampleKind.EVALUATE, first=first, count=count)
+        run = StoredRun(kind=SampleKind.EVALUATE, first=first, count=count)
         return self._accuracy(lambda: self._play(run, lambda fed: None), count)
 
     def train(self, features: Encoded, labels: Labels, order: NDArray[np.int64], exponent: int, meter: Meter) -> None:
@@ -78,7 +78,7 @@ class Feeding:
         done, chunk = 0, FIRST_CHUNK
         while done < len(order):
             part = order[done : done + chunk]
-            self._device.run(Samples.train(features[part], labels[part], exponent))
+            self._device.feed(Samples.train(features[part], labels[part], exponent))
             done += len(part)
             chunk = meter.sent(done)
         self.drain()
@@ -87,10 +87,10 @@ class Feeding:
     def train_stored(self, count: int, seed: int | None, exponent: int, meter: Meter) -> None:
         """One pass over the first `count` stored samples, then a flush."""
         meter.begin()
-        self._play(Run(kind=SampleKind.TRAIN, rate=exponent, count=count, seed=seed), meter.sent)
+        self._play(StoredRun(kind=SampleKind.TRAIN, rate=exponent, count=count, seed=seed), meter.sent)
         meter.total()
 
-    def _play(self, run: Run, told: Callable[[int], object]) -> None:
+    def _play(self, run: StoredRun, told: Callable[[int], object]) -> None:
         """A run from its beginning to its end."""
         self._drained = False
         self._device.begin(run)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from presparse.device.protocol import Device
-from presparse.fitting.history import Epoch
-from presparse.fitting.progress import Progress
+from presparse.history import PROGRESS_SECONDS, Callback, Epoch, Progress, report
 
-PROGRESS_SECONDS = 0.25
-"""Wanted time between two reports of progress."""
 LARGEST_CHUNK = 4096
 """Most samples handed to the device at once."""
 
 
 class Meter:
-    """One epoch."""
+    """One epoch of `of` samples at the rate 2^-`exponent`."""
 
     def __init__(
-        self, device: Device, epoch: int, epochs: int, of: int, report: Callable[[Progress], None] | None
+        self, device: Device, epoch: int, epochs: int, of: int, exponent: int, callback: Callback | None
     ) -> None:
-        self._device, self._epoch, self._epochs, self._of, self._report = device, epoch, epochs, of, report
+        self._device, self._epoch, self._epochs, self._of, self._callback = device, epoch, epochs, of, callback
+        self._lr = 2.0**-exponent
         self.began = False
         self._total: tuple[int, float, float] | None = None
 
@@ -31,10 +27,13 @@ class Meter:
         self.began = True
 
     def sent(self, samples: int) -> int:
-        """Report after so many samples (not the last ones: `finish` does); returns how many to send next."""
+        """Report after so many samples (not the last ones: `finish` does); returns how many to send next.
+
+        Raises StopTraining if the callback wants it.
+        """
         speed = samples / (self._device.clock.monotonic() - self._start)
-        if self._report is not None and samples < self._of:
-            self._report(self._progress(samples, speed, self._learned()[1], None))
+        if self._callback is not None and samples < self._of:
+            self._report(samples, speed, self._learned()[1], None)
         return max(1, min(LARGEST_CHUNK, int(speed * PROGRESS_SECONDS)))
 
     def total(self) -> tuple[int, float, float]:
@@ -43,26 +42,29 @@ class Meter:
             self._total = (*self._learned(), self._device.clock.monotonic() - self._start)
         return self._total
 
-    def epoch(self, exponent: int, validation: float | None) -> Epoch:
+    def epoch(self, validation: float | None) -> Epoch:
         """The epoch's entry in the history."""
         samples, accuracy, seconds = self.total()
-        return Epoch(rate=2.0**-exponent, samples=samples, accuracy=accuracy, validation=validation, seconds=seconds)
+        return Epoch(lr=self._lr, samples=samples, accuracy=accuracy, validation=validation, seconds=seconds)
 
     def finish(self, validation: float | None) -> None:
-        """Report the whole epoch."""
-        if self._report is not None:
-            samples, accuracy, seconds = self.total()
-            self._report(self._progress(samples, samples / seconds, accuracy, validation))
+        """Report the whole epoch. Raises StopTraining if the callback wants it."""
+        samples, accuracy, seconds = self.total()
+        self._report(samples, samples / seconds, accuracy, validation)
 
-    def _progress(self, samples: int, speed: float, accuracy: float, validation: float | None) -> Progress:
-        return Progress(
-            epoch=self._epoch,
-            epochs=self._epochs,
-            samples=samples,
-            of=self._of,
-            samples_per_second=speed,
-            accuracy=accuracy,
-            validation=validation,
+    def _report(self, samples: int, speed: float, accuracy: float, validation: float | None) -> None:
+        report(
+            self._callback,
+            Progress(
+                epoch=self._epoch,
+                epochs=self._epochs,
+                samples=samples,
+                of=self._of,
+                samples_per_second=speed,
+                lr=self._lr,
+                accuracy=accuracy,
+                validation=validation,
+            ),
         )
 
     def _learned(self) -> tuple[int, float]:

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from presparse.contract.permutation import permutation
-from presparse.errors import ArgumentError
+from presparse.contract.store import Contents
+from presparse.errors import StoreError
+from presparse.fitting.board_store import BoardStore
 from presparse.fitting.feeding import Encoded, Feeding, Labels
 from presparse.fitting.meter import Meter
-
-Validation = tuple[ArrayLike, ArrayLike] | float | None
-"""(X, y); or how many of the last samples are held out, or which share of them."""
+from presparse.model import Model
 
 
 class Source(Protocol):
@@ -106,14 +105,54 @@ class FromStore:
         return None if self.held_out is None else self.held_out.evaluate()
 
 
-def held_out_count(validation: float, samples: int) -> int:
-    """How many of the last samples are held out. Raises ArgumentError if none is left to learn from, or to measure."""
-    whole = isinstance(validation, int | np.integer) and not isinstance(validation, bool)
-    share = isinstance(validation, float | np.floating) and 0 < validation < 1
-    count = int(validation) if whole else round(float(validation) * samples) if share else 0
-    if not 0 < count < samples:
-        raise ArgumentError(
-            f"validation must be (X, y), a share of the samples between 0 and 1, or how many of them (1 to "
-            f"{samples - 1}), and is {validation!r}"
-        )
-    return count
+def from_samples(
+    feeding: Feeding, store: BoardStore, model: Model, features: Encoded, labels: Labels, size: int
+) -> FromStore | FromLink:
+    """Of encoded samples the first `size` to learn from, the others held out; through the board's store if it has one
+    and they fit there, at least those to learn from.
+    """
+    held_out = None
+    if size < len(labels):
+        held_out = HeldOut(feeding=feeding, features=features[size:], labels=labels[size:])
+    if not store.exists:
+        reason = "the board has no sample store"
+    else:
+        try:
+            return _through_store(feeding, store, model, features, labels, size, held_out)
+        except StoreError as error:
+            reason = str(error)
+    return FromLink(feeding=feeding, features=features[:size], labels=labels[:size], held_out=held_out, reason=reason)
+
+
+def from_stored(feeding: Feeding, contents: Contents, held_out: StoredPart | HeldOut | None) -> FromStore:
+    """Of what is stored all but the part that is held out, which comes last."""
+    size = held_out.first if isinstance(held_out, StoredPart) else len(contents)
+    return FromStore(feeding=feeding, size=size, held_out=held_out, reason=_reason(contents))
+
+
+def _through_store(
+    feeding: Feeding,
+    store: BoardStore,
+    model: Model,
+    features: Encoded,
+    labels: Labels,
+    size: int,
+    held_out: HeldOut | None,
+) -> FromStore:
+    """All samples, or at least those to learn from. Raises StoreError if these do not fit either."""
+    part: StoredPart | HeldOut | None = held_out
+    try:
+        contents = Contents.encode(store.layout, features, labels)
+    except StoreError:
+        if held_out is None:
+            raise
+        contents = Contents.encode(store.layout, features[:size], labels[:size])
+    else:
+        if held_out is not None:
+            part = StoredPart(feeding=feeding, first=size, count=len(labels) - size)
+    store.put(contents, model)
+    return FromStore(feeding=feeding, size=size, held_out=part, reason=_reason(contents))
+
+
+def _reason(contents: Contents) -> str:
+    return f"{len(contents):,} samples are in the board's store, {contents.layout.bits} bits per feature"

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError, FeatureError
-from presparse.train.epochs import Progress, Stepper, check_schedule, train_epochs
-from presparse.validation import checked_labels
+from presparse.history import Callback, History
+from presparse.train.epochs import Stepper, train_epochs
+from presparse.train.fit import check_schedule
+from presparse.validation import checked_labels, checked_seed
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs (m, classes) and class numbers (m,) to the mean loss, a scalar."""
@@ -25,19 +27,20 @@ def fine_tune(
     *,
     validation: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
     epochs: int = 10,
-    batch: int = 64,
-    rate: float = 0.001,
+    batch_size: int = 64,
+    lr: float = 0.001,
     optimizer: Literal["adam", "sgd"] | Stepper = "adam",
     loss: Loss = nn.functional.cross_entropy,
     penalty: Callable[[], Tensor] | None = None,
     keep_zeros: bool = True,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> None:
+    random_state: int = 0,
+    progress: Callback | None = None,
+    keep_on_interrupt: bool = False,
+) -> History:
     """Train a classifier in place, from where it stands. The same arguments give the same weights.
 
-    The best epoch on `validation` (X, y) is kept, the last one without it: never give test data. Ctrl-C keeps the best
-    so far. The learning rate falls from `rate` to 0 along a cosine.
+    The best epoch on `validation` (X, y) is kept, the last one without it: never give test data. The learning rate
+    falls from `lr` to 0 along a cosine. `progress` and `keep_on_interrupt` are those of `presparse.train.fit`.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def fine_tune(
     X, y : (k, ...), (k,)
         Samples as the model takes them, and class numbers from 0. They are brought to the model's dtype and device.
     optimizer : 'adam', 'sgd' (momentum 0.9) or an object with zero_grad() and step()
-        An object brings its own rates, and `rate` is not used; those of a `torch.optim.Optimizer`, such as
+        An object brings its own rates, and `lr` is not used; those of a `torch.optim.Optimizer`, such as
         `presparse.sparsity.ProximalOptimizer`, follow the same cosine, and come back after.
     penalty : callable
         Added to every batch's mean loss: `regularizer.value` of `presparse.sparsity`, say. Not for what a
@@ -56,10 +59,11 @@ def fine_tune(
         Weights that are exactly 0 in the beginning stay 0 (weights only: not biases, nor the scales of BatchNorm). Give
         False to a model that starts with layers of zeros.
 
-    Raises FeatureError for samples or classes that the model cannot take, ArgumentError for epochs, batch or rate that
-    are not positive, or an unknown optimizer.
+    Raises FeatureError for samples or classes that the model cannot take, ArgumentError for epochs, batch_size or lr
+    that are not positive, a random_state that is no seed, or an unknown optimizer.
     """
-    check_schedule(epochs, batch, rate)
+    check_schedule(epochs, batch_size, lr)
+    seed = checked_seed(random_state)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ArgumentError("the model has no parameter to train; call requires_grad_() on what is to learn")
@@ -81,28 +85,29 @@ def fine_tune(
 
     with torch.random.fork_rng(devices=[samples.device] if samples.is_cuda else []):
         torch.manual_seed(seed)  # for dropout; the order of samples has a generator of its own
-        train_epochs(
+        return train_epochs(
             model,
             samples,
             labels,
-            optimizer=_stepper(optimizer, parameters, rate),
+            optimizer=_stepper(optimizer, parameters, lr),
             loss=lambda outputs, wanted: loss(outputs, wanted) * len(wanted),
             classes=lambda outputs: outputs.argmax(1),
             held_out=held_out,
             epochs=epochs,
-            batch=batch,
+            batch_size=batch_size,
             seed=seed,
             penalty=penalty,
             after_step=restore_zeros,
-            progress=progress,
+            callback=progress,
+            keep_on_interrupt=keep_on_interrupt,
         )
 
 
-def _stepper(optimizer: str | Stepper, parameters: list[nn.Parameter], rate: float) -> Stepper:
+def _stepper(optimizer: str | Stepper, parameters: list[nn.Parameter], lr: float) -> Stepper:
     if optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=rate)
+        return torch.optim.Adam(parameters, lr=lr)
     if optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+        return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
     if isinstance(optimizer, str) or not all(callable(getattr(optimizer, key, None)) for key in ("zero_grad", "step")):
         raise ArgumentError(
             f"optimizer must be 'adam', 'sgd' or an object with zero_grad() and step(), and is {optimizer!r}"

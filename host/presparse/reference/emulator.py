@@ -12,12 +12,12 @@ from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, Run, RunState, SampleKind
+from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, RunState, SampleKind, StoredRun
+from presparse.device.acceptance import check_samples
 from presparse.device.clock import Clock
 from presparse.device.protocol import Parameters
 from presparse.errors import BuildError, MissingExtra, ModelError, StoreError
 from presparse.model import Model
-from presparse.reference.checks import check_samples
 from presparse.reference.native.native_reference import NativeReference
 from presparse.support.interrupts import deferred_interrupts
 
@@ -36,7 +36,7 @@ _PREDICTED_AT_ONCE = 4096
 class Emulator:
     """A board of `build` in software. Counters that depend on timing, and the link's, are left out.
 
-    Unlike a board it holds no weights before `load`: `run`, `flush` and `read` raise ModelError then.
+    Unlike a board it holds no weights before `load`: `feed`, `flush` and `read` raise ModelError then.
     `reference` computes: that to be read, or the same in C, for hundreds of thousands of samples.
     """
 
@@ -79,7 +79,7 @@ class Emulator:
         model = reference.model()
         return Parameters(left=model.left, weights=model.weights, biases=model.biases)
 
-    def run(self, samples: Samples) -> NDArray[np.int64]:
+    def feed(self, samples: Samples) -> NDArray[np.int64]:
         self._loaded()
         self.stop()
         training = (samples.kinds == SampleKind.TRAIN).any()
@@ -88,7 +88,7 @@ class Emulator:
         self._waiting = []
         for first in range(0, len(samples), step):
             with deferred_interrupts():
-                scores.append(self._feed(samples[first : first + step]))
+                scores.append(self._compute(samples[first : first + step]))
         return self._stacked(scores)
 
     def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
@@ -97,7 +97,7 @@ class Emulator:
         self._drain()
         self._stored = contents
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: StoredRun) -> None:
         if self._stored is None:
             raise StoreError("nothing is stored; store samples first")
         self._loaded()
@@ -110,7 +110,7 @@ class Emulator:
         with deferred_interrupts():
             if self._run is not None:
                 part = self._run[self._fed : self._fed + _TRAINED_AT_ONCE]
-                self._feed(part)
+                self._compute(part)
                 self._fed += len(part)
                 if self._fed == len(self._run):
                     self._finish_run()
@@ -148,7 +148,7 @@ class Emulator:
     def close(self) -> None:
         pass
 
-    def _feed(self, samples: Samples) -> NDArray[np.int64]:
+    def _compute(self, samples: Samples) -> NDArray[np.int64]:
         self._in_flight = True
         scores = self._loaded().run(samples)
         self._accepted = (self._accepted + len(samples)) % (1 << 32)

@@ -30,8 +30,8 @@ from presparse.contract.formats import rescale, saturate
 from presparse.contract.network import Junction, Network
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
+from presparse.device.acceptance import check_model, check_samples
 from presparse.model import Model
-from presparse.reference.checks import check_model, check_samples
 
 _COUNTED: tuple[Counter, ...] = (
     "blocks",

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from presparse.errors import OutputError
+from presparse.history import Progress as TrainingProgress
 
 people = Console(stderr=True, highlight=False)
 
@@ -90,6 +91,15 @@ class Bar:
         if self._progress.disable and time.monotonic() - self._told >= _LINE_SECONDS:
             self._told = time.monotonic()
             say(f"{self._what}: {done:,} of {of:,}, {note}")
+
+    def follow(self, training: TrainingProgress) -> None:
+        """A training: the samples of all its epochs, and how many were right."""
+        right = training.accuracy if training.validation is None else training.validation
+        self.show(
+            (training.epoch - 1) * training.of + training.samples,
+            training.epochs * training.of,
+            f"{training.samples_per_second:,.0f} samples/s, {right:.1%} right",
+        )
 
     def note(self, note: str) -> None:
         self._progress.update(self._task, note=note)

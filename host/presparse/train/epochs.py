@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -14,26 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from presparse.errors import ArgumentError
+from presparse.history import PROGRESS_SECONDS, Callback, Epoch, History, Progress, StopTraining, report
 
 _EVALUATED_AT_ONCE = 4096
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metrics:
-    """What one epoch reached."""
-
-    loss: float
-    """Mean over the epoch's samples of the loss, penalties left out; `fit`: cross-entropy (sigmoid) or squared error
-    (identity), summed over outputs."""
-    accuracy: float
-    """Of the epoch's training samples, each before its own update; 0 to 1."""
-    validation_accuracy: float | None
-    """Of the validation set after the epoch; None without one."""
-
-
-Progress = Callable[[int, int, Metrics], None]
-"""Called after every epoch with its number (from 1), the number of epochs, and its metrics."""
 
 
 class Stepper(Protocol):
@@ -54,13 +36,18 @@ def train_epochs(
     classes: Callable[[Tensor], Tensor],
     held_out: tuple[Tensor, Tensor] | None,
     epochs: int,
-    batch: int,
+    batch_size: int,
     seed: int,
     penalty: Callable[[], Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Train a network in place. The best epoch on `held_out` is kept, the last one without it; Ctrl-C keeps it, too.
+    callback: Callback | None = None,
+    keep_on_interrupt: bool = False,
+) -> History:
+    """Train a network in place. The best epoch on `held_out` is kept, without it the last.
+
+    Ctrl-C, a callback's wish and an exception of its own end the training once the network is whole: with what was
+    best so far, or, without `held_out`, with what was trained until then. Then Ctrl-C raises KeyboardInterrupt, unless
+    `keep_on_interrupt`.
 
     Parameters
     ----------
@@ -76,57 +63,117 @@ def train_epochs(
     """
     scheduled = optimizer if isinstance(optimizer, Optimizer) else None
     rates = [group["lr"] for group in scheduled.param_groups] if scheduled else []
-    steps = epochs * len(_batches(torch.arange(len(inputs)), batch, network))
+    steps = epochs * len(_batches(torch.arange(len(inputs)), batch_size, network))
     schedule = CosineAnnealingLR(scheduled, T_max=steps) if scheduled else None
     modes = {module: module.training for module in network.modules()}
     order = torch.Generator().manual_seed(seed)
-    kept, best = deepcopy(network.state_dict()), -1.0
-    with _threads_for(network, inputs[:batch]):
+    kept, best = None, -1.0
+    history = History(source="host", reason="PyTorch trains on this computer")
+    with _threads_for(network, inputs[:batch_size]):
         try:
             for epoch in range(1, epochs + 1):
-                total, correct = 0.0, 0
+                tally = _Tally(epoch, epochs, len(inputs), scheduled, callback)
                 network.train()
-                for rows in _batches(torch.randperm(len(inputs), generator=order), batch, network):
-                    rows = rows.to(inputs.device)
-                    outputs = network(inputs[rows])
-                    value = loss(outputs, labels[rows])
-                    objective = value / len(rows)
-                    if penalty:
-                        objective = objective + penalty()
-                    optimizer.zero_grad()
-                    objective.backward()
-                    optimizer.step()
-                    if schedule:
-                        schedule.step()
-                    if after_step:
-                        after_step()
-                    total += value.item()
-                    correct += int((classes(outputs.detach()) == labels[rows]).sum())
+                try:
+                    for rows in _batches(torch.randperm(len(inputs), generator=order), batch_size, network):
+                        rows = rows.to(inputs.device)
+                        outputs = network(inputs[rows])
+                        value = loss(outputs, labels[rows])
+                        objective = value / len(rows)
+                        if penalty:
+                            objective = objective + penalty()
+                        optimizer.zero_grad()
+                        objective.backward()
+                        optimizer.step()
+                        if schedule:
+                            schedule.step()
+                        if after_step:
+                            after_step()
+                        right = int((classes(outputs.detach()) == labels[rows]).sum())
+                        tally.add(len(rows), value.item(), right)
+                except BaseException:
+                    if tally.samples:
+                        history.epochs.append(tally.epoch(None))
+                    raise
+                seconds = tally.seconds
                 reached = accuracy(network, *held_out, classes) if held_out else None
-                if reached is None or reached > best:
-                    kept, best = deepcopy(network.state_dict()), reached or 0.0
-                if progress:
-                    metrics = Metrics(
-                        loss=total / len(inputs), accuracy=correct / len(inputs), validation_accuracy=reached
-                    )
-                    progress(epoch, epochs, metrics)
+                if reached is not None and reached > best:
+                    kept, best = deepcopy(network.state_dict()), reached
+                history.epochs.append(tally.epoch(reached, seconds))
+                tally.finish(reached)
         except KeyboardInterrupt:
-            pass  # what was trained so far is the result
+            history.interrupted = True
+            if not keep_on_interrupt:
+                raise
+        except StopTraining:
+            history.stopped = True
         finally:
-            network.load_state_dict(kept)
+            if kept is not None:
+                network.load_state_dict(kept)
             for module, mode in modes.items():
                 module.training = mode
             for group, rate in zip(scheduled.param_groups if scheduled else [], rates, strict=True):
                 group["lr"] = rate
+    return history
 
 
-def check_schedule(epochs: int, batch: int, rate: float) -> None:
-    """Raise ArgumentError unless all three are positive."""
-    for name, value in (("epochs", epochs), ("batch", batch)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name} must be a whole number, at least 1, and is {value!r}")
-    if not 0 < rate < math.inf:
-        raise ArgumentError(f"the learning rate must be a positive number, such as 0.01, and is {rate!r}")
+class _Tally:
+    """Counts one epoch, and reports."""
+
+    def __init__(
+        self, epoch: int, epochs: int, of: int, optimizer: Optimizer | None, callback: Callback | None
+    ) -> None:
+        self.samples = 0
+        self._epoch, self._epochs, self._of, self._optimizer, self._callback = epoch, epochs, of, optimizer, callback
+        self._lr = self._rate()
+        self._loss, self._right = 0.0, 0
+        self._began = self._told = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the epoch began."""
+        return time.perf_counter() - self._began
+
+    def add(self, samples: int, loss: float, right: int) -> None:
+        """A batch was learned. Raises StopTraining if the callback wants it."""
+        self.samples += samples
+        self._loss += loss
+        self._right += right
+        if self.samples < self._of and time.perf_counter() - self._told >= PROGRESS_SECONDS:
+            self._told = time.perf_counter()
+            report(self._callback, self._progress(None))
+
+    def epoch(self, validation: float | None, seconds: float | None = None) -> Epoch:
+        """The epoch's entry in the history."""
+        return Epoch(
+            lr=self._lr,
+            samples=self.samples,
+            accuracy=self._right / self.samples,
+            loss=self._loss / self.samples,
+            validation=validation,
+            seconds=self.seconds if seconds is None else seconds,
+        )
+
+    def finish(self, validation: float | None) -> None:
+        """Report the whole epoch. Raises StopTraining if the callback wants it."""
+        report(self._callback, self._progress(validation))
+
+    def _progress(self, validation: float | None) -> Progress:
+        return Progress(
+            epoch=self._epoch,
+            epochs=self._epochs,
+            samples=self.samples,
+            of=self._of,
+            samples_per_second=self.samples / max(self.seconds, 1e-9),
+            lr=self._rate(),
+            accuracy=self._right / self.samples,
+            loss=self._loss / self.samples,
+            validation=validation,
+        )
+
+    def _rate(self) -> float:
+        """Of the optimizer's first group; 0 for a stepper whose rate nobody knows."""
+        return float(self._optimizer.param_groups[0]["lr"]) if self._optimizer else 0.0
 
 
 @torch.no_grad()

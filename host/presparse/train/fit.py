@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from presparse.contract.network import Network
-from presparse.contract.pattern import PatternKind
-from presparse.data import Scaling, scaling
+from presparse.contract.pattern import Pattern
+from presparse.data.scaling import Scaling, scaling
+from presparse.fitting.holding_out import Validation, hold_out
+from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
-from presparse.train.epochs import Progress, check_schedule, train_epochs
+from presparse.train.epochs import train_epochs
 from presparse.train.network import SparseNetwork
 from presparse.train.quantized import QuantizedNetwork
-from presparse.validation import checked_features, checked_labels
+from presparse.validation import checked_count, checked_lr, checked_samples, checked_seed
+
+LR = 0.02
+"""First learning rate of Adam, unless told otherwise."""
+BATCH_SIZE = 32
 
 
 def fit(
@@ -21,36 +30,52 @@ def fit(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
-    epochs: int = 40,
-    batch: int = 32,
-    rate: float = 0.02,
-    seed: int = 0,
-    pattern: PatternKind = "seed per sweep",
+    validation: Validation = None,
+    epochs: int = EPOCHS,
+    batch_size: int = BATCH_SIZE,
+    lr: float = LR,
+    random_state: int = 0,
+    pattern: Pattern = "seed per sweep",
     scale: Scaling = "per feature",
     quantized: bool = True,
-    progress: Progress | None = None,
+    progress: Callback | None = None,
+    keep_on_interrupt: bool = False,
 ) -> Model:
-    """Train a fresh network; the integer model that a board runs. The same arguments give the same model.
+    """Train a fresh network; the integer model that a board runs, with the training's `history`. The same arguments
+    give the same model.
 
     With `quantized`, training sees the board's rounding all along, and the accuracy it reports is the
     board's; without, real numbers are trained, and rounded once at the end.
-    The best epoch on `validation` (X, y) is kept, the last one without it. Ctrl-C keeps the best so far.
+    The best epoch on `validation` is kept, the last one without it: (X, y), or a share or number of the samples, which
+    are then not trained: drawn with `random_state`, every class in proportion (`presparse.fitting.holding_out`).
     For the network behind the model (its accuracy in floating point, say) use `fit_network`.
 
     X is (k, features) in its own units, y (k,) class numbers from 0; `scale` says how features are brought to
-    the board's range (`presparse.data.scaling`). `batch` samples share one step of Adam, whose first rate is `rate`.
+    the board's range (`presparse.data.scaling`). `batch_size` samples share one step of Adam, whose first rate is `lr`.
+    `pattern` is a kind, a function, or arrays (`presparse.contract.pattern.Pattern`).
+
+    `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
+    raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
 
     Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
-    ArgumentError for epochs, batch or rate that are not positive.
+    ArgumentError for epochs, batch_size, lr or random_state that are not what they must be.
     """
-    check_schedule(epochs, batch, rate)
+    check_schedule(epochs, batch_size, lr)
+    seed = checked_seed(random_state)
+    values, labels = checked_samples(X, y, network.features, network.classes)
+    learned = values
+    held: Held = None
+    if isinstance(validation, tuple):
+        held = checked_samples(*validation, network.features, network.classes)
+    elif validation is not None:
+        rows, held_rows = hold_out(labels, validation, seed)
+        learned, held, labels = values[rows], (values[held_rows], labels[held_rows]), labels[rows]
     initial = QuantizedNetwork if quantized else SparseNetwork
-    offset, gain = scaling(checked_features(X, network.features), scale)
-    fresh = initial.initial(network, pattern=pattern, seed=seed, offset=offset, gain=gain)
+    offset, gain = scaling(learned, scale)
+    fresh = initial.initial(network, pattern=pattern, random_state=seed, offset=offset, gain=gain)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
-    fit_network(fresh, X, y, validation=validation, epochs=epochs, batch=batch, rate=rate, seed=seed, progress=progress)
-    return fresh.model()
+    history = _train(fresh, learned, labels, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
+    return replace(fresh.model(), history=history)
 
 
 def fit_network(
@@ -58,40 +83,70 @@ def fit_network(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
-    epochs: int = 40,
-    batch: int = 32,
-    rate: float = 0.02,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> None:
+    validation: Validation = None,
+    epochs: int = EPOCHS,
+    batch_size: int = BATCH_SIZE,
+    lr: float = LR,
+    random_state: int = 0,
+    progress: Callback | None = None,
+    keep_on_interrupt: bool = False,
+) -> History:
     """Train a network in place, from wherever it starts: Adam, its rate falling to 0 along a cosine.
 
     A `QuantizedNetwork` is trained quantization-aware. Arguments and errors as for `fit`.
     """
-    check_schedule(epochs, batch, rate)
-    shape = network.network
-    inputs = network.inputs(X)
-    labels = torch.from_numpy(checked_labels(y, len(inputs), shape.classes))
-    held_out = None
-    if validation is not None:
-        held_inputs = network.inputs(validation[0])
-        held_out = held_inputs, torch.from_numpy(checked_labels(validation[1], len(held_inputs), shape.classes))
+    check_schedule(epochs, batch_size, lr)
+    seed = checked_seed(random_state)
+    width, classes = network.width, network.network.classes
+    values, labels = checked_samples(X, y, width, classes)
+    held: Held = None
+    if isinstance(validation, tuple):
+        held = checked_samples(*validation, width, classes)
+    elif validation is not None:
+        rows, held_rows = hold_out(labels, validation, seed)
+        values, held, labels = values[rows], (values[held_rows], labels[held_rows]), labels[rows]
+    return _train(network, values, labels, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
 
-    train_epochs(
+
+Held = tuple[NDArray[np.float64], NDArray[np.int64]] | None
+"""Checked samples to choose the best epoch by."""
+
+
+def _train(
+    network: SparseNetwork,
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    held: Held,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    callback: Callback | None,
+    keep_on_interrupt: bool,
+) -> History:
+    """Samples are checked."""
+    return train_epochs(
         network,
-        inputs,
-        labels,
-        optimizer=torch.optim.Adam(network.parameters(), lr=rate),
+        network.inputs_checked(values),
+        torch.from_numpy(labels),
+        optimizer=torch.optim.Adam(network.parameters(), lr=lr),
         loss=lambda sums, wanted: output_loss(network, sums, wanted),
         classes=network.classes,
-        held_out=held_out,
+        held_out=None if held is None else (network.inputs_checked(held[0]), torch.from_numpy(held[1])),
         epochs=epochs,
-        batch=batch,
+        batch_size=batch_size,
         seed=seed,
         after_step=network.clamp if isinstance(network, QuantizedNetwork) else None,
-        progress=progress,
+        callback=callback,
+        keep_on_interrupt=keep_on_interrupt,
     )
+
+
+def check_schedule(epochs: object, batch_size: object, lr: object) -> None:
+    """Raise ArgumentError unless all three are positive, the first two whole."""
+    checked_count("epochs", epochs)
+    checked_count("batch_size", batch_size)
+    checked_lr(lr)
 
 
 def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor) -> Tensor:

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from presparse.contract.network import Network
-from presparse.contract.pattern import PatternKind, generate
+from presparse.contract.pattern import Pattern, arranged
 from presparse.model import Model, initial_weights
 from presparse.train.sparse_linear import SparseLinear
-from presparse.validation import checked_features, checked_labels
+from presparse.validation import checked_features, checked_labels, checked_seed
 
 
 class SparseNetwork(nn.Module):
@@ -62,14 +62,14 @@ class SparseNetwork(nn.Module):
         cls,
         network: Network,
         *,
-        pattern: PatternKind = "seed per sweep",
-        seed: int = 0,
+        pattern: Pattern = "seed per sweep",
+        random_state: int = 0,
         offset: ArrayLike = 0.0,
         gain: ArrayLike = 1.0,
     ) -> Self:
         """A fresh network: the pattern and, before rounding, the weights of `Model.initial`."""
-        rng = np.random.default_rng(seed)
-        left = [generate(junction, pattern, rng) for junction in network.junctions]
+        rng = np.random.default_rng(checked_seed(random_state))
+        left = arranged(network, pattern, rng)
         fresh = cls(network, left, offset=offset, gain=gain)
         with torch.no_grad():
             for junction, layer, edges in zip(network.junctions, fresh.sparse_layers, left, strict=True):
@@ -116,8 +116,12 @@ class SparseNetwork(nn.Module):
 
         Raises FeatureError as `Model.encode` does.
         """
-        values = torch.from_numpy(checked_features(X, self.width))[:, self.columns]
-        scaled = ((values - self.offset) * self.gain).to(self.dtype)
+        return self.inputs_checked(checked_features(X, self.width))
+
+    def inputs_checked(self, values: NDArray[np.float64]) -> Tensor:
+        """The same, of what `checked_features` returned."""
+        features = torch.from_numpy(values)[:, self.columns]
+        scaled = ((features - self.offset) * self.gain).to(self.dtype)
         return nn.functional.pad(scaled, (0, self.network.layers[0] - self.network.features))
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.wire import Operation, Run, Status
+from presparse.contract.wire import Operation, Status, StoredRun
 from presparse_hw.core.ports import CoreSignature
 from presparse_hw.link.control import Control
 from presparse_hw.link.counters import CounterPort
@@ -229,7 +229,7 @@ class Executor(wiring.Component):
             with m.Case(Operation.SAMPLES):
                 m.d.comb += right.eq(length != 0)
             with m.Case(Operation.RUN):
-                m.d.comb += right.eq(length == Run.LAYOUT.size)
+                m.d.comb += right.eq(length == StoredRun.LAYOUT.size)
         kept = request.operation.matches(Operation.SAMPLES, Operation.FLUSH, Operation.RUN)
         with m.If(~request.operation.matches(*operations)):
             m.d.comb += verdict.eq(Status.UNKNOWN_OPERATION)

@@ -7,18 +7,18 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from presparse.contract.build import Build
-from presparse.contract.wire import Operation, Order, Run, RunState, SampleKind, Status
+from presparse.contract.wire import Operation, Order, RunState, SampleKind, Status, StoredRun
 from presparse_hw.link.layouts import UnitSignature
 from presparse_hw.store.ports import RunSignature
 from presparse_hw.store.stored_samples import store_of
 
 
 class RequestedRunLayout(data.StructLayout):
-    """The payload of RUN (`presparse.contract.wire.Run`)."""
+    """The payload of RUN (`presparse.contract.wire.StoredRun`)."""
 
     def __init__(self) -> None:
         super().__init__({"kind": 8, "rate": 8, "order": 8, "zero": 8, "first": 32, "count": 32, "seed": 32})
-        assert self.size == 8 * Run.LAYOUT.size
+        assert self.size == 8 * StoredRun.LAYOUT.size
 
 
 class RunStarter(wiring.Component):

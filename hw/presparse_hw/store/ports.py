@@ -10,7 +10,7 @@ from presparse.contract.permutation import SEED_BITS
 
 
 class RunLayout(data.StructLayout):
-    """A run (`presparse.contract.wire.Run`) that was checked: all its samples are in the store."""
+    """A run (`presparse.contract.wire.StoredRun`) that was checked: all its samples are in the store."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -88,7 +88,7 @@ def _compare(session: Session, reference: Reference, samples: Samples, journal: 
     for first in range(0, len(samples), _BATCH):
         part = samples[first : first + _BATCH]
         journal.progress(first, len(samples), "samples")
-        got.append(session.run(part))
+        got.append(session.feed(part))
         expected.append(reference.run(part))
         journal.samples += len(part)
     got.append(session.flush())

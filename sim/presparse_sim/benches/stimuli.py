@@ -19,7 +19,7 @@ def random_model(rng: np.random.Generator, network: Network) -> Model:
     """A clash-free pattern; normal weights and biases over their whole range, some at its ends."""
     weight = network.formats.weight
     kind: PatternKind = CLASH_FREE_KINDS[int(rng.integers(len(CLASH_FREE_KINDS)))]
-    initial = Model.initial(network, pattern=kind, seed=int(rng.integers(1 << 32)))
+    initial = Model.initial(network, pattern=kind, random_state=int(rng.integers(1 << 32)))
 
     def integers(shape: tuple[int, ...]) -> NDArray[np.int64]:
         values = np.clip(np.round(rng.normal(0, 0.3 * weight.max, size=shape)), weight.min, weight.max)

@@ -48,7 +48,7 @@ BUILDS = (STORED, DEEP)
 
 
 def random_model(rng: np.random.Generator, network: Network) -> Model:
-    return Model.initial(network, seed=int(rng.integers(1 << 32)))
+    return Model.initial(network, random_state=int(rng.integers(1 << 32)))
 
 
 def random_samples(rng: np.random.Generator, build: Build, count: int, kinds: tuple[SampleKind, ...]) -> Samples:

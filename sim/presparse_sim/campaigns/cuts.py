@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Run, SampleKind
+from presparse.contract.wire import SampleKind, StoredRun
 from presparse.device.links.faulty import FaultyLink
 from presparse.errors import PresparseError
 from presparse_sim.board import open_link
@@ -55,7 +55,7 @@ class ShortSession:
         for samples in self._samples:
             twins.feed(samples)
         twins.store(self._contents)
-        twins.play(Run(kind=SampleKind.TRAIN, rate=4, count=9, seed=3), stop_after=1000)
+        twins.play(StoredRun(kind=SampleKind.TRAIN, rate=4, count=9, seed=3), stop_after=1000)
         twins.compare()
         return len(self._links) > 1
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import Run
+from presparse.contract.wire import StoredRun
 from presparse.device.links.link import Link
 from presparse.device.session import Session
 from presparse.errors import LinkError
@@ -104,12 +104,12 @@ class Twins:
         """Samples over the link."""
         while len(samples):
             try:
-                self._scores.append(self._timed(partial(self._session.run, samples)))
+                self._scores.append(self._timed(partial(self._session.feed, samples)))
                 took = len(samples)
-                self._expected.append(self._reference.run(samples))
+                self._expected.append(self._reference.feed(samples))
             except LinkError as error:
                 took = self._taken(error)
-                self._reference.run(samples[:took])
+                self._reference.feed(samples[:took])
                 self._forget_scores()
             self._accepted += took
             samples = samples[took:]
@@ -131,7 +131,7 @@ class Twins:
         self._reference.store(contents)
         self._stored = contents
 
-    def play(self, run: Run, stop_after: int) -> None:
+    def play(self, run: StoredRun, stop_after: int) -> None:
         """A run over stored samples, stopped after so many looks at it."""
         assert self._stored is not None
         self.flush()
@@ -143,10 +143,10 @@ class Twins:
             fed = self._timed(lambda: self._session.stop()).fed
         except LinkError as error:
             fed = self._taken(error)
-            self._reference.run(self._stored.samples(run)[:fed])
+            self._reference.feed(self._stored.samples(run)[:fed])
             self._forget_scores()
         else:
-            self._reference.run(self._stored.samples(run)[:fed])
+            self._reference.feed(self._stored.samples(run)[:fed])
             self._reference.flush()
         self._accepted += fed
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Run, SampleKind
+from presparse.contract.wire import SampleKind, StoredRun
 from presparse_sim.campaigns.builds import random_contents, random_model, random_samples
 from presparse_sim.campaigns.twins import Twins
 
@@ -67,7 +67,7 @@ class Workload:
         count = int(self._rng.integers(1, self._stored - first + 1))
         training = self._rng.random() < 0.7
         rates = self._build.network.rates
-        run = Run(
+        run = StoredRun(
             kind=SampleKind.TRAIN if training else SampleKind.EVALUATE,
             rate=int(self._rng.integers(rates.least, rates.most + 1)) if training else 0,
             first=first,

@@ -28,7 +28,7 @@ DEEP = Network(
 
 @pytest.mark.parametrize("network", [small.NETWORK, DEEP, Network.load("digits-small"), Network.load("mnist-dey")])
 def test_weights_equal_numpy_s(network: Network) -> None:
-    model = Model.initial(network, seed=3)
+    model = Model.initial(network, random_state=3)
     samples = training_samples(network, 64, seed=1)
     features = network.formats.activation.decode(samples.features).astype(np.float32)
     labels = samples.labels.astype(np.int32)
@@ -43,7 +43,7 @@ def test_weights_equal_numpy_s(network: Network) -> None:
 @pytest.mark.parametrize("network", [small.NETWORK, DEEP])
 def test_numpy_s_steps_are_autograd_s(network: Network) -> None:
     """Otherwise C and numpy might be wrong alike."""
-    model = Model.initial(network, seed=3)
+    model = Model.initial(network, random_state=3)
     samples = training_samples(network, 20, seed=1)
     features = network.formats.activation.decode(samples.features)
     weights, biases = plain_c.numpy_sgd(model, features, samples.labels.astype(np.int64))
@@ -78,7 +78,7 @@ def test_a_program_whose_work_was_dropped_is_found_out(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("batch", [1, 8])
 def test_masked_dense_layers_learn_as_sparse_ones_do(batch: int) -> None:
-    model, samples = Model.initial(DEEP, seed=2), training_samples(DEEP, 16, seed=4)
+    model, samples = Model.initial(DEEP, random_state=2), training_samples(DEEP, 16, seed=4)
     inputs = torch.tensor(DEEP.formats.activation.decode(samples.features), dtype=torch.float32)
     sparse, masked = network_of(model, masked=False), network_of(model, masked=True)
     torch.testing.assert_close(masked(inputs), sparse(inputs))

@@ -31,7 +31,7 @@ def run(folder: Path, *, check: bool = False) -> LongRun:
     held_X, held_y = small.clusters(1, 100)
     return LongRun(
         build=Build(network=small.NETWORK),
-        start=Model.initial(small.NETWORK, seed=2, offset=50, gain=0.02),
+        start=Model.initial(small.NETWORK, random_state=2, offset=50, gain=0.02),
         split=Split(X=X, y=y, held_X=held_X, held_y=held_y),
         rate_exponents=RATES,
         seed=5,
@@ -50,8 +50,8 @@ def test_equals_the_fit_of_a_board(tmp_path: Path) -> None:
             split.X,
             split.y,
             epochs=3,
-            rate=[2.0**-k for k in RATES],
-            seed=5,
+            lr=[2.0**-k for k in RATES],
+            random_state=5,
             validation=(split.held_X, split.held_y),
         )
         assert Model.load(tmp_path / long_run.MODEL).differences(board.read_model()) == []

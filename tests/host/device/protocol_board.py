@@ -62,7 +62,7 @@ class ProtocolBoard:
         self.remembered: deque[tuple[int, int, bytes]] = deque(maxlen=WINDOW)  # sequence, operation, answer frame
         self.inbox = bytearray()
         self.frames = dict.fromkeys((c for c in COUNTERS if c.startswith("frames_")), 0)
-        self.reference = Reference(self.build, Model.initial(self.build.network, seed=12345))
+        self.reference = Reference(self.build, Model.initial(self.build.network, random_state=12345))
         self.words = _words(self.build, self.reference.model())
         self.store = ProtocolStore(self.build) if self.build.store_samples else None
         self.reset()

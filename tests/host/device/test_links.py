@@ -44,9 +44,9 @@ def served(board: ProtocolBoard) -> Iterator[int]:
 
 def train_and_predict(session: Session) -> np.ndarray:
     session.load(small.model())
-    session.run(small.training(1, 200))
+    session.feed(small.training(1, 200))
     session.flush()
-    return np.concatenate([session.run(small.predictions(2, 40)), session.flush()])
+    return np.concatenate([session.feed(small.predictions(2, 40)), session.flush()])
 
 
 def expected_scores() -> np.ndarray:
@@ -80,7 +80,7 @@ def test_tcp_client_comes_back_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     with served(board) as port:
         session = Session(lambda: Cut("127.0.0.1", port), small.BUILD)
         session.load(small.model())
-        session.run(small.training(1, 1000))
+        session.feed(small.training(1, 1000))
         session.flush()
         held = session.read()
         session.close()

@@ -68,7 +68,7 @@ def test_random_builds_equal_the_reference(seed: int) -> None:
     own, other = [], []
     for count in (1, 60, 0, 150):
         samples = random_samples(rng, build, count)
-        own.append(session.run(samples))
+        own.append(session.feed(samples))
         other.append(reference.run(samples))
     own.append(session.flush())
     other.append(reference.flush())
@@ -89,7 +89,7 @@ def test_predictions_never_exceed_the_boards_room(capacity: int) -> None:
     session = open_session(board)
     session.load(small.model())
     samples = small.predictions(1, 300)
-    scores = np.concatenate([session.run(samples), session.flush()])
+    scores = np.concatenate([session.feed(samples), session.flush()])
     np.testing.assert_array_equal(scores, Reference(build, small.model()).scores(samples.features))
     assert board.most_unread <= capacity
 
@@ -98,9 +98,9 @@ def test_too_little_room_while_training_is_an_error_in_time() -> None:
     build = small.BUILD.model_copy(update={"result_capacity": 1})
     session = open_session(ProtocolBoard(build), timeout=QUICK)
     session.load(small.model())
-    session.run(small.training(1, 5))
+    session.feed(small.training(1, 5))
     with pytest.raises(DeviceFault, match="flush before predicting, or build it with result_capacity above"):
-        session.run(small.predictions(1, 5))
+        session.feed(small.predictions(1, 5))
 
 
 def test_payloads_are_full() -> None:
@@ -108,7 +108,7 @@ def test_payloads_are_full() -> None:
     session = open_session(board)
     session.load(small.model())
     board.executed.clear()
-    session.run(small.training(1, 1000))
+    session.feed(small.training(1, 1000))
     assert board.executed == [SAMPLES] * -(-1000 * 20 // 1024)
 
 
@@ -123,7 +123,7 @@ def test_faulty_link_changes_nothing(seed: int) -> None:
     own, other = [], []
     for count in (400, 900, 1, 300):
         samples = random_samples(rng, small.BUILD, count)
-        own.append(session.run(samples))
+        own.append(session.feed(samples))
         other.append(reference.run(samples))
     own.append(session.flush())
     other.append(reference.flush())
@@ -152,7 +152,7 @@ def test_gives_up_in_time_and_goes_on_where_it_was(seed: int) -> None:
         link.faults = Faults(rng, 0.4) if errors < 5 else None
         began = time.monotonic()
         try:
-            session.run(samples[done:])
+            session.feed(samples[done:])
         except LinkError:
             errors += 1
             assert time.monotonic() - began < 30
@@ -176,7 +176,7 @@ def test_cut_training_goes_on_exactly(cut: int) -> None:
     session.load(small.model())
     links.opened[0].cut_after = cut
     samples = small.training(1, 1000)
-    session.run(samples)
+    session.feed(samples)
     session.flush()
     reference.run(samples)
     reference.flush()
@@ -195,7 +195,7 @@ def test_cut_again_and_again() -> None:
     session.load(small.model())
     links.opened[0].cut_after = 3000
     samples = small.training(1, 1000)
-    session.run(samples)
+    session.feed(samples)
     links.cuts = (None,)
     session.flush()
     reference = Reference(small.BUILD, small.model())
@@ -213,8 +213,8 @@ def test_cut_predictions_are_reported_and_can_be_repeated() -> None:
     samples = small.predictions(1, 200)
     links.opened[0].cut_after = 2500
     with pytest.raises(ResultsLost, match="predict these samples again"):
-        session.run(samples)
-    scores = np.concatenate([session.run(samples), session.flush()])
+        session.feed(samples)
+    scores = np.concatenate([session.feed(samples), session.flush()])
     np.testing.assert_array_equal(scores, Reference(small.BUILD, small.model()).scores(samples.features))
 
 
@@ -233,11 +233,11 @@ def test_a_board_that_lost_its_power_is_noticed(trained: int) -> None:
     links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     session.load(small.model())
-    session.run(small.training(1, trained))
+    session.feed(small.training(1, trained))
     links.opened[0].cut_after = 100
     board.power_on()
     with pytest.raises(DeviceFault, match=r"lost its power|reads"):
-        session.run(small.training(2, 500))
+        session.feed(small.training(2, 500))
 
 
 def test_link_that_stays_closed() -> None:
@@ -247,7 +247,7 @@ def test_link_that_stays_closed() -> None:
     session.load(small.model())
     links.opened[0].cut_after = 1500
     with pytest.raises(LinkClosed, match="the link was cut"):
-        session.run(small.training(1, 100))
+        session.feed(small.training(1, 100))
     assert len(links.opened) == 4
     assert all(link.closed for link in links.opened[:-1])
 
@@ -275,11 +275,11 @@ def test_board_that_falls_silent_and_comes_back() -> None:
     session.load(small.model())
     board.mute = True
     with pytest.raises(LinkTimeout, match="no answer to SAMPLES"):
-        session.run(small.training(1, 500))
+        session.feed(small.training(1, 500))
     board.mute = False
     done = session.identify().accepted
     assert done == board.accepted
-    session.run(small.training(1, 500)[done:])
+    session.feed(small.training(1, 500)[done:])
     session.flush()
     reference = Reference(small.BUILD, small.model())
     reference.run(small.training(1, 500))
@@ -333,7 +333,7 @@ def test_refused_request_names_operation_and_status() -> None:
     bad.rates.setflags(write=True)
     bad = Samples(bad.kinds, bad.features, np.full(3, 99, np.uint16), bad.rates)
     with pytest.raises(DeviceFault, match="refused SAMPLES: BAD_SAMPLE"):
-        session.run(bad)
+        session.feed(bad)
     assert session.identify().accepted == 0
 
 
@@ -342,8 +342,8 @@ def test_an_earlier_session_leaves_nothing_behind() -> None:
     board = ProtocolBoard(small.BUILD)
     first = open_session(board)
     first.load(small.model())
-    first.run(small.training(1, 50))
-    first.run(small.predictions(1, 10))
+    first.feed(small.training(1, 50))
+    first.feed(small.predictions(1, 10))
     board.record += b"\2\4"
     second = open_session(board)
     reference = Reference(small.BUILD, small.model())
@@ -352,7 +352,7 @@ def test_an_earlier_session_leaves_nothing_behind() -> None:
     reference.flush()
     assert_same(second.read(), reference)
     samples = small.predictions(2, 20)
-    scores = np.concatenate([second.run(samples), second.flush()])
+    scores = np.concatenate([second.feed(samples), second.flush()])
     np.testing.assert_array_equal(scores, reference.scores(samples.features))
 
 
@@ -362,7 +362,7 @@ def test_start_with_any_sequence_number(sequence: int) -> None:
     board = ProtocolBoard(small.BUILD)
     first = Session(lambda: BoardLink(board), small.BUILD, first_sequence=0)
     first.load(small.model())
-    first.run(small.training(1, 10))
+    first.feed(small.training(1, 10))
     while board.expected != (sequence + 1) % 256:
         first.counters()
     second = Session(lambda: BoardLink(board), small.BUILD, first_sequence=sequence)
@@ -381,10 +381,10 @@ def test_reset_keeps_weights() -> None:
     board = ProtocolBoard(small.BUILD)
     session = open_session(board)
     session.load(small.model())
-    session.run(small.training(1, 30))
+    session.feed(small.training(1, 30))
     session.flush()
     held = session.read()
-    session.run(small.predictions(1, 5))
+    session.feed(small.predictions(1, 5))
     session.reset()
     assert session.identify().accepted == 0
     assert session.counters()["trained"] == 0
@@ -429,11 +429,11 @@ def test_interrupted_run_leaves_the_board_usable(at: int, kind: str) -> None:
     samples = small.training(1, 1000) if kind == "training" else small.predictions(1, 300)
     links[0].at = at
     with pytest.raises(KeyboardInterrupt):
-        session.run(samples)
+        session.feed(samples)
     done = session.identify().accepted
     assert done == board.accepted
     if kind == "training":
-        session.run(samples[done:])
+        session.feed(samples[done:])
     assert session.flush().shape == (0, 4)
     reference = Reference(small.BUILD, small.model())
     if kind == "training":
@@ -441,7 +441,7 @@ def test_interrupted_run_leaves_the_board_usable(at: int, kind: str) -> None:
         reference.flush()
     assert_same(session.read(), reference)
     again = small.predictions(2, 30)
-    scores = np.concatenate([session.run(again), session.flush()])
+    scores = np.concatenate([session.feed(again), session.flush()])
     np.testing.assert_array_equal(scores, reference.scores(again.features))
     assert len(links) == 1
 
@@ -453,7 +453,7 @@ def test_a_reset_that_is_cut_says_nothing_about_the_model() -> None:
     links = Cable(BoardLink(board))
     session = Session(links, small.BUILD, timeout=1)
     session.load(small.model())
-    session.run(small.training(1, 100))
+    session.feed(small.training(1, 100))
     session.flush()
     execute = board._execute
 

@@ -33,7 +33,7 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
             cable.last.cut_after = int(rng.integers(1, 20 * count))
         else:
             cable.last.faults = Faults(rng, 0.2)
-        own.append(session.run(samples))
+        own.append(session.feed(samples))
         other.append(reference.run(samples))
     cable.last.cut_after = None
     own.append(session.flush())

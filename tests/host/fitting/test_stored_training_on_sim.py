@@ -11,7 +11,7 @@ from presparse.contract.network import Network
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import Run, RunState, SampleKind
+from presparse.contract.wire import RunState, SampleKind, StoredRun
 from presparse.data import load_digits, scaling
 from presparse.device import session as session_module
 from presparse.device.links.faulty import Faults
@@ -76,10 +76,10 @@ def test_runs_equal_the_reference_at_the_speed_of_the_core(build: Build) -> None
     session.store(stored)
     period, count = build.schedule.period, build.store_samples
     runs = [
-        Run(kind=SampleKind.TRAIN, rate=4, count=count, seed=0xBADC0DE),
-        Run(kind=SampleKind.EVALUATE, count=count),
-        Run(kind=SampleKind.TRAIN, rate=6, first=count // 3, count=count // 2 + 1, seed=7),
-        Run(kind=SampleKind.TRAIN, rate=2, first=count - 1, count=1, seed=7),
+        StoredRun(kind=SampleKind.TRAIN, rate=4, count=count, seed=0xBADC0DE),
+        StoredRun(kind=SampleKind.EVALUATE, count=count),
+        StoredRun(kind=SampleKind.TRAIN, rate=6, first=count // 3, count=count // 2 + 1, seed=7),
+        StoredRun(kind=SampleKind.TRAIN, rate=2, first=count - 1, count=1, seed=7),
     ]
     for number, run in enumerate(runs, start=1):
         session.clear_counters()
@@ -117,7 +117,7 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
             cable.last.cut_after = int(rng.integers(1, 200))
         else:
             cable.last.faults = Faults(rng, 0.2)
-        run = Run(kind=SampleKind.TRAIN, rate=4, count=int(rng.integers(1, 401)), seed=int(rng.integers(2**32)))
+        run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=int(rng.integers(1, 401)), seed=int(rng.integers(2**32)))
         session.begin(run)
         if number % 2:
             fed = session.stop().fed
@@ -127,8 +127,8 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
             assert fed == run.count
         reference.run(stored.samples(run)[:fed])
         reference.flush()
-        samples = stored.samples(Run(kind=SampleKind.TRAIN, rate=3, count=3))
-        session.run(samples)
+        samples = stored.samples(StoredRun(kind=SampleKind.TRAIN, rate=3, count=3))
+        session.feed(samples)
         session.flush()
         reference.run(samples)
         reference.flush()
@@ -147,12 +147,12 @@ def test_digits_from_the_store() -> None:
     build = Build(network=Network.load("digits-small"), store_samples=1797, store_bits=5)
     cycles = max(junction.cycles for junction in build.junctions)
     offset, gain = scaling(X)
-    model = Model.initial(build.network, seed=1, offset=offset, gain=gain)
+    model = Model.initial(build.network, random_state=1, offset=offset, gain=gain)
     with ps.open("sim", build) as board:
         board.load(model)
         board.store(X, y)
         board.clear_counters()
-        history = board.fit(epochs=2, rate=2**-4, seed=3)
+        history = board.fit(epochs=2, lr=2**-4, random_state=3)
         counters = board.counters()
         trained, accuracy = board.read_model(), board.score()
     assert history.source == "store"

@@ -25,18 +25,18 @@ def drive(device: Device) -> dict[str, object]:
     """One long use of a device; everything that it gives, by name."""
     device.load(small.model())
     seen: dict[str, object] = {}
-    scores = [device.run(small.training(1, 150)), device.run(small.predictions(2, 10))]
+    scores = [device.feed(small.training(1, 150)), device.feed(small.predictions(2, 10))]
     seen["read"] = device.read()
-    scores += [device.run(small.predictions(3, 3)), device.flush()]
+    scores += [device.feed(small.predictions(3, 3)), device.flush()]
     seen["scores"] = np.concatenate(scores)
     device.load(small.model(1))
-    device.run(small.training(4, 80))
+    device.feed(small.training(4, 80))
     seen["flush"] = device.flush()
     seen["read again"] = device.read()
     seen["accepted"] = device.identify().accepted
     counters = device.counters()
     seen["counters"] = {c: counters[c] for c in Emulator(small.BUILD).counters() or counters if "frames" not in c}
-    device.run(small.predictions(5, 3))
+    device.feed(small.predictions(5, 3))
     device.reset()
     seen["after reset"] = device.flush()
     seen["kept"] = device.read()
@@ -80,7 +80,7 @@ def test_bad_sample_is_refused() -> None:
     bad = small.training(1, 5)
     bad.features[3, 2] = 10_000
     with pytest.raises(FeatureError, match="sample 3: its features must be"):
-        emulator.run(bad)
+        emulator.feed(bad)
 
 
 def test_without_torch_the_extra_is_named() -> None:

@@ -56,7 +56,7 @@ def test_shipped_networks_learn_the_same(name: str) -> None:
     one = min(1 << network.formats.activation.frac, network.formats.activation.max)
     features[:, : network.features] = rng.integers(0, one, size=(60, network.features))
     labels = rng.integers(network.classes, size=60)
-    model = Model.initial(network, seed=1)
+    model = Model.initial(network, random_state=1)
     assert_equal(build, model, [Samples.train(features, labels, 4), Samples.evaluate(features, labels)])
     assert edge_bits(build, model) <= 32  # the fast one
     native = NativeReference(build, model)

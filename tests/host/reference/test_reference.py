@@ -131,7 +131,7 @@ def test_ties_go_to_the_lowest_class() -> None:
 
 
 def test_model_returns_what_was_loaded() -> None:
-    model = Model.initial(SMALL, seed=3, offset=0.5, gain=2.0)
+    model = Model.initial(SMALL, random_state=3, offset=0.5, gain=2.0)
     assert Reference(Build(network=SMALL), model).model().differences(model) == []
 
 
@@ -158,7 +158,7 @@ def test_global_state_is_untouched() -> None:
 def test_wider_lanes_than_the_models() -> None:
     """Lanes are a build's property: a network with the same hash and more lanes may find the pattern clashing."""
     wider = SMALL.model_copy(update={"lanes": (6, 2)})
-    model = Model.initial(SMALL, pattern="free", seed=1)
+    model = Model.initial(SMALL, pattern="free", random_state=1)
     with pytest.raises(PatternError, match=r"^junction 1: not clash-free for 6 lanes: in cycle "):
         Reference(Build(network=Network.model_validate(wider.model_dump())), model)
 

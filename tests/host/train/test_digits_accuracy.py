@@ -39,7 +39,7 @@ def test_one_split_equals_the_reference() -> None:
     split = demo.load_split(seed)
     build = Build(network=Network.load("digits"))
     offset, gain = scaling(split.X)
-    model = Model.initial(build.network, seed=seed, offset=offset, gain=gain)
+    model = Model.initial(build.network, random_state=seed, offset=offset, gain=gain)
     reference, features = Reference(build, model), model.encode(split.X)
     rates = demo.BOARD_RATES[0], demo.BOARD_RATES[10]  # a short run has the rates of the whole one, evenly picked
     for epoch, rate in enumerate(rates, start=1):

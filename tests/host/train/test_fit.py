@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +13,14 @@ from sklearn.model_selection import train_test_split
 from presparse.contract.build import Build
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
+from presparse.contract.pattern import generate
 from presparse.data import load_digits, scaling
-from presparse.errors import FeatureError
+from presparse.errors import ArgumentError, FeatureError
+from presparse.fitting.holding_out import hold_out
+from presparse.history import History, Progress
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
-from presparse.train import Metrics, QuantizedNetwork, SparseNetwork, fit, fit_network
+from presparse.train import QuantizedNetwork, SparseNetwork, fit, fit_network
 from presparse.train.fit import output_loss
 
 BLOBS = Network(
@@ -52,7 +57,7 @@ def accuracy(model: Model, X: NDArray[np.float64], y: NDArray[np.int64]) -> floa
 @pytest.mark.parametrize("hidden", ["relu", "sigmoid", "identity"])
 def test_learns(hidden: str, output: str, quantized: bool) -> None:
     network = Network.model_validate({**BLOBS.model_dump(), "activations": (hidden, output)})
-    model = fit(network, X, Y, epochs=12, batch=16, rate=0.03, quantized=quantized)
+    model = fit(network, X, Y, epochs=12, batch_size=16, lr=0.03, quantized=quantized)
     assert accuracy(model, TEST_X, TEST_Y) > 0.97
     assert accuracy(Model.initial(network, offset=0.0, gain=0.01), TEST_X, TEST_Y) < 0.8
 
@@ -75,10 +80,10 @@ def test_digits() -> None:
 
 def test_same_arguments_same_model() -> None:
     torch.manual_seed(1)
-    first = fit(BLOBS, X, Y, epochs=2, seed=3)
+    first = fit(BLOBS, X, Y, epochs=2, random_state=3)
     torch.manual_seed(2)
-    assert fit(BLOBS, X, Y, epochs=2, seed=3).differences(first) == []
-    assert fit(BLOBS, X, Y, epochs=2, seed=4).differences(first) != []
+    assert fit(BLOBS, X, Y, epochs=2, random_state=3).differences(first) == []
+    assert fit(BLOBS, X, Y, epochs=2, random_state=4).differences(first) != []
 
 
 def test_scaling_is_recorded() -> None:
@@ -90,7 +95,7 @@ def test_scaling_is_recorded() -> None:
 
 def test_progress_and_the_kept_epoch() -> None:
     """With a validation set, the model is that of the best epoch; quantized accuracies are the board's own."""
-    seen: list[tuple[int, int, Metrics]] = []
+    seen: list[Progress] = []
     noisy = np.where(np.random.default_rng(0).random(len(Y)) < 0.4, 0, Y)
     model = fit(
         BLOBS,
@@ -98,14 +103,32 @@ def test_progress_and_the_kept_epoch() -> None:
         noisy,
         validation=(TEST_X, TEST_Y),
         epochs=12,
-        rate=0.3,
-        progress=lambda epoch, epochs, metrics: seen.append((epoch, epochs, metrics)),
+        lr=0.3,
+        progress=seen.append,
     )
-    assert [(epoch, epochs) for epoch, epochs, _ in seen] == [(epoch, 12) for epoch in range(1, 13)]
-    reached = [metrics.validation_accuracy for _, _, metrics in seen]
+    ends = [progress for progress in seen if progress.ended]
+    assert [(end.epoch, end.epochs, end.of) for end in ends] == [(epoch, 12, 300) for epoch in range(1, 13)]
+    reached = [end.validation for end in ends]
     assert len(set(reached)) > 1  # else any epoch would do
     assert accuracy(model, TEST_X, TEST_Y) == max(r for r in reached if r is not None)
-    assert all(metrics.loss > 0 and 0 <= metrics.accuracy <= 1 for _, _, metrics in seen)
+    assert all((end.loss or 0) > 0 and 0 <= end.accuracy <= 1 for end in ends)
+    history = model.history
+    assert history is not None
+    assert [(e.validation, e.accuracy, e.loss, e.samples) for e in history.epochs] == [
+        (end.validation, end.accuracy, end.loss, 300) for end in ends
+    ]
+    assert history.epochs[0].lr == 0.3
+    assert 0 < history.epochs[-1].lr < 0.01
+    assert (history.source, history.interrupted, history.stopped, history.samples) == ("host", False, False, 3600)
+    assert repr(history).startswith("History(12 epochs, 3,600 samples, accuracy ")
+
+
+def test_a_share_is_held_out_by_the_rule_of_all_trainings() -> None:
+    learned, held = hold_out(Y, 0.2, 7)
+    by_share = fit(BLOBS, X, Y, validation=0.2, epochs=3, random_state=7)
+    by_hand = fit(BLOBS, X[learned], Y[learned], validation=(X[held], Y[held]), epochs=3, random_state=7)
+    assert by_share.differences(by_hand) == []
+    assert fit(BLOBS, X, Y, validation=60, epochs=3, random_state=7).differences(by_hand) == []
 
 
 def test_without_validation_the_last_epoch_is_kept() -> None:
@@ -113,31 +136,114 @@ def test_without_validation_the_last_epoch_is_kept() -> None:
     snapshots: list[Model] = []
     network = QuantizedNetwork.initial(BLOBS, gain=0.01)
 
-    def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
-        assert metrics.validation_accuracy is None
-        snapshots.append(network.model())
+    def progress(told: Progress) -> None:
+        assert told.validation is None
+        if told.ended:
+            snapshots.append(network.model())
 
     fit_network(network, X, Y, epochs=3, progress=progress)
     assert network.model().differences(snapshots[-1]) == []
     assert snapshots[0].differences(snapshots[-1]) != []
 
 
+@pytest.mark.parametrize("way", ["Ctrl-C", "Ctrl-C, raised", "stop", "error"])
 @pytest.mark.parametrize("validation", [None, (TEST_X, TEST_Y)])
-def test_interrupt_keeps_what_was_trained(validation: tuple | None) -> None:
+def test_an_early_end_keeps_what_was_trained(validation: tuple | None, way: str) -> None:
+    """The network is whole whichever way a training ends: the best epoch so far, or what was trained until then."""
     snapshots: list[Model] = []
     network = QuantizedNetwork.initial(BLOBS, gain=0.01)
 
-    def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
+    def progress(told: Progress) -> bool:
+        if not told.ended:
+            return False
         snapshots.append(network.model())
-        if epoch == 2:
-            raise KeyboardInterrupt
+        if told.epoch == 2 and way != "stop":
+            raise RuntimeError("mine") if way == "error" else KeyboardInterrupt
+        return told.epoch == 2
 
-    fit_network(network, X, Y, validation=validation, epochs=50, progress=progress)
+    def train() -> History:
+        return fit_network(
+            network, X, Y, validation=validation, epochs=50, progress=progress, keep_on_interrupt=way == "Ctrl-C"
+        )
+
+    if way in ("Ctrl-C", "stop"):
+        history = train()
+        assert (history.interrupted, history.stopped) == (way == "Ctrl-C", way == "stop")
+        assert len(history.epochs) == 2
+    else:
+        with pytest.raises(RuntimeError if way == "error" else KeyboardInterrupt):
+            train()
     assert len(snapshots) == 2
     kept = network.model()
     assert any(kept.differences(snapshot) == [] for snapshot in snapshots)
     if validation is None:
         assert kept.differences(snapshots[-1]) == []
+
+
+def test_ctrl_c_within_the_first_epoch_keeps_what_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of the third batch: two are learned."""
+    network = QuantizedNetwork.initial(BLOBS, gain=0.01)
+    before, forward, calls = network.model(), QuantizedNetwork.forward, 0
+
+    def interrupted(self: QuantizedNetwork, inputs: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return forward(self, inputs)
+
+    monkeypatch.setattr(QuantizedNetwork, "forward", interrupted)
+    history = fit_network(network, X, Y, epochs=5, batch_size=32, keep_on_interrupt=True)
+    assert history.interrupted
+    assert [epoch.samples for epoch in history.epochs] == [64]
+    assert network.model().differences(before) != []
+
+
+@pytest.mark.parametrize("kind", ["arrays", "shuffled arrays", "function"])
+def test_a_pattern_of_ones_own(kind: str) -> None:
+    """The edges are the user's, in an order that is clash-free."""
+    rng = np.random.default_rng(5)
+    own = [generate(junction, "free", rng) for junction in BLOBS.junctions]
+    shuffled = [rng.permuted(left, axis=1) for left in own]
+    given = {"arrays": own, "shuffled arrays": shuffled, "function": lambda j, rng: own[j.index - 1].tolist()}[kind]
+    model = fit(BLOBS, X, Y, epochs=1, pattern=given)
+    for left, wanted in zip(model.left, own, strict=True):
+        assert np.sort(left, axis=1).tolist() == np.sort(wanted, axis=1).tolist()
+        assert kind == "shuffled arrays" or left.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ([np.zeros((12, 2), dtype=int)], "a pattern has one array per junction, 2, and this one has 1"),
+        ([np.zeros((12, 2))] * 2, "junction 1: a pattern holds numbers of left neurons, integers"),
+        ([[[0, 1], [2]]] * 2, "junction 1: the rows of a pattern have unequal lengths"),
+        ([np.full((12, 2), 6)] * 2, "junction 1: left neurons are 0 to 5, and an edge has 6"),
+        (lambda j, rng: np.zeros((3, 3), dtype=int), "junction 1: a pattern has shape (12, 2), and this one (3, 3)"),
+        ([np.tile([0, 2], (12, 1))] * 2, "junction 1: not clash-free for 2 lanes"),
+        ("windows", "pattern must be one of one seed, seed per sweep, free, random, fully connected, and is 'windows'"),
+    ],
+)
+def test_patterns_of_ones_own_that_do_not_fit(pattern: object, message: str) -> None:
+    with pytest.raises(PatternError, match=f"^{re.escape(message)}"):
+        fit(BLOBS, X, Y, pattern=pattern)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number, at least 1, and is 0"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, at least 1, and is 1.5"),
+        ({"lr": -0.1}, "lr, the learning rate, must be a positive number, such as 0.01, and is -0.1"),
+        ({"lr": "fast"}, "lr, the learning rate, must be a positive number, such as 0.01, and is 'fast'"),
+        ({"random_state": -1}, "random_state must be a whole number, 0 to 4294967295, and is -1"),
+        ({"validation": 1.0}, "validation must be (X, y), a share"),
+        ({"validation": 300}, "validation must be (X, y), a share"),
+    ],
+)
+def test_arguments_that_are_not_what_they_must_be(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}"):
+        fit(BLOBS, X, Y, **wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_torch_settings_come_back() -> None:

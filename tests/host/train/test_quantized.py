@@ -61,7 +61,7 @@ def test_gradients_are_the_boards_before_rounding(hidden: Activation, output: Ac
         features=12, classes=6, layers=(12, 8, 6), out_degree=(4, 3), lanes=(6, 4), activations=(hidden, output)
     )
     formats, k = network.formats, 3
-    build, model = Build(network=network), Model.initial(network, pattern="free", seed=seed)
+    build, model = Build(network=network), Model.initial(network, pattern="free", random_state=seed)
     features = rng.integers(0, formats.activation.one, size=(1, 12))
     label = int(rng.integers(6))
     reference = Reference(build, model)

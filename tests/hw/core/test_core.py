@@ -217,7 +217,7 @@ def test_extreme_values_wrap_nowhere(operand_bits: int) -> None:
     rng = np.random.default_rng(operand_bits)
     with SimulatedCore(build) as core:
         for extreme in (formats.weight.min, formats.weight.max):
-            initial = Model.initial(network, seed=1)
+            initial = Model.initial(network, random_state=1)
             model = Model(
                 **{
                     **vars(initial),

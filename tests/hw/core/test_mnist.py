@@ -38,7 +38,7 @@ def test_two_thousand_trained_samples_equal_the_reference(name: str, lanes: tupl
     assert [j.cycles for j in build.junctions] == [period, period]
     assert build.schedule.gap == 0
     X, y = data()
-    model = Model.initial(network, seed=1, gain=1 / 255)
+    model = Model.initial(network, random_state=1, gain=1 / 255)
     features = model.encode(X)
     samples = Samples.train(features[:SAMPLES], y[:SAMPLES], network.rates.least + 1)
     reference = Reference(build, model)

@@ -12,7 +12,7 @@ import pytest
 from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, edge_address
 from presparse.contract.build import Build
 from presparse.contract.store import Contents
-from presparse.contract.wire import Identity, Operation, Run, RunState, SampleKind, Status
+from presparse.contract.wire import Identity, Operation, RunState, SampleKind, Status, StoredRun
 from tests.host.device.protocol_store import ProtocolStore
 from tests.hw.link.bench import Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import TakenSample
@@ -58,7 +58,7 @@ async def finished(bench: Bench) -> RunState:
     raise AssertionError(f"the run does not end: {now}")
 
 
-def expected(stored: Contents, run: Run) -> list[TakenSample]:
+def expected(stored: Contents, run: StoredRun) -> list[TakenSample]:
     samples = stored.samples(run)
     headers = zip(samples.kinds.tolist(), samples.rates.tolist(), samples.labels.tolist(), strict=True)
     return [
@@ -85,10 +85,10 @@ def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per 
     build = small_build(feature_port=port, store_samples=SAMPLES, store_bits=bits, store_palettes=palettes)
     stored = contents(build, port)
     runs = [
-        Run(kind=SampleKind.TRAIN, rate=3, count=SAMPLES),
-        Run(kind=SampleKind.EVALUATE, first=4, count=8, seed=0x12345678),
-        Run(kind=SampleKind.TRAIN, rate=8, first=11, count=1, seed=5),
-        Run(kind=SampleKind.TRAIN, rate=2, first=2, count=9, seed=0xFFFFFFFF),
+        StoredRun(kind=SampleKind.TRAIN, rate=3, count=SAMPLES),
+        StoredRun(kind=SampleKind.EVALUATE, first=4, count=8, seed=0x12345678),
+        StoredRun(kind=SampleKind.TRAIN, rate=8, first=11, count=1, seed=5),
+        StoredRun(kind=SampleKind.TRAIN, rate=2, first=2, count=9, seed=0xFFFFFFFF),
     ]
 
     async def test(bench: Bench) -> None:
@@ -114,7 +114,7 @@ def test_what_no_feature_fills_is_zero(port: int) -> None:
 
     async def test(bench: Bench) -> None:
         await upload(bench, stored)
-        run = Run(kind=SampleKind.TRAIN, rate=3, count=SAMPLES)
+        run = StoredRun(kind=SampleKind.TRAIN, rate=3, count=SAMPLES)
         await bench.ask(Operation.RUN, run.pack())
         await finished(bench)
         assert bench.core.samples == expected(stored, run)
@@ -168,7 +168,7 @@ def test_words_that_do_not_exist() -> None:
 
 
 def test_bad_runs() -> None:
-    good = Run(kind=SampleKind.TRAIN, rate=3, count=2)
+    good = StoredRun(kind=SampleKind.TRAIN, rate=3, count=2)
 
     def packed(**changes: int) -> bytes:
         fields = {"kind": 2, "rate": 3, "order": 0, "zero": 0, "first": 0, "count": 2, "seed": 0} | changes
@@ -211,9 +211,9 @@ def test_bad_runs() -> None:
 
 def test_a_build_that_only_infers_runs_evaluations() -> None:
     async def test(bench: Bench) -> None:
-        training = Run(kind=SampleKind.TRAIN, rate=2, count=1)
+        training = StoredRun(kind=SampleKind.TRAIN, rate=2, count=1)
         await bench.ask(Operation.RUN, training.pack(), status=Status.BAD_RUN)
-        await bench.ask(Operation.RUN, Run(kind=SampleKind.EVALUATE, count=3).pack())
+        await bench.ask(Operation.RUN, StoredRun(kind=SampleKind.EVALUATE, count=3).pack())
         assert (await finished(bench)).fed == 3
 
     Bench(small_build(mode="infer", store_samples=4, store_bits=2)).run(test)
@@ -221,7 +221,7 @@ def test_a_build_that_only_infers_runs_evaluations() -> None:
 
 def test_without_a_store_there_are_no_runs() -> None:
     async def test(bench: Bench) -> None:
-        run = Run(kind=SampleKind.EVALUATE, count=1)
+        run = StoredRun(kind=SampleKind.EVALUATE, count=1)
         for operation, payload in ((Operation.RUN, run.pack()), (Operation.STOP, b""), (Operation.RUN_STATE, b"")):
             await bench.ask(operation, payload, status=Status.UNKNOWN_OPERATION)
         await bench.ask(Operation.READ, read(STORE_LABELS, 1), status=Status.BAD_ADDRESS)
@@ -231,7 +231,7 @@ def test_without_a_store_there_are_no_runs() -> None:
 
 def test_what_is_refused_during_a_run() -> None:
     stored = contents(BUILD)
-    run = Run(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
     sample = record(BUILD, SampleKind.TRAIN, [1] * 8, label=1, rate=3)
 
     async def test(bench: Bench) -> None:
@@ -264,7 +264,7 @@ def test_what_is_refused_during_a_run() -> None:
 
 
 def test_a_run_needs_a_drained_pipeline() -> None:
-    run = Run(kind=SampleKind.EVALUATE, count=2).pack()
+    run = StoredRun(kind=SampleKind.EVALUATE, count=2).pack()
     sample = record(BUILD, SampleKind.EVALUATE, [1] * 8, label=1)
 
     async def test(bench: Bench) -> None:
@@ -287,7 +287,7 @@ def test_a_run_needs_a_drained_pipeline() -> None:
 @pytest.mark.parametrize("wait", [1, 3, 20])
 def test_stop_ends_a_run_with_whole_samples(wait: int) -> None:
     stored = contents(BUILD)
-    run = Run(kind=SampleKind.TRAIN, rate=4, count=SAMPLES, seed=9)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=SAMPLES, seed=9)
 
     async def test(bench: Bench) -> None:
         await upload(bench, stored)
@@ -314,7 +314,7 @@ def test_stop_ends_a_run_with_whole_samples(wait: int) -> None:
 
 def test_reset_ends_a_run_and_keeps_what_is_stored() -> None:
     stored = contents(BUILD)
-    run = Run(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
 
     async def test(bench: Bench) -> None:
         await upload(bench, stored)
@@ -338,7 +338,7 @@ def test_reset_ends_a_run_and_keeps_what_is_stored() -> None:
 
 
 def test_a_repeated_run_is_not_executed_again() -> None:
-    run = Run(kind=SampleKind.EVALUATE, count=3)
+    run = StoredRun(kind=SampleKind.EVALUATE, count=3)
 
     async def test(bench: Bench) -> None:
         sequence = bench.request(Operation.RUN, run.pack())

@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from presparse.contract.network import Network
-from presparse.contract.wire import Operation, Run, SampleKind
+from presparse.contract.wire import Operation, SampleKind, StoredRun
 from presparse.data import load, load_features, load_mnist
 from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.links.recorded import Recorder, Replayer
@@ -208,7 +208,7 @@ def _read_recording(data: bytes, path: Path) -> None:
 
 def _play(session: Session) -> None:
     session.counters()
-    session.run(small.training(0, 2))
+    session.feed(small.training(0, 2))
     session.flush()
     session.close()
 
@@ -253,9 +253,9 @@ def _read_answers(data: bytes, path: Path) -> None:
         session.read,
         lambda: session.load(small.model()),
         session.counters,
-        lambda: session.run(X),
+        lambda: session.feed(X),
         session.flush,
-        lambda: session.begin(Run(kind=SampleKind.EVALUATE, count=5)),
+        lambda: session.begin(StoredRun(kind=SampleKind.EVALUATE, count=5)),
         session.follow,
         session.stop,
         session.reset,

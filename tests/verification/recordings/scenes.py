@@ -36,14 +36,14 @@ def predict(board: Accelerator) -> Seen:
     """Load a model and predict: more samples than the board has room for."""
     X, y = clusters(1, 80)
     board.load(_model())
-    return {"scores": board.scores(X), "accuracy": board.score(X, y)}
+    return {"scores": board.decision_function(X), "accuracy": board.score(X, y)}
 
 
 def train_over_the_link(board: Accelerator) -> Seen:
     """Two epochs, with progress, so that how samples are cut depends on time."""
     X, y = clusters(2, 90)
     board.load(_model())
-    history = board.fit(X, y, epochs=2, rate=2**-4, seed=3, progress=lambda progress: None)
+    history = board.fit(X, y, epochs=2, lr=2**-4, random_state=3, progress=lambda progress: None)
     return {"learned": [e.accuracy for e in history.epochs], "model": board.read_model()}
 
 
@@ -52,7 +52,7 @@ def train_from_the_store(board: Accelerator) -> Seen:
     X, y = clusters(3, 90)
     board.load(_model())
     board.store(X, y)
-    history = board.fit(epochs=2, rate=2**-4, seed=3, validation=0.2)
+    history = board.fit(epochs=2, lr=2**-4, random_state=3, validation=0.2)
     return {"held out": [e.validation for e in history.epochs], "model": board.read_model()}
 
 
@@ -88,7 +88,7 @@ def record_simulation(name: str) -> None:
 
 def _model() -> Model:
     offset, gain = scaling(clusters(0, 300)[0])
-    return Model.initial(NETWORK, seed=4, offset=offset, gain=gain)
+    return Model.initial(NETWORK, random_state=4, offset=offset, gain=gain)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,16 @@ from torch import nn
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
+from presparse.history import Callback
 from presparse.model import Model
 from presparse.prune.lanes.mlp import mlp
 from presparse.prune.lanes.place import check_room, importances, place
 from presparse.prune.lanes.scale import rescaled, within_formats
 from presparse.prune.lanes.shape import shape
-from presparse.train.fit import Progress, fit_network
+from presparse.train.fit import check_schedule, fit_network
 from presparse.train.network import SparseNetwork
 from presparse.train.quantized import QuantizedNetwork
-from presparse.validation import checked_features, checked_labels
+from presparse.validation import checked_samples, checked_seed
 
 _CALIBRATION = 2000
 """Samples that say how much every neuron varies."""
@@ -60,10 +61,11 @@ def to_lanes(
     offset: ArrayLike = 0.0,
     gain: ArrayLike = 1.0,
     epochs: int = 20,
-    batch: int = 32,
-    rate: float = 0.005,
-    seed: int = 0,
-    progress: Progress | None = None,
+    batch_size: int = 32,
+    lr: float = 0.005,
+    random_state: int = 0,
+    progress: Callback | None = None,
+    keep_on_interrupt: bool = False,
 ) -> OnLanes:
     """Give a trained MLP a clash-free pattern that loses as little as possible, refit it, and round it.
 
@@ -79,13 +81,14 @@ def to_lanes(
     validation : chooses the epoch of the refit that is kept
     measure : where accuracies of the stages come from; never chooses anything. None: `validation`, or else X and y
     offset, gain : the model was trained with (X - offset) * gain
-    epochs, batch, rate, seed, progress : of the refit, as for `train.fit`
+    epochs, batch_size, lr, random_state, progress, keep_on_interrupt : of the refit, as for `train.fit`
 
     Raises ArgumentError, NetworkError or FeatureError for a model, network or data that do not suit each other.
     """
+    check_schedule(epochs, batch_size, lr)
+    seed = checked_seed(random_state)
     source = mlp(model, offset=offset, gain=gain)
-    values = checked_features(X, source.width)
-    labels = checked_labels(y, len(values), source.layers[-1])
+    values, labels = checked_samples(X, y, source.width, source.layers[-1])
     measured = measure or validation or (values, labels)
     stages = [Stage(name="trained", accuracy=source.score(*measured), edges=source.edges)]
     source = rescaled(source, values, len(source.columns) if network is None else network.features)
@@ -106,10 +109,11 @@ def to_lanes(
         labels,
         validation=validation,
         epochs=epochs,
-        batch=batch,
-        rate=rate,
-        seed=seed,
+        batch_size=batch_size,
+        lr=lr,
+        random_state=seed,
         progress=progress,
+        keep_on_interrupt=keep_on_interrupt,
     )
     stages.append(Stage(name="refitted", accuracy=refitted.score(*measured), edges=onto.edges))
     return OnLanes(model=refitted.model(), stages=tuple(stages), kept_importance=placed.kept_importance)

@@ -21,8 +21,8 @@ from presparse.contract.formats import signed_width
 from presparse.contract.network import Activation, Junction
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
+from presparse.device.acceptance import check_model, check_samples
 from presparse.model import Model
-from presparse.reference.checks import check_model, check_samples
 from presparse.reference.native.compiler import compile_library
 
 _SOURCE = Path(__file__).parent / "blocks.c"

@@ -1,4 +1,4 @@
-"""What a reference takes: models and samples that a board of the build would take."""
+"""What a device takes: models of its network whose patterns fit its lanes, and samples that its build can learn."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def check_model(build: Build, model: Model) -> None:
             f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the build of "
             f"network {network.name} ({network.hash[:12]}); load a model of the build's network"
         )
-    for junction, left in zip(build.junctions, model.left, strict=True):
-        check(junction, left)
+    # A model's pattern was checked for its own network's lanes, and so for all that divide them.
+    for own, junction, left in zip(model.network.junctions, build.junctions, model.left, strict=True):
+        if own.lanes % junction.lanes:
+            check(junction, left)
 
 
 def check_samples(build: Build, samples: Samples) -> None:

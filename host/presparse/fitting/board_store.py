@@ -1,0 +1,57 @@
+"""What a board's sample store holds, as this computer knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from presparse.contract.store import Contents, StoreLayout
+from presparse.device.protocol import Device
+from presparse.errors import BuildError, StoreError
+from presparse.fitting.feeding import Feeding
+from presparse.model import Model
+
+StoreProgress = Callable[[int, int], None]
+"""Words done, and words in all."""
+
+
+class BoardStore:
+    """The store of one board. Raises BuildError for a build without one."""
+
+    def __init__(self, device: Device, feeding: Feeding) -> None:
+        self._device = device
+        self._feeding = feeding
+        self._contents: Contents | None = None
+        self._model: Model | None = None
+        """That the contents were encoded for."""
+
+    @property
+    def exists(self) -> bool:
+        return self._device.build.store is not None
+
+    @property
+    def layout(self) -> StoreLayout:
+        layout = self._device.build.store
+        if layout is None:
+            raise BuildError("this build has no sample store; build the board with store_samples")
+        return layout
+
+    def put(self, contents: Contents, model: Model, progress: StoreProgress | None = None) -> None:
+        """Write the contents instead of what is there, unless it is the same."""
+        if self._contents is None or not self._contents.equals(contents):
+            self._feeding.drain()
+            self._contents = None
+            self._device.store(contents, progress or (lambda done, of: None))
+        self._contents, self._model = contents, model
+
+    def contents(self, model: Model | None) -> Contents:
+        """What was stored last. Raises StoreError if nothing was, or `model` scales features otherwise."""
+        _ = self.layout
+        if self._contents is None or self._model is None:
+            raise StoreError("nothing is stored on this board yet; call store(X, y), or pass X and y")
+        if model is not None and not (
+            np.array_equal(model.offset, self._model.offset) and np.array_equal(model.gain, self._model.gain)
+        ):
+            raise StoreError("the stored samples were encoded for a model with another scaling; call store(X, y) again")
+        return self._contents

@@ -7,10 +7,12 @@
         y_hat = board.predict(X)
 
 Names are imported when they are first used, so that `import presparse` is quick and needs no optional package.
+`logging.getLogger("presparse")` tells what happens behind a call: reconnects, retries, compiles, the cache.
 """
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -22,23 +24,30 @@ if TYPE_CHECKING:
     from presparse.contract.build import Build as Build
     from presparse.contract.errors import PresparseError as PresparseError
     from presparse.contract.network import Network as Network
+    from presparse.estimation import estimate as estimate
     from presparse.history import Epoch as Epoch
     from presparse.history import History as History
     from presparse.history import Progress as Progress
+    from presparse.messages.estimate import Estimate as Estimate
     from presparse.model import Model as Model
     from presparse.opening import open as open
 
     __version__: str
 
+# What happens behind a call (reconnects, retries, compiles, the cache): silent unless a program asks for it.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 _HOMES = {
     "Accelerator": "presparse.accelerator",
     "Build": "presparse.contract.build",
     "Epoch": "presparse.history",
+    "Estimate": "presparse.messages.estimate",
     "History": "presparse.history",
     "Model": "presparse.model",
     "Network": "presparse.contract.network",
     "PresparseError": "presparse.contract.errors",
     "Progress": "presparse.history",
+    "estimate": "presparse.estimation",
     "open": "presparse.opening",
 }
 

@@ -6,12 +6,14 @@ go to stderr. Exit status: 0 fine, 1 a check failed, 2 bad input or a device tha
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from rich.logging import RichHandler
 
 from presparse.cli import (
     bench,
@@ -30,7 +32,7 @@ from presparse.cli import (
     train,
 )
 from presparse.errors import PresparseError
-from presparse.terminal.output import fail, say
+from presparse.terminal.output import fail, people, say
 
 app = typer.Typer(
     name="presparse",
@@ -74,8 +76,15 @@ def _options(
     shown: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Tell of reconnects, repeats, compiles and the cache."),
+    ] = False,
 ) -> None:
-    pass
+    if verbose:
+        logger = logging.getLogger("presparse")
+        logger.addHandler(RichHandler(console=people, show_path=False))
+        logger.setLevel(logging.INFO)
 
 
 def main() -> None:

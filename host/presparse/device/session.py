@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from presparse.device.wire_records import pack, record_bytes, unpack_scores
 from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ResultsLost
 from presparse.model import Model
 
+_LOG = logging.getLogger(__name__)
 RECONNECT_DELAY = 0.2
 """Seconds before a link that closed is opened again; doubled with every attempt."""
 
@@ -266,11 +268,12 @@ class Session:
                 result = action()
                 self._certain = True
                 return result
-            except LinkClosed:
+            except LinkClosed as cut:
                 failures = failures + 1 if accepted == self._accepted else 1
                 accepted = self._accepted
                 if failures > self._reconnects:
                     raise
+                _LOG.info("the link closed (%s): opening it again, attempt %d of %d", cut, failures, self._reconnects)
 
     def _restore(self, *, reopened: bool, own: bool) -> None:
         """After an error or a cut: learn where the board stands, and read no score that nobody waits for."""

@@ -6,6 +6,7 @@ Every request has a sequence number; the board executes each number once, in ord
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.links.link import Link
 from presparse.errors import DeviceFault, LinkCorrupt, LinkTimeout
 
+_LOG = logging.getLogger(__name__)
 _READ_LIMIT = 1 << 16
 _STARTS = 8
 """Sequence numbers tried for IDENTIFY: a late answer to an earlier session may have the first."""
@@ -170,6 +172,7 @@ class Transport:
                 f"or give a longer timeout="
             )
         self._repeats += 1
+        _LOG.info("no answer to %s in %g s: repeat %d of %d", oldest, self.timeout, self._repeats, self.retries)
         self._deadline = self.clock.monotonic() + self.timeout
         self._send_again()
 

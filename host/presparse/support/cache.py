@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from presparse.support.errors import CacheError
 
+_LOG = logging.getLogger(__name__)
 _DIGESTS = "digests.json"
 _KEPT_ENTRIES = 256
 """Entries of one kind beyond this many are removed, least recently used first (about 1 to 10 MB each)."""
@@ -60,6 +62,7 @@ class Cache:
                 lock.acquire()
         try:
             if not _intact(entry):
+                _LOG.info("making %s", entry)
                 self._make(entry, make)
         finally:
             lock.release()

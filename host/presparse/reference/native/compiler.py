@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,9 @@ from presparse.errors import PresparseError
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O3", "-march=native", "-fopenmp-simd", "-fPIC", "-shared")
 """`-fopenmp-simd` lets loops say themselves that their order is free; it adds no threads."""
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class CompilerError(PresparseError, RuntimeError):
@@ -36,6 +40,7 @@ def compile_library(source: Path, *, defines: Sequence[str] = ()) -> ctypes.CDLL
     with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
         library = Path(folder) / f"{source.stem}.so"
         command = [compiler, *FLAGS, *(f"-D{define}" for define in defines), str(source), "-lm", "-o", str(library)]
+        _LOG.info("compiling %s with %s", source.name, compiler)
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             said = "\n".join(result.stderr.strip().splitlines()[:10])

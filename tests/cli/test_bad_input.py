@@ -74,14 +74,14 @@ def other_model() -> None:
         (with_data(X=np.zeros((0, 7)), y=np.zeros(0)), TRAIN, "at least one sample"),
         (with_data(X=np.array([["a"] * 7] * 20)), TRAIN, "small.npz: not an npz file of numbers (X has dtype <U1)"),
         (with_data(X=np.full((20, 7), 1j)), TRAIN, "(X has dtype complex128)"),
-        (None, (*TRAIN, "--rate", "nan"), "the nearest is 2**-2"),
+        (None, (*TRAIN, "--lr", "nan"), "2**-2 = 0.25 is allowed"),
         *(
-            (None, (*TRAIN, "-d", "torch", "--rate", rate), "the learning rate must be a positive number")
+            (None, (*TRAIN, "-d", "torch", "--lr", rate), "lr, the learning rate, must be a positive number")
             for rate in ("nan", "inf", "-1", "0")
         ),
         (None, ("train", "small.toml", "gone.npz", *TRAIN[3:]), "gone.npz: cannot be read"),
         (None, ("train", "small.toml", "small.toml", *TRAIN[3:]), "ends in .npz or .csv"),
-        (None, (*TRAIN, "--rate", "0.1"), "the nearest is 2**-3"),
+        (None, (*TRAIN, "--lr", "0.1"), "2**-3 = 0.125 and 2**-4 = 0.0625 are allowed"),
         (None, (*TRAIN, "--device", "nowhere"), "no device 'nowhere'"),
         (None, (*TRAIN, "--device", "serial:/dev/not-there"), "/dev/not-there"),
         (None, (*TRAIN, "-o", "no/folder/m.safetensors"), "no folder"),
@@ -96,7 +96,7 @@ def other_model() -> None:
             "wide.csv: every line needs 7 features, or 8 numbers with the class last, and has 9",
         ),
         (other_model, (*TRAIN, "--start", "other.safetensors"), "digits"),
-        (None, (*TRAIN, "--start", "small.safetensors", "-d", "torch"), "--start is a model that a board"),
+        (None, (*TRAIN, "--start", "small.safetensors", "-d", "torch"), "--start is for a board; give --device too"),
         (None, ("evaluate", "gone.safetensors", *EVALUATE[2:]), "gone.safetensors: cannot be read"),
         (with_model(lambda whole: whole[:-5]), EVALUATE, "small.safetensors: not a model file, or a truncated one"),
         (with_model(lambda whole: whole[:-5] + b"\1\2\3\4\5"), EVALUATE, "small.safetensors: altered"),
@@ -104,8 +104,6 @@ def other_model() -> None:
         (None, ("new", "n.toml", "--features", "0", "--classes", "2"), "features must be between 1 and 65536"),
         (None, ("new", "n.toml", "--features", "4", "--classes", "2", "--density", "x"), "'x' is none"),
         (None, ("new", "n.toml", "--features", "4", "--classes", "2", "--hidden", "1.5"), "'1.5' is none"),
-        (None, ("new", "n.toml", "--features", "4", "--classes", "2", "--output", "relu"), "activations[-1]"),
-        (None, ("new", "n.toml", "--features", "4", "--classes", "2", "--output", "tanh"), "relu, sigmoid or identity"),
         (None, ("new", "no/n.toml", "--features", "4", "--classes", "2"), "no folder"),
         (None, ("demo", "--device", "emulator", "--report", "no/folder.html"), "no folder"),
     ],
@@ -132,13 +130,50 @@ def test_one_clear_line_and_status_2(
     assert {path.name for path in files.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("new", "n.toml", "--features", "4", "--classes", "2", "--output", "relu"), "'relu' is not one of"),
+        (("new", "n.toml", "--features", "4", "--classes", "2", "--activation", "tanh"), "'tanh' is not one of"),
+        (("train", "small.toml", "small.npz", "--epochs", "0"), "greater than or equal to 1"),
+        (("train", "small.toml", "small.npz", "--rate", "0.1"), "No such option: --rate"),
+    ],
+)
+def test_options_that_do_not_exist(shell: Shell, tmp_path: Path, command: tuple[str, ...], said: str) -> None:
+    ran = shell(*command)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in " ".join(ran.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("-d", "emulator", "--batch-size", "8"),
+            "--batch-size is for torch: a board learns from one sample",
+        ),
+        (("-d", "torch", "--bundle", "b"), "--bundle is for a board; give --device too, such as sim"),
+        (("-d", "torch", "--validation", "20"), "validation must be (X, y), a share of the samples"),
+        (("-d", "torch", "--validation", "1.5"), "and is 1.5"),
+    ],
+)
+def test_options_that_do_not_apply(
+    shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(files)
+    with_data(y=np.arange(20) % 3)()
+    ran = shell("train", "small.toml", "small.npz", *options)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+
+
 def test_an_earlier_model_survives_a_failed_training(
     shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(files)
     assert shell(*TRAIN).status == 0
     kept = Path("out.safetensors").read_bytes()
-    assert shell(*TRAIN, "--rate", "3").status == 2
+    assert shell(*TRAIN, "--lr", "3").status == 2
     assert Path("out.safetensors").read_bytes() == kept
 
 

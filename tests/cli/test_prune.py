@@ -150,7 +150,7 @@ def test_slimming_is_tuned_before_the_lanes(shell: Shell, files: Path) -> None:
     trained(files / "small.npz", model, offset=OFFSET, gain=GAIN, epochs=20)
     torch.save(model.state_dict(), files / "bn.pt")
     command = ("prune", files / "bn.pt", files / "small.npz", *SCALED, "-o", files / "out.safetensors", "--json")
-    figures = shell(*command, "--slim", 0.8, "--epochs", 15, "--rate", 0.03).figures
+    figures = shell(*command, "--slim", 0.8, "--epochs", 15, "--lr", 0.03).figures
     found = stages(figures)
     assert list(found) == ["trained", "slimmed", "fine-tuned", "bank-balanced", "in integers", "refitted"]
     assert figures["widths"] == [7, 3, 3]
@@ -233,7 +233,6 @@ def as_safetensors(files: Path) -> None:
         (None, ("mlp.pt", "small.npz", "--held-out", "0"), "must lie between 0 and 1, and is 0"),
         (None, ("mlp.pt", "small.npz", "--gain", "0"), "--gain positive, and are 0.0 and 0.0"),
         (None, ("mlp.pt", "small.npz", "--offset", "nan"), "--offset must be finite"),
-        (None, ("mlp.pt", "small.npz", "--activation", "tanh"), "relu or sigmoid, and is 'tanh'"),
         (None, ("mlp.pt", "small.npz", "--network", "mnist-dey"), "give a network"),
         (
             None,
@@ -243,7 +242,7 @@ def as_safetensors(files: Path) -> None:
         (None, ("mlp.pt", "small.npz", "--edges", "2"), "allow as many"),
         (None, ("mlp.pt", "small.npz", "--lanes", "9", "--cycles", "9"), "lanes and cycles cannot both be asked for"),
         (None, ("mlp.pt", "small.npz", "--slim", "0.5"), "slimming goes by BatchNorm scales"),
-        (None, ("mlp.pt", "small.npz", "--rate", "nan"), "the learning rate must be a positive number"),
+        (None, ("mlp.pt", "small.npz", "--lr", "nan"), "lr, the learning rate, must be a positive number"),
         (None, ("mlp.pt", "small.npz", "-o", "no/m.safetensors"), "no folder"),
         (None, ("mlp.pt", "small.npz", "--network-output", "no/n.toml"), "no folder"),
         (as_safetensors, ("same.safetensors", "small.npz", "-o", "same.safetensors"), "is the checkpoint"),

@@ -7,6 +7,7 @@ measured once on the test part.
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -160,7 +161,7 @@ def report(setting: Setting, done: Done) -> dict[str, Any]:
     found = rows_by(of(done, phase="report"), "row")
     for name, figures in found.items():
         chosen = [float(trial["strength"]) for trial, _ in of(done, phase="report", row=name)]
-        figures["strength_median"] = sorted(chosen)[len(chosen) // 2]
+        figures["strength_median"] = statistics.median_high(chosen)
     return {"network": list(setting.sizes), "rows": found}
 
 

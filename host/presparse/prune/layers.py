@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_linear_bn_weights
 
 from presparse.train.sparse_linear import SparseLinear
 
@@ -181,6 +182,15 @@ def constant_after(module: nn.Module, constant: Tensor) -> Tensor:
 def scales(module: nn.Module) -> Tensor | None:
     """(channels,) what a BatchNorm multiplies every channel by, float64 on the CPU; None for other layers."""
     return _affine(module)[0] if isinstance(module, BatchNorm) else None
+
+
+def fused(weight: Tensor, bias: Tensor, module: BatchNorm) -> tuple[Tensor, Tensor]:
+    """Weights (right, left) and biases (right,) of a Linear layer with the BatchNorm behind it, float64 on the CPU."""
+    assert module.running_mean is not None
+    assert module.running_var is not None
+    mean, variance = module.running_mean.double().cpu(), module.running_var.double().cpu()
+    both = fuse_linear_bn_weights(weight, bias, mean, variance, module.eps, *_affine(module))
+    return both[0].detach(), both[1].detach()
 
 
 def _affine(module: BatchNorm) -> tuple[Tensor, Tensor]:

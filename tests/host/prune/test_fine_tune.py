@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError, FeatureError
+from presparse.history import Progress
 from presparse.prune import compact, fine_tune, slim
 from presparse.sparsity import GroupLasso, ProximalOptimizer
-from presparse.train import Metrics
 
 
 def blobs(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -54,11 +54,11 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_slimmed_model_learns_again(optimizer: str) -> None:
     model = perceptron()
-    fine_tune(model, X, Y, epochs=5, batch=32, rate=0.02)
+    fine_tune(model, X, Y, epochs=5, batch_size=32, lr=0.02)
     assert accuracy(model) > 0.95
     slimmed = slim(model, fraction=0.8, shift="drop")
     before = accuracy(slimmed)
-    fine_tune(slimmed, X, Y, epochs=5, batch=32, rate=0.02, optimizer=optimizer)  # pyright: ignore[reportArgumentType]
+    fine_tune(slimmed, X, Y, epochs=5, batch_size=32, lr=0.02, optimizer=optimizer)  # pyright: ignore[reportArgumentType]
     assert slimmed.widths == (5, 4, 3)
     assert accuracy(slimmed) > max(0.95, before)
 
@@ -68,7 +68,7 @@ def test_images_and_tensors() -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)).double()
     images = torch.randn(65, 1, 3, 3)
     labels = (images[:, 0, 1, 1] > 0).long()
-    fine_tune(model, images, labels, validation=(images, labels), epochs=40, batch=32, rate=0.02)
+    fine_tune(model, images, labels, validation=(images, labels), epochs=40, batch_size=32, lr=0.02)
     model.eval()
     assert float((model(images.double()).argmax(1) == labels).double().mean()) > 0.95
 
@@ -80,7 +80,7 @@ def test_same_arguments_same_weights_and_nothing_else_moves() -> None:
         torch.manual_seed(global_seed)
         random_state, threads = torch.get_rng_state(), torch.get_num_threads()
         model[1].eval()
-        fine_tune(model, X, Y, epochs=2, seed=seed)
+        fine_tune(model, X, Y, epochs=2, random_state=seed)
         assert torch.equal(torch.get_rng_state(), random_state)
         assert torch.get_num_threads() == threads
         assert [module.training for module in model] == [True, False, True, True, True]
@@ -90,14 +90,15 @@ def test_same_arguments_same_weights_and_nothing_else_moves() -> None:
 
 
 def test_the_best_epoch_on_validation_is_kept() -> None:
-    seen: list[tuple[int, int, Metrics]] = []
+    seen: list[Progress] = []
     noisy = np.where(np.random.default_rng(0).random(len(Y)) < 0.5, 0, Y)
     model = perceptron(dropout=0.3)
     fine_tune(
-        model, X, noisy, validation=TEST, epochs=12, rate=0.3, progress=lambda *metrics: seen.append(metrics)
+        model, X, noisy, validation=TEST, epochs=12, lr=0.3, progress=seen.append
     )  # fmt: skip
-    assert [(epoch, epochs) for epoch, epochs, _ in seen] == [(epoch, 12) for epoch in range(1, 13)]
-    reached = [metrics.validation_accuracy or 0.0 for *_, metrics in seen]
+    ends = [progress for progress in seen if progress.ended]
+    assert [(end.epoch, end.epochs) for end in ends] == [(epoch, 12) for epoch in range(1, 13)]
+    reached = [end.validation or 0.0 for end in ends]
     assert max(reached) > reached[-1]  # else the last would do
     assert accuracy(model) == max(reached)
 
@@ -107,13 +108,15 @@ def test_without_validation_the_last_epoch_is_kept_also_after_ctrl_c() -> None:
         states: list[dict[str, Tensor]] = []
         model = perceptron()
 
-        def progress(epoch: int, epochs: int, metrics: Metrics) -> None:
-            assert metrics.validation_accuracy is None
-            states.append(state(model))  # noqa: B023 (called in this turn only)
-            if epoch == stop:  # noqa: B023
+        def progress(told: Progress) -> None:
+            assert told.validation is None
+            if told.ended:
+                states.append(state(model))  # noqa: B023 (called in this turn only)
+            if told.ended and told.epoch == stop:  # noqa: B023
                 raise KeyboardInterrupt
 
-        fine_tune(model, X, Y, epochs=4, progress=progress)
+        history = fine_tune(model, X, Y, epochs=4, progress=progress, keep_on_interrupt=True)
+        assert history.interrupted == (stop < 4)
         assert len(states) == min(stop, 4)
         assert equal(state(model), states[-1])
         assert not equal(states[0], states[-1])
@@ -158,7 +161,7 @@ def test_any_optimizer() -> None:
 
     model, counter = perceptron().requires_grad_(), Counter()
     before = [parameter.clone() for parameter in model.parameters()]
-    fine_tune(model, X, Y, epochs=2, batch=32, optimizer=counter)
+    fine_tune(model, X, Y, epochs=2, batch_size=32, optimizer=counter)
     assert (counter.steps, counter.cleared) == (16, 16)  # the sample left over joined the last batch
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
@@ -168,7 +171,7 @@ def test_rates_follow_a_cosine() -> None:
     rates: list[float] = []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     fine_tune(
-        model, X, Y, epochs=4, optimizer=optimizer, progress=lambda *_: rates.append(optimizer.param_groups[0]["lr"])
+        model, X, Y, epochs=4, optimizer=optimizer, progress=lambda _: rates.append(optimizer.param_groups[0]["lr"])
     )  # fmt: skip
     assert rates[:3] == sorted(rates[:3], reverse=True)
     assert rates[1] == pytest.approx(0.05, rel=0.1)
@@ -182,7 +185,7 @@ def test_rates_that_were_changed_between_two_runs() -> None:
     optimizer.param_groups[0]["lr"] = 0.001
     rates: list[float] = []
     fine_tune(
-        model, X, Y, epochs=2, optimizer=optimizer, progress=lambda *_: rates.append(optimizer.param_groups[0]["lr"])
+        model, X, Y, epochs=2, optimizer=optimizer, progress=lambda _: rates.append(optimizer.param_groups[0]["lr"])
     )  # fmt: skip
     assert rates[0] == pytest.approx(0.0005, rel=0.1)
 
@@ -191,8 +194,8 @@ def test_every_batch_is_seen_in_training_mode() -> None:
     model = perceptron().eval()
     seen: list[int] = []
     fine_tune(
-        model, X[:256], Y[:256], validation=TEST, epochs=3, batch=32,
-        progress=lambda *_: seen.append(int(model[1].num_batches_tracked)),
+        model, X[:256], Y[:256], validation=TEST, epochs=3, batch_size=32,
+        progress=lambda _: seen.append(int(model[1].num_batches_tracked)),
     )  # fmt: skip
     assert seen == [8, 16, 24]
     assert not any(module.training for module in model.modules())
@@ -205,8 +208,8 @@ def test_penalty_is_added_to_the_loss() -> None:
         model = perceptron()
         weight = model[0].weight
         fine_tune(
-            model, X, Y, epochs=5, rate=0.05, penalty=lambda: strength * weight.square().sum(),
-            progress=lambda *args: losses.append(args[2].loss),
+            model, X, Y, epochs=5, lr=0.05, penalty=lambda: strength * weight.square().sum(),
+            progress=lambda told: losses.append(told.loss or 0.0),
         )  # fmt: skip
         return float(weight.detach().norm())
 
@@ -218,8 +221,8 @@ def test_penalty_is_added_to_the_loss() -> None:
     ("arguments", "message"),
     [
         ({"epochs": 0}, "epochs must be a whole number, at least 1, and is 0"),
-        ({"batch": 1.5}, "batch must be a whole number, at least 1, and is 1.5"),
-        ({"rate": 0}, "the learning rate must be a positive number, such as 0.01, and is 0"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, at least 1, and is 1.5"),
+        ({"lr": 0}, "lr, the learning rate, must be a positive number, such as 0.01, and is 0"),
         ({"optimizer": "lion"},
          "optimizer must be 'adam', 'sgd' or an object with zero_grad() and step(), and is 'lion'"),
     ],

@@ -11,7 +11,7 @@ from torch import nn
 
 from presparse.contract.network import Activation
 from presparse.prune.chain import Step, UnsupportedModel, chain
-from presparse.prune.layers import DROPOUT, SOFTMAX, BatchNorm, Weighted, constant_after, matrix
+from presparse.prune.layers import DROPOUT, SOFTMAX, BatchNorm, Weighted, fused, matrix
 from presparse.prune.pruned import PrunedModel
 from presparse.validation import checked_features
 
@@ -110,10 +110,8 @@ def _add(
         biases.append(np.zeros(len(weights[-1])) if module.bias is None else module.bias.detach().double().numpy())
         activations.append(None)
     elif isinstance(module, BatchNorm) and activations and activations[-1] is None:
-        shift = constant_after(module, torch.zeros(module.num_features).double()).numpy()
-        slope = constant_after(module, torch.ones(module.num_features).double()).numpy() - shift
-        weights[-1] = weights[-1] * slope[:, None]
-        biases[-1] = biases[-1] * slope + shift
+        both = fused(torch.from_numpy(weights[-1]), torch.from_numpy(biases[-1]), module)
+        weights[-1], biases[-1] = (part.numpy() for part in both)
     elif kind in _ACTIVATIONS and activations and activations[-1] is None:
         activations[-1] = _ACTIVATIONS[kind]
     elif kind not in DROPOUT and kind not in SOFTMAX and kind is not nn.Identity:

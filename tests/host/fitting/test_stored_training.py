@@ -381,7 +381,7 @@ def test_every_use_stops_a_run_that_is_on(call: str) -> None:
     reference = Reference(BUILD, model)
     reference.run(stored.samples(TRAINING)[:fed])
     reference.flush()
-    if call == "run":
+    if call == "feed":
         reference.run(samples)
         reference.flush()
         session.flush()

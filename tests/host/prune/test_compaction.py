@@ -246,7 +246,7 @@ def test_sparse_network(seed: int) -> None:
     """A network as it is trained for the board: its dead parts leave, whatever its activations."""
     import numpy as np
 
-    network = SparseNetwork.initial(random_network(np.random.default_rng(seed)), seed=seed)
+    network = SparseNetwork.initial(random_network(np.random.default_rng(seed)), random_state=seed)
     with torch.no_grad():
         for layer in network.sparse_layers:
             layer.bias.normal_()

@@ -63,8 +63,10 @@ def _wrapped(component: wiring.Component) -> tuple[Module, dict[str, Any]]:
     top = Module()
     top.domains.sync = sync = ClockDomain(reset_less=True)
     top.submodules.design = component
-    members = component.signature.flatten(component)
-    ports = {"_".join(map(str, path)): (Value.cast(value), None) for path, _, value in members}
+    ports: dict[str, Any] = {}
+    for path, _, value in component.signature.flatten(component):
+        if len(port := Value.cast(value)):  # Verilog has no ports without bits
+            ports["_".join(map(str, path))] = (port, None)
     return top, {"clk": (sync.clk, None), **ports}
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.schedule import tree_levels
 from presparse.contract.wire import SampleKind
-from presparse_hw.core.item import ItemLayout
+from presparse_hw.core.junction_ports import RightValues
 from presparse_hw.lib.delays import delay
 
 
@@ -20,23 +18,19 @@ class ArgMax(wiring.Component):
 
     Members
     -------
-    valid : In(1), values : In.array(group), item : In   a step's scores
+    right : In(RightValues)   a step's scores, of the output layer
     correct : Out(1)  a labelled sample was predicted correctly (a pulse, some cycles later)
     """
 
-    valid: Signal
-    values: Sequence[Signal]
-    item: data.View
+    right: wiring.PureInterface
     correct: Signal
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._junction = j = build.junctions[-1]
+        self._junction = build.junctions[-1]
         super().__init__(
             {
-                "valid": In(1),
-                "values": In(signed(build.network.formats.output.width)).array(j.group),
-                "item": In(ItemLayout(build)),
+                "right": In(RightValues(build, -1)),
                 "correct": Out(1),
             }
         )
@@ -44,10 +38,10 @@ class ArgMax(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         group, steps = self._junction.group, self._junction.steps
-        came = delay(m, self.valid, 1, name="came", reset=True)
+        came = delay(m, self.right.valid, 1, name="came", reset=True)
         levels = tree_levels(group)
         valid = delay(m, came, levels, name="valid", reset=True)
-        item = delay(m, self.item, 1 + levels, name="item")
+        item = delay(m, self.right.item, 1 + levels, name="item")
         score, column = self._best_of_step(m, came)
 
         # One register between counting and comparing.
@@ -105,7 +99,7 @@ class ArgMax(wiring.Component):
         with m.If(came):
             m.d.sync += base.eq(Mux(base == self._junction.right - group, 0, base + group))
         entries: list[tuple[Value, Value, Value]] = []
-        for i, value in enumerate(self.values):
+        for i, value in enumerate(self.right.values):
             entries.append((base + i < classes, delay(m, value, 1, name=f"score{i}"), Const(i, range(group))))
         for depth in range(1, tree_levels(group) + 1):
             merged = []
@@ -117,7 +111,7 @@ class ArgMax(wiring.Component):
                     ok, score, column = ok | other_ok, Mux(other, other_score, score), Mux(other, other_column, column)
                 new = (
                     Signal(name=f"ok_{depth}_{i}"),
-                    Signal(self.values[0].shape(), name=f"score_{depth}_{i}", reset_less=True),
+                    Signal(self.right.values[0].shape(), name=f"score_{depth}_{i}", reset_less=True),
                     Signal(range(group), name=f"column_{depth}_{i}"),
                 )
                 m.d.sync += [register.eq(value) for register, value in zip(new, (ok, score, column), strict=True)]

@@ -60,8 +60,8 @@ class Core(wiring.Component):
         m.submodules.argmax = argmax = ArgMax(build)
         junctions: list[Junction] = []
         for i in range(len(build.junctions)):
-            left_values = junctions[-1].right_values if junctions else loader.left_values
-            junctions.append(Junction(build, i, len(left_values)))
+            left = junctions[-1].right if junctions else loader.left
+            junctions.append(Junction(build, i, len(left.values)))
             m.submodules[f"junction{i + 1}"] = junctions[-1]
 
         self._feed(m, loader, controller, results)
@@ -94,12 +94,8 @@ class Core(wiring.Component):
 
     def _chain(self, m: Module, loader: SampleLoader, controller: Controller, junctions: list[Junction]) -> None:
         """Right activations of a junction are the left activations of the next."""
-        first = junctions[0]
-        m.d.comb += [
-            first.left_write.eq(loader.left_write),
-            first.left_slot.eq(controller.left_slot),
-        ]
-        m.d.comb += [left.eq(value) for left, value in zip(first.left_values, loader.left_values, strict=True)]
+        wiring.connect(m, loader.left, junctions[0].left)
+        m.d.comb += junctions[0].left_slot.eq(controller.left_slot)
         # From registers that are set by a restart of the core: no gate comes between them and the turns of all banks.
         # No value comes in the two cycles after a discard.
         restarts = [Signal(name=f"left_restart{i + 1}", init=1) for i in range(len(junctions))]
@@ -113,8 +109,8 @@ class Core(wiring.Component):
             slot = Signal(range(slots), name=f"left_slot{i + 1}", init=-plans[i - 1].forward % slots)
             with m.If(after.left_done):
                 count_modulo(m, slot, slots)
-            m.d.comb += [after.left_write.eq(before.right_valid), after.left_slot.eq(slot)]
-            m.d.comb += [left.eq(right) for left, right in zip(after.left_values, before.right_values, strict=True)]
+            m.d.comb += [after.left.write.eq(before.right.valid), after.left_slot.eq(slot)]
+            m.d.comb += [left.eq(right) for left, right in zip(after.left.values, before.right.values, strict=True)]
 
     def _launch(self, m: Module, controller: Controller, junctions: list[Junction]) -> list[Signal]:
         """Start every junction where its schedule says; returns the starts of delta fetch."""
@@ -146,23 +142,16 @@ class Core(wiring.Component):
         for i, junction in enumerate(junctions):
             if junction is junctions[-1]:
                 source = OutputDelta(self.build, i)
-                m.d.comb += [a.eq(b) for a, b in zip(source.right_values, junction.right_values, strict=True)]
             else:
                 source = DeltaFetch(self.build, i)
-                following = junctions[i + 1]
-                m.d.comb += following.fetch_address.eq(source.fetch_address)
-                m.d.comb += [a.eq(b) for a, b in zip(source.fetch_sums, following.fetch_sums, strict=True)]
-                m.d.comb += [a.eq(b) for a, b in zip(source.derivatives, junction.derivatives, strict=True)]
+                wiring.connect(m, source.sums, junctions[i + 1].sums)
+            wiring.connect(m, junction.right, source.right)
+            wiring.connect(m, source.deltas, junction.deltas)
             m.submodules[f"deltas{i + 1}"] = source
             m.d.comb += [
                 source.start.eq(starts[i]),
                 source.item.eq(controller.items[self.build.schedule.junctions[i].update]),
-                source.right_valid.eq(junction.right_valid),
-                source.right_item.eq(junction.right_item),
             ]
-            m.d.comb += [a.eq(b) for a, b in zip(junction.scaled_deltas, source.scaled_deltas, strict=True)]
-            if i > 0:
-                m.d.comb += [a.eq(b) for a, b in zip(junction.deltas, source.deltas, strict=True)]
             sources.append(source)
         return sources
 
@@ -170,33 +159,24 @@ class Core(wiring.Component):
         """Scores of the output layer go to results and to the comparison with the label."""
         wiring.connect(m, results.results, wiring.flipped(self.results))
         m.d.comb += self.results_waiting.eq(results.waiting)
-        for sink in (results, argmax):
-            m.d.comb += [sink.valid.eq(output.right_valid), sink.item.eq(output.right_item)]
-            m.d.comb += [a.eq(b) for a, b in zip(sink.values, output.right_values, strict=True)]
+        wiring.connect(m, output.right, results.right, argmax.right)
 
     def _access(self, m: Module, access: MemoryAccess, junctions: list[Junction]) -> None:
         wiring.connect(m, wiring.flipped(self.commands), access.commands)
         wiring.connect(m, access.answers, wiring.flipped(self.answers))
-        for i, junction in enumerate(junctions):
-            m.d.comb += [
-                junction.access_row.eq(access.row),
-                junction.access_column.eq(access.column),
-                junction.access_data.eq(access.data),
-                junction.edge_write.eq(access.edge_write[i]),
-                junction.bias_write.eq(access.bias_write[i]),
-                access.edge_words[i].eq(junction.edge_word),
-                access.bias_words[i].eq(junction.bias_word),
-            ]
+        for junction, edges, biases in zip(junctions, access.edge_words, access.bias_words, strict=True):
+            wiring.connect(m, edges, junction.edge_words)
+            wiring.connect(m, biases, junction.bias_words)
 
     def _clear_stale_deltas(self, m: Module, written: Signal, junctions: list[Junction]) -> Signal:
         """Zero all delta sums after edges were loaded: a left neuron without edges must have delta 0, and the
         pattern before may have left something there. Returns a signal that is high until then."""
         stale = Signal(init=1)
         banks = junctions[1:] if self.build.training else []
-        address = Signal(max((len(junction.clear_address) for junction in banks), default=0))
+        address = Signal(max((len(junction.clear.address) for junction in banks), default=0))
         clear = stale & ~self.drained  # a sample has come, so the host's access is over
         for junction in banks:
-            m.d.comb += [junction.clear.eq(clear), junction.clear_address.eq(address)]
+            m.d.comb += [junction.clear.write.eq(clear), junction.clear.address.eq(address)]
         with m.If(written):
             m.d.sync += [stale.eq(1), address.eq(0)]
         with m.Elif(clear):

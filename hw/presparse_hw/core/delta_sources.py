@@ -5,18 +5,16 @@ Both sources have one timing: `FETCH` cycles after a step's turn its deltas come
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.activation import derivative_frac, derivative_width
+from presparse.contract.activation import derivative_frac
 from presparse.contract.build import Build
-from presparse.contract.lane_memories import delta_bank_depth
 from presparse.contract.schedule import ERROR, FETCH, MULTIPLY, READ, SPREAD
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.item import ItemLayout
+from presparse_hw.core.junction_ports import Deltas, DeltaSums, RightValues, has_deltas
 from presparse_hw.lib.delays import delay
 from presparse_hw.lib.fixed import exceeds, rescale, saturate
 from presparse_hw.lib.multiplier import Multiplier
@@ -34,39 +32,32 @@ class DeltaSource(wiring.Component):
 
     Members
     -------
-    start : In(1)       the block's first step is addressed in the next cycle
-    item : In           the sample of BP and UP; read with `start`
-    right_valid, right_values, derivatives, right_item : In   from the junction's FF
-    deltas : Out(signed).array(group)         held for a step's cycles
-    scaled_deltas : Out(signed).array(group)  deltas times 2^item.shift
-    saturations : Out                         events to count
+    start : In(1)           the block's first step is addressed in the next cycle
+    item : In(ItemLayout)   the sample of BP and UP; read with `start`
+    right : In(RightValues) from the junction's FF
+    deltas : Out(Deltas)    `scaled` by 2^item.shift
+    saturations : Out       events to count
     """
 
     start: Signal
     item: data.View
-    right_valid: Signal
-    right_values: Sequence[Signal]
-    derivatives: Sequence[Signal]
-    right_item: data.View
-    deltas: Sequence[Signal]
-    scaled_deltas: Sequence[Signal]
+    right: wiring.PureInterface
+    deltas: wiring.PureInterface
     saturations: Signal
 
-    def __init__(self, build: Build, index: int, members: dict[str, wiring.Member]) -> None:
+    def __init__(self, build: Build, index: int, **members: wiring.Member) -> None:
         """`index`: the junction whose right neurons' deltas these are, counted from 0."""
         self._build = build
         self._junction = j = build.junctions[index]
         self._plan = build.schedule.junctions[index]
-        self._formats = f = build.network.formats
-        item = ItemLayout(build)
+        self._has_deltas = has_deltas(build, index)
+        self._formats = build.network.formats
         super().__init__(
             {
                 "start": In(1),
-                "item": In(item),
-                "right_valid": In(1),
-                "right_item": In(item),
-                "deltas": Out(signed(f.delta.width)).array(j.group),
-                "scaled_deltas": Out(signed(f.delta.width + build.network.rates.span)).array(j.group),
+                "item": In(ItemLayout(build)),
+                "right": In(RightValues(build, index)),
+                "deltas": Out(Deltas(build, index, j.group)),
                 "saturations": Out(range(j.group + 1)),
                 **members,
             }
@@ -113,37 +104,34 @@ class DeltaSource(wiring.Component):
         shift = delay(m, item.shift, FETCH - 2, name="shift")
         low, high = shift[:2], shift[2:]
         late_low = delay(m, low, 1, name="late_shift")
-        for i, (delta, out, scaled) in enumerate(zip(deltas, self.deltas, self.scaled_deltas, strict=True)):
+        for i, (delta, scaled) in enumerate(zip(deltas, self.deltas.scaled, strict=True)):
             coarse = Signal.like(scaled, name=f"coarse{i}", reset_less=True)
             m.d.sync += [coarse.eq(delta << Cat(Const(0, 2), high)), scaled.eq(coarse << late_low)]
-            m.d.comb += out.eq(delay(m, delta, 2, name=f"delta{i}"))
+            if self._has_deltas:
+                m.d.comb += self.deltas.plain[i].eq(delay(m, delta, 2, name=f"delta{i}"))
 
 
 class OutputDelta(DeltaSource):
     """Deltas of the output layer: activation minus target, for sigmoid with cross-entropy and identity with
     squared error alike. Target: 1 for the label's neuron, 0 for the others."""
 
-    def __init__(self, build: Build, index: int) -> None:
-        j = build.junctions[index]
-        super().__init__(build, index, {"right_values": In(signed(build.network.formats.output.width)).array(j.group)})
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        f, group = self._formats, self._junction.group
+        f, group, right = self._formats, self._junction.group, self.right
         walk, item = self._walk(m)
 
         neuron = Signal(range(self._junction.right))  # the first of the step
-        with m.If(self.right_valid):
+        with m.If(right.valid):
             m.d.sync += neuron.eq(neuron + group)
             with m.If(neuron == self._junction.right - group):
                 m.d.sync += neuron.eq(0)
-        written = delay(m, self.right_valid, ERROR, name="written", reset=True)
+        written = delay(m, right.valid, ERROR, name="written", reset=True)
         deltas = Signal(data.ArrayLayout(signed(f.delta.width), group), reset_less=True)
         saturated = Signal(group)
         training = Signal()
-        m.d.sync += training.eq(self.right_valid & (self.right_item.kind == SampleKind.TRAIN))
-        for i, value in enumerate(self.right_values):
-            target = Mux(self.right_item.label == neuron + i, f.output.one, 0)
+        m.d.sync += training.eq(right.valid & (right.item.kind == SampleKind.TRAIN))
+        for i, value in enumerate(right.values):
+            target = Mux(right.item.label == neuron + i, f.output.one, 0)
             rounded = rescale(value - target, f.output.frac, f.delta.frac)
             error = Signal(rounded.shape(), name=f"error{i}", reset_less=True)
             m.d.sync += [
@@ -165,30 +153,19 @@ class DeltaFetch(DeltaSource):
 
     Members (besides those of DeltaSource)
     -------
-    fetch_address : Out, fetch_sums : In(signed).array(lanes of the next junction)
+    sums : Out(DeltaSums)   of the next junction
 
     Cycles: 0 turn, SPREAD addresses at the banks, + READ sums, + 2 selected in two steps, + MULTIPLY times the
     derivative, + 1 rounded, + 1 saturated, + 2 scaled = FETCH.
     """
 
-    fetch_address: Signal
-    fetch_sums: Sequence[Signal]
+    sums: wiring.PureInterface
 
     def __init__(self, build: Build, index: int) -> None:
-        j, following = build.junctions[index], build.junctions[index + 1]
-        self._following = following
+        self._following = following = build.junctions[index + 1]
         self._sets = build.schedule.junctions[index + 1].delta_sets
         self._wait = build.schedule.junctions[index].update - build.schedule.junctions[index + 1].update
-        width = derivative_width(j.activation, build.network.formats.activation)
-        super().__init__(
-            build,
-            index,
-            {
-                "derivatives": In(unsigned(width)).array(j.group),
-                "fetch_address": Out(range(delta_bank_depth(build, index + 1))),
-                "fetch_sums": In(signed(build.network.delta_sum_width(following))).array(following.lanes),
-            },
-        )
+        super().__init__(build, index, sums=Out(DeltaSums(build, index + 1, following.lanes)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -230,7 +207,7 @@ class DeltaFetch(DeltaSource):
             count_modulo(m, column, columns)
             with m.If(column == columns - 1):
                 m.d.sync += row.eq(row + 1)
-        m.d.comb += self.fetch_address.eq(Cat(row, current))
+        m.d.comb += self.sums.address.eq(Cat(row, current))
 
         # A few columns at a time, then one of those. Taken once and held for the step: before its last cycle, BP may
         # write a later sample's sums here.
@@ -239,7 +216,7 @@ class DeltaFetch(DeltaSource):
         hold = delay(m, walk.first, SPREAD + READ + 1, name="fetched")
         selected = []
         for i in range(group):
-            sums = [self.fetch_sums[c * group + i] for c in range(columns)]
+            sums = [self.sums.values[c * group + i] for c in range(columns)]
             few = []
             for number, first in enumerate(range(0, columns, 1 << SELECT_BITS)):
                 few.append(Signal.like(sums[0], name=f"few{i}_{number}", reset_less=True))
@@ -256,8 +233,8 @@ class DeltaFetch(DeltaSource):
             return [delay(m, s, MULTIPLY, name=f"sum{i}") for i, s in enumerate(sums)]
         step = delay(m, walk.step, SELECTED - READ, name="step")
         slot = delay(m, self._read_slot(m), SELECTED - READ, name="slot")
-        read = self._queue(m, Cat(self.derivatives), self.right_valid, step, slot)
-        width = len(self.derivatives[0])
+        read = self._queue(m, Cat(self.right.derivatives), self.right.valid, step, slot)
+        width = len(self.right.derivatives[0])
         products = []
         for i, delta_sum in enumerate(sums):
             derivative = read[i * width : (i + 1) * width]

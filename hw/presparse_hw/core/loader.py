@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.item import ItemLayout
+from presparse_hw.core.junction_ports import LeftValues
 from presparse_hw.core.ports import SampleLayout
 
 
@@ -23,7 +22,7 @@ class SampleLoader(wiring.Component):
     Members
     -------
     samples : In(stream)
-    left_write, left_values : Out   to junction 1, one cycle after they are chosen
+    left : Out(LeftValues)  to junction 1, one cycle after they are chosen
     left_restart : Out(1)   forget the half-written sample
     items : Out(stream)     a sample in the cycle in which its last features are chosen, or a flush
     discard : In(1)         forget the half-received sample
@@ -31,8 +30,7 @@ class SampleLoader(wiring.Component):
     """
 
     samples: stream.Interface
-    left_write: Signal
-    left_values: Sequence[Signal]
+    left: wiring.PureInterface
     left_restart: Signal
     items: stream.Interface
     discard: Signal
@@ -40,12 +38,11 @@ class SampleLoader(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self.left_values_at_once = at_once = min(build.feature_port, build.lanes[0])
+        self._at_once = min(build.feature_port, build.lanes[0])
         super().__init__(
             {
                 "samples": In(stream.Signature(SampleLayout(build))),
-                "left_write": Out(1),
-                "left_values": Out(signed(build.network.formats.activation.width)).array(at_once),
+                "left": Out(LeftValues(build, self._at_once)),
                 "left_restart": Out(1),
                 "items": Out(stream.Signature(ItemLayout(build))),
                 "discard": In(1),
@@ -55,7 +52,7 @@ class SampleLoader(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        build, at_once = self._build, self.left_values_at_once
+        build, at_once = self._build, self._at_once
         parts, transfers = build.feature_port // at_once, build.network.layers[0] // build.feature_port
         features = Signal.like(self.samples.payload.features, reset_less=True)  # of the held transfer
         holding = Signal()
@@ -79,7 +76,7 @@ class SampleLoader(wiring.Component):
             done.eq(holding & self.items.ready & used_up),
             last.eq(done & whole),
             self.samples.ready.eq((~holding | done) & ~self.discard),
-            self.idle.eq(~holding & begins & ~self.left_write),
+            self.idle.eq(~holding & begins & ~self.left.write),
         ]
         with m.If(self.samples.valid & self.samples.ready):
             m.d.sync += holding.eq(1)
@@ -94,10 +91,10 @@ class SampleLoader(wiring.Component):
                     item.label.eq(incoming.label),
                 ]
 
-        m.d.sync += self.left_write.eq(write)
+        m.d.sync += self.left.write.eq(write)
         with m.If(write):
             m.d.sync += part.eq(part + 1)
-        for i, value in enumerate(self.left_values):
+        for i, value in enumerate(self.left.values):
             choices = [features[p * at_once + i] for p in range(parts)]
             with m.Switch(part):
                 for p, choice in enumerate(choices):
@@ -110,6 +107,6 @@ class SampleLoader(wiring.Component):
 
         m.d.comb += self.left_restart.eq(self.discard & ~(holding & whole))
         with m.If(self.left_restart):
-            m.d.sync += [holding.eq(0), part.eq(0), self.left_write.eq(0)]
+            m.d.sync += [holding.eq(0), part.eq(0), self.left.write.eq(0)]
             m.d.sync += [transfer.eq(0), begins.eq(1), ends.eq(transfers == 1)]
         return m

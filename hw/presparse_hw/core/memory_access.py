@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 
@@ -13,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.address_map import REGION_SHIFT, bias_words, edge_words, row_stride
 from presparse.contract.build import Build
 from presparse_hw.core.junction import ACCESS
+from presparse_hw.core.junction_ports import HostAccess
 from presparse_hw.core.ports import AnswerLayout, CommandLayout
 
 
@@ -23,42 +23,33 @@ class MemoryAccess(wiring.Component):
     -------
     commands : In(stream), answers : Out(stream)
     drained : In(1)
-    row, column, data : Out   to all junctions; held during a command
-    edge_write, bias_write : Out(1).array  to one junction, one cycle
-    edge_words, bias_words : In(32).array  from the junctions
+    edge_words1, bias_words1, edge_words2 ... : Out(HostAccess)  to the junctions, counted from 1; row, column and data
+        are held during a command
     written : Out(1)          an edge is written in these cycles
     """
 
     commands: stream.Interface
     answers: stream.Interface
     drained: Signal
-    row: Signal
-    column: Signal
-    data: Signal
-    edge_write: Sequence[Signal]
-    bias_write: Sequence[Signal]
-    edge_words: Sequence[Signal]
-    bias_words: Sequence[Signal]
     written: Signal
 
     def __init__(self, build: Build) -> None:
-        self._junctions = junctions = build.junctions
-        count = len(junctions)
+        self._junctions = build.junctions
+        memories: dict[str, wiring.Member] = {}
+        for j in build.junctions:
+            memories[f"edge_words{j.index}"] = Out(HostAccess(rows=j.cycles, columns=j.lanes))
+            memories[f"bias_words{j.index}"] = Out(HostAccess(rows=j.steps, columns=j.group))
         super().__init__(
             {
                 "commands": In(stream.Signature(CommandLayout())),
                 "answers": Out(stream.Signature(AnswerLayout())),
                 "drained": In(1),
-                "row": Out(range(max(max(j.cycles, j.steps) for j in junctions))),
-                "column": Out(range(max(max(j.lanes, j.group) for j in junctions))),
-                "data": Out(32),
-                "edge_write": Out(1).array(count),
-                "bias_write": Out(1).array(count),
-                "edge_words": In(32).array(count),
-                "bias_words": In(32).array(count),
+                **memories,
                 "written": Out(1),
             }
         )
+        self.edge_words = [getattr(self, f"edge_words{j.index}") for j in build.junctions]
+        self.bias_words = [getattr(self, f"bias_words{j.index}") for j in build.junctions]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -66,6 +57,8 @@ class MemoryAccess(wiring.Component):
         region, word = command.address[REGION_SHIFT:], command.address[:REGION_SHIFT]
         answer = self.answers.payload
         known = Signal()
+        row = Signal(range(max(max(j.cycles, j.steps) for j in self._junctions)))
+        column = Signal(range(max(max(j.lanes, j.group) for j in self._junctions)))
         edges, biases = (Signal(len(self._junctions), name=name) for name in ("edges", "biases"))  # whose word it is
         reading = Signal(32, reset_less=True)
         wait = Signal(range(ACCESS + 3))
@@ -84,15 +77,15 @@ class MemoryAccess(wiring.Component):
                         m.d.sync += [
                             chosen.eq(1),
                             known.eq(word < size),
-                            self.row.eq(word >> bits),
-                            self.column.eq(word & (stride - 1)),
+                            row.eq(word >> bits),
+                            column.eq(word & (stride - 1)),
                         ]
-        chosen_words = zip((*edges, *biases), (*self.edge_words, *self.bias_words), strict=True)
-        m.d.sync += reading.eq(reduce(or_, (Mux(chosen, word, 0) for chosen, word in chosen_words)))
-        m.d.comb += self.data.eq(command.data)
-        m.d.sync += writes.eq(0)
-        m.d.sync += [write.eq(chosen & writes) for write, chosen in zip(self.edge_write, edges, strict=True)]
-        m.d.sync += [write.eq(chosen & writes) for write, chosen in zip(self.bias_write, biases, strict=True)]
+        words = []
+        for chosen, port in zip((*edges, *biases), (*self.edge_words, *self.bias_words), strict=True):
+            m.d.comb += [port.row.eq(row), port.column.eq(column), port.data.eq(command.data)]
+            m.d.sync += port.write.eq(chosen & writes)
+            words.append(Mux(chosen, port.word, 0))
+        m.d.sync += [reading.eq(reduce(or_, words)), writes.eq(0)]
 
         with m.FSM():
             with m.State("Accept"):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
-from presparse_hw.core.item import ItemLayout
+from presparse_hw.core.junction_ports import RightValues
 from presparse_hw.core.ports import ResultLayout
 from presparse_hw.lib.queue import Queue
 
@@ -20,15 +18,13 @@ class ResultQueue(wiring.Component):
 
     Members
     -------
-    valid : In(1), values : In.array(group), item : In   a step's scores
+    right : In(RightValues)   a step's scores, of the output layer
     reserve : In(1)        a prediction is taken, and needs room
     room : Out(1)          one more prediction can be held; knows of `reserve` a cycle later
     results : Out(stream), waiting : Out(16)  whole results held, two cycles late
     """
 
-    valid: Signal
-    values: Sequence[Signal]
-    item: data.View
+    right: wiring.PureInterface
     reserve: Signal
     room: Signal
     results: stream.Interface
@@ -36,12 +32,10 @@ class ResultQueue(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._junction = j = build.junctions[-1]
+        self._junction = build.junctions[-1]
         super().__init__(
             {
-                "valid": In(1),
-                "values": In(signed(build.network.formats.output.width)).array(j.group),
-                "item": In(ItemLayout(build)),
+                "right": In(RightValues(build, -1)),
                 "reserve": In(1),
                 "room": Out(1, init=1),
                 "results": Out(stream.Signature(ResultLayout(build))),
@@ -51,14 +45,14 @@ class ResultQueue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        capacity, steps = self._build.result_capacity, self._junction.steps
+        capacity, steps, right = self._build.result_capacity, self._junction.steps, self.right
         m.submodules.queue = queue = Queue(ResultLayout(self._build), capacity * steps)
         wiring.connect(m, queue.words, wiring.flipped(self.results))
         step = Signal(range(steps))
         last = step == steps - 1
-        write = self.valid & (self.item.kind == SampleKind.PREDICT)
-        m.d.comb += [queue.write.eq(write), queue.word.scores.eq(Cat(self.values)), queue.word.last.eq(last)]
-        with m.If(self.valid):
+        write = right.valid & (right.item.kind == SampleKind.PREDICT)
+        m.d.comb += [queue.write.eq(write), queue.word.scores.eq(Cat(right.values)), queue.word.last.eq(last)]
+        with m.If(right.valid):
             m.d.sync += step.eq(Mux(last, 0, step + 1))
 
         reserved = Signal(range(capacity + 1))  # predictions in flight or held

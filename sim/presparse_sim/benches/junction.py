@@ -63,17 +63,23 @@ class JunctionBench:
         timeline, cycle = self._timeline, 0
         edges = pack_edges(j, self._model.left[i], self._model.weights[i]).reshape(j.cycles, -1)[:, : j.lanes]
         biases = pack_biases(j, self._model.biases[i]).reshape(j.steps, -1)[:, : j.group]
-        for write, words in (("edge_write", edges), ("bias_write", biases)):
+        for port, words in (("edge_words", edges), ("bias_words", biases)):
             for (row, column), word in np.ndenumerate(words):
-                timeline.put(cycle, access_row=row, access_column=column, access_data=int(word))
-                timeline.pulse(cycle, write)
+                self._access(cycle, port, row, column, data=int(word))
+                timeline.pulse(cycle, f"{port}_write")
                 cycle += ACCESS + 1
         if self._has_deltas:
             for address in range(delta_bank_depth(self._build, i)):
                 timeline.put(timeline.end, clear_address=address)
-                timeline.pulse(timeline.end - 1, "clear")
+                timeline.pulse(timeline.end - 1, "clear_write")
         timeline.put(timeline.end + ACCESS)
         await timeline.run("loading")
+
+    def _access(self, cycle: int, port: str, row: int, column: int, **data: int) -> None:
+        """Choose a word of the host's; what has one row, or one column, has no bits to number them."""
+        timeline = self._timeline
+        named = {f"{port}_{name}": value for name, value in {"row": row, "column": column, **data}.items()}
+        timeline.put(cycle, **{name: value for name, value in named.items() if timeline.holds(name)})
 
     async def run(self) -> None:
         """All samples, each in the blocks of its FF and of its UP."""
@@ -146,7 +152,7 @@ class JunctionBench:
             self._timeline.expect(cycle, "right_item", item, Place.of_neuron(j, right, "right_item"))
             values = [("right_values", "right activation", activations)]
             if self._build.training and not j.is_output and derivatives is not None:
-                values.append(("derivatives", "derivative", derivatives))
+                values.append(("right_derivatives", "derivative", derivatives))
             for port, what, numbers in values:
                 number = int(numbers[right])
                 self._timeline.expect(cycle, f"{port}_{column}", number, Place.of_neuron(j, right, what))
@@ -161,9 +167,9 @@ class JunctionBench:
         for right, value in enumerate(delta.tolist()):
             step, column = divmod(right, j.group)
             cycle = start + 1 + step * j.cycles_per_step + DELTAS
-            timeline.put(cycle, **{f"scaled_deltas_{column}": value << (network.rates.most - rate)})
+            timeline.put(cycle, **{f"deltas_scaled_{column}": value << (network.rates.most - rate)})
             if self._has_deltas:
-                timeline.put(cycle, **{f"deltas_{column}": value})
+                timeline.put(cycle, **{f"deltas_plain_{column}": value})
         if self._has_deltas:
             self._fetch(block, start, until, self._reference.backpropagate(torch.tensor(delta)).tolist())
         if real and samples.kinds[k] == SampleKind.TRAIN:
@@ -178,12 +184,12 @@ class JunctionBench:
             cycle = first + number - SPREAD  # the address takes as long to the banks
             if first + number >= until + 1 + BACKPROPAGATE:
                 break
-            self._timeline.put(cycle, fetch_address=block % sets << row_bits(self._build, self._task.index) | row)
+            self._timeline.put(cycle, sums_address=block % sets << row_bits(self._build, self._task.index) | row)
             for lane in range(j.lanes):
                 neuron = row * j.lanes + lane
                 what = f"delta sum of left neuron {neuron}"
                 place = Place(what=what, junction=j.index, cycle=last[neuron], lane=lane)
-                self._timeline.expect(cycle + SPREAD + READ, f"fetch_sums_{lane}", sums[neuron], place)
+                self._timeline.expect(cycle + SPREAD + READ, f"sums_values_{lane}", sums[neuron], place)
 
     def _last_edges(self) -> list[int]:
         """The cycle of every left neuron's last edge."""
@@ -217,14 +223,14 @@ class JunctionBench:
         edges = pack_edges(j, left, weights).reshape(j.cycles, -1)
         for row, column in np.ndindex(j.cycles, j.lanes):
             right, number = divmod(row * j.lanes + column, j.in_degree)
-            timeline.put(cycle, access_row=row, access_column=column)
+            self._access(cycle, "edge_words", row, column)
             place = Place.of_edge(j, right, number, "edge word (weight, row, first)")
-            timeline.expect(cycle + ACCESS, "edge_word", int(edges[row, column]), place)
+            timeline.expect(cycle + ACCESS, "edge_words_word", int(edges[row, column]), place)
             cycle += ACCESS + 1
         words = pack_biases(j, biases).reshape(j.steps, -1)
         for row, column in np.ndindex(j.steps, j.group):
-            timeline.put(cycle, access_row=row, access_column=column)
+            self._access(cycle, "bias_words", row, column)
             place = Place.of_neuron(j, row * j.group + column, "bias word")
-            timeline.expect(cycle + ACCESS, "bias_word", int(words[row, column]), place)
+            timeline.expect(cycle + ACCESS, "bias_words_word", int(words[row, column]), place)
             cycle += ACCESS + 1
         await timeline.run("reading back")

@@ -60,13 +60,13 @@ class LaneBench:
         """All edges, all activations, and all delta sums to 0."""
         timeline = self._timeline
         for cycle, word in enumerate(self._words):
-            timeline.put(timeline.end, write_address=cycle, edge_data=word)
-            timeline.pulse(timeline.end - 1, "edge_write")
+            timeline.put(timeline.end, edge_write_address=cycle, word_data=word)
+            timeline.pulse(timeline.end - 1, "word_write")
         for slot in range(self._plan.activation_slots):
             self._write_activations(slot)
         for address in range(len(self._sums)):
             timeline.put(timeline.end, clear_address=address)
-            timeline.pulse(timeline.end - 1, "clear")
+            timeline.pulse(timeline.end - 1, "clear_write")
         await timeline.run("loading")
 
     async def burst(self, blocks: int) -> None:
@@ -85,7 +85,7 @@ class LaneBench:
         begin = self._timeline.end
         for cycle in range(self._j.cycles):
             self._timeline.put(begin + cycle, edge_address=cycle)
-            self._expect(begin + cycle + EDGE_READ, "edge_word", self._word(cycle), "edge word", cycle)
+            self._expect(begin + cycle + EDGE_READ, "word_word", self._word(cycle), "edge word", cycle)
         await self._timeline.run("reading back")
 
     def _block(self, begin: int) -> None:
@@ -99,7 +99,7 @@ class LaneBench:
         for cycle, delta in enumerate(deltas.tolist()):
             at = begin + cycle
             timeline.put(at, edge_address=cycle)
-            self._expect(at + EDGE_READ, "edge_word", self._word(cycle), "edge word (weight, row, first)", cycle)
+            self._expect(at + EDGE_READ, "word_word", self._word(cycle), "edge word (weight, row, first)", cycle)
             self._feed_forward(at, cycle, forward)
             if self._has_deltas:
                 self._backpropagate(at, cycle, delta, delta_set)
@@ -108,25 +108,25 @@ class LaneBench:
 
     def _feed_forward(self, at: int, cycle: int, slot: int) -> None:
         product = self._operand(cycle) * self._activation(cycle, slot)
-        self._timeline.put(at + EDGE_READ, forward_slot=slot)
-        self._expect(at + _MEETS + MULTIPLY, "forward_product", product, "product", cycle)
+        self._timeline.put(at + EDGE_READ, edge_forward_slot=slot)
+        self._expect(at + _MEETS + MULTIPLY, "product", product, "product", cycle)
 
     def _backpropagate(self, at: int, cycle: int, delta: int, delta_set: int) -> None:
         timeline, address = self._timeline, delta_set << self._row_bits | self._rows[cycle]
         adding = at + BACKPROPAGATE - 1 - READ - SPREAD
-        timeline.put(at + _MEETS, delta=delta)
-        timeline.put(adding, delta_set=delta_set)
-        timeline.pulse(adding, "delta_add")
+        timeline.put(at + _MEETS, deltas_plain_0=delta)
+        timeline.put(adding, edge_delta_set=delta_set)
+        timeline.pulse(adding, "edge_delta_add")
         first = self._words[cycle] >> FIRST_BIT
         self._sums[address] = (0 if first else self._sums[address]) + self._operand(cycle) * delta
 
     def _update(self, at: int, cycle: int, delta: int, rate: int, slot: int, training: bool) -> None:
         f, rates, timeline = self._build.network.formats, self._build.network.rates, self._timeline
-        timeline.put(at + EDGE_READ, update_slot=slot)
-        timeline.put(at + _MEETS, scaled_delta=delta << (rates.most - rate))
-        timeline.put(at + UPDATE - SPREAD, write_address=cycle)
+        timeline.put(at + EDGE_READ, edge_update_slot=slot)
+        timeline.put(at + _MEETS, deltas_scaled_0=delta << (rates.most - rate))
+        timeline.put(at + UPDATE - SPREAD, edge_write_address=cycle)
         if training:
-            timeline.pulse(at + UPDATE - SPREAD, "update")
+            timeline.pulse(at + UPDATE - SPREAD, "edge_update")
             change = rescale(
                 delta * self._activation(cycle, slot), f.delta.frac + f.activation.frac + rate, f.weight.frac
             )
@@ -139,16 +139,16 @@ class LaneBench:
         """Every row of a slot."""
         fmt, timeline = self._build.network.formats.activation, self._timeline
         for row, value in enumerate(self._rng.integers(fmt.min, fmt.max + 1, size=self._j.rows).tolist()):
-            timeline.put(timeline.end, activation_slot=slot, activation_row=row, activation=value)
-            timeline.pulse(timeline.end - 1, "activation_write")
+            timeline.put(timeline.end, left_slot=slot, left_row=row, left_values_0=value)
+            timeline.pulse(timeline.end - 1, "left_write")
             self._activations[slot << self._row_bits | row] = value
 
     def _read_sums(self) -> None:
         begin = self._timeline.end + READ + 1
         for address, total in enumerate(self._sums.tolist()):
-            self._timeline.put(begin + address, fetch_address=address)
+            self._timeline.put(begin + address, sums_address=address)
             turns = [cycle for cycle, row in enumerate(self._rows) if row == address & (1 << self._row_bits) - 1]
-            self._expect(begin + address + READ, "fetch_sum", total, "delta sum", max(turns, default=0))
+            self._expect(begin + address + READ, "sums_values_0", total, "delta sum", max(turns, default=0))
 
     def _expect(self, at: int, port: str, value: int, what: str, cycle: int) -> None:
         place = Place(what=what, junction=self._j.index, cycle=cycle, lane=self._lane)

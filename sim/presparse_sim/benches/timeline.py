@@ -26,7 +26,8 @@ class Timeline:
         self._ports = {}
         for path, _, value in component.signature.flatten(component):
             name, shape = "_".join(map(str, path)), Value.cast(value).shape()
-            self._ports[name] = (port(dut, name), shape.width, shape.signed)
+            if shape.width:
+                self._ports[name] = (port(dut, name), shape.width, shape.signed)
         self._inputs: defaultdict[int, dict[str, int]] = defaultdict(dict)
         self._expected: defaultdict[int, list[tuple[str, int, Place]]] = defaultdict(list)
         self._sums: dict[str, int] = {}

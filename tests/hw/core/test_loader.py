@@ -40,8 +40,8 @@ def test_features_are_written_in_order(port: int, stall: float) -> None:
                 ctx.set(dut.samples.payload, queue[0])
             take = rng.random() >= stall
             ctx.set(dut.items.ready, take)
-            if ctx.get(dut.left_write):
-                written.extend(ctx.get(value) for value in dut.left_values)
+            if ctx.get(dut.left.write):
+                written.extend(ctx.get(value) for value in dut.left.values)
             assert len(written) >= 12 * len(taken)  # the whole sample is written a cycle after it is taken
             if take and ctx.get(dut.items.valid):
                 item = ctx.get(dut.items.payload)
@@ -50,7 +50,7 @@ def test_features_are_written_in_order(port: int, stall: float) -> None:
                 queue.pop(0)
             await ctx.tick()
 
-        written.extend(ctx.get(value) for value in dut.left_values)
+        written.extend(ctx.get(value) for value in dut.left.values)
 
     simulate(dut, testbench)
     assert written == [v for s in samples for v in s]
@@ -97,7 +97,7 @@ def test_discard_keeps_a_whole_sample_that_waits() -> None:
         ctx.set(dut.items.ready, 1)
         await ctx.tick()
         assert not ctx.get(dut.items.valid)
-        assert ctx.get(dut.left_write)
+        assert ctx.get(dut.left.write)
         await ctx.tick()
         assert ctx.get(dut.idle)
 

@@ -48,16 +48,16 @@ def test_argmax_of_real_classes(lanes: int, classes: int) -> None:
         for sample, label, kind in zip(scores, labels, kinds, strict=True):
             for step in range(0, 12, group):
                 while rng.random() < 0.2:
-                    ctx.set(dut.valid, 0)
+                    ctx.set(dut.right.valid, 0)
                     pulses += ctx.get(dut.correct)
                     await ctx.tick()
-                ctx.set(dut.valid, 1)
-                ctx.set(dut.item, {"kind": int(kind), "shift": 0, "label": int(label)})
-                for port, value in zip(dut.values, sample[step : step + group], strict=True):
+                ctx.set(dut.right.valid, 1)
+                ctx.set(dut.right.item, {"kind": int(kind), "shift": 0, "label": int(label)})
+                for port, value in zip(dut.right.values, sample[step : step + group], strict=True):
                     ctx.set(port, int(value))
                 pulses += ctx.get(dut.correct)
                 await ctx.tick()
-        ctx.set(dut.valid, 0)
+        ctx.set(dut.right.valid, 0)
         for _ in range(STATISTICS):
             pulses += ctx.get(dut.correct)
             await ctx.tick()
@@ -73,7 +73,7 @@ def test_results_hold_what_was_reserved() -> None:
     read: list[int] = []
 
     async def testbench(ctx: SimulatorContext) -> None:
-        ctx.set(dut.item, item)
+        ctx.set(dut.right.item, item)
         for sample in range(3):
             assert ctx.get(dut.room)
             ctx.set(dut.reserve, 1)
@@ -81,11 +81,11 @@ def test_results_hold_what_was_reserved() -> None:
             assert bool(ctx.get(dut.room)) == (sample < 2)  # known at once: the next may be taken
             ctx.set(dut.reserve, 0)
             for step in range(4):
-                ctx.set(dut.valid, 1)
-                for i, port in enumerate(dut.values):
+                ctx.set(dut.right.valid, 1)
+                for i, port in enumerate(dut.right.values):
                     ctx.set(port, 100 * sample + 3 * step + i)
                 await ctx.tick()
-            ctx.set(dut.valid, 0)
+            ctx.set(dut.right.valid, 0)
         await ctx.tick().repeat(3)
         assert not ctx.get(dut.room)
         assert ctx.get(dut.waiting) == 3

@@ -44,11 +44,11 @@ class UpdatesLandInTime(Elaboratable):
             m.d.sync += [since.eq(1), training.eq(dut.update_item.kind == SampleKind.TRAIN)]
         with m.Elif(since != most):
             m.d.sync += since.eq(since + 1)
-        written_by_host = ages(m, dut.edge_write, ACCESS, name="host", reset=True)
+        written_by_host = ages(m, dut.edge_words.write, ACCESS, name="host", reset=True)
         m.d.comb += [
             Assume(~dut.start | (since >= period)),
             Assume(~dut.start | ~Cat(written_by_host).any()),
-            Assume(~dut.edge_write | (since > settle)),
+            Assume(~dut.edge_words.write | (since > settle)),
         ]
 
         turn = inside["sequencer.active"]
@@ -62,7 +62,7 @@ class UpdatesLandInTime(Elaboratable):
             m.d.sync += [due.eq(1), age.eq(1)]
         with m.Elif(writes):
             m.d.sync += due.eq(0)
-        by_host = delay(m, dut.edge_write, UPDATE, name="by_host", reset=True)
+        by_host = delay(m, dut.edge_words.write, UPDATE, name="by_host", reset=True)
         m.d.comb += [
             Assert(~(reads & due), "an edge is read before its update has landed"),
             Assert(~(reads & writes), "an edge is read while it is written"),

@@ -1,0 +1,179 @@
+"""Ports inside the core: what loader, junctions, groups of lanes, lanes and delta sources hand to each other.
+
+Each is seen from the side that writes or asks: it declares the port `Out`, the side that obeys or answers `In`.
+A group of lanes has the ports of its lanes and hands everything down SPREAD cycles later. Lanes and groups
+alike count cycles from `EdgeControl.address`, so the cycles told here hold for both.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.activation import derivative_width
+from presparse.contract.build import Build
+from presparse.contract.lane_memories import delta_bank_depth
+from presparse_hw.core.item import ItemLayout
+
+
+def has_deltas(build: Build, index: int) -> bool:
+    """Whether the lanes of this junction (counted from 0) sum up deltas of their left neurons."""
+    return build.training and index > 0
+
+
+STROBES = frozenset(("update", "delta_add", "write"))
+"""Members that do something in each cycle in which they are 1, and are 0 after a restart; all others only go along."""
+
+
+class LeftValues(wiring.Signature):
+    """Left activations of one sample, in order of left neurons.
+
+    Members
+    -------
+    write : Out(1)
+    values : Out(signed).array(count)   the next ones, format `activation`
+    """
+
+    def __init__(self, build: Build, count: int) -> None:
+        values = Out(signed(build.network.formats.activation.width)).array(count)
+        super().__init__({"write": Out(1), "values": values})
+
+
+class RightValues(wiring.Signature):
+    """Right activations of one step of a junction, in order of right neurons.
+
+    Members
+    -------
+    valid : Out(1)
+    item : Out(ItemLayout)                  of the sample they belong to
+    values : Out(signed).array(group)       format `activation`, of the output layer `output`
+    derivatives : Out(unsigned).array(group)  of the activation function; hidden layers of training builds only
+    """
+
+    def __init__(self, build: Build, index: int) -> None:
+        j, f = build.junctions[index], build.network.formats
+        members = {
+            "valid": Out(1),
+            "item": Out(ItemLayout(build)),
+            "values": Out(signed(f.right(j).width)).array(j.group),
+        }
+        if build.training and not j.is_output:
+            members["derivatives"] = Out(unsigned(derivative_width(j.activation, f.activation))).array(j.group)
+        super().__init__(members)
+
+
+class Deltas(wiring.Signature):
+    """Deltas of right neurons, held for all cycles of their step; training builds only. At the lanes in cycle DELTAS.
+
+    Members
+    -------
+    scaled : Out(signed).array(neurons)  for UP: times 2^(rates.most - k)
+    plain : Out(signed).array(neurons)   for BP: format `delta`; from junction 2 on only
+    """
+
+    def __init__(self, build: Build, index: int, neurons: int) -> None:
+        width = build.network.formats.delta.width
+        members = {"scaled": Out(signed(width + build.network.rates.span)).array(neurons)}
+        if has_deltas(build, index):
+            members["plain"] = Out(signed(width)).array(neurons)
+        super().__init__(members)
+
+
+class DeltaSums(wiring.Signature):
+    """Reading sums of deltas of left neurons; from junction 2 on, training builds only.
+
+    Members
+    -------
+    address : Out                        row of the left neurons in the low bits, then the set
+    values : In(signed).array(banks)     READ cycles after the address has come to the lane
+    """
+
+    def __init__(self, build: Build, index: int, banks: int) -> None:
+        width = build.network.delta_sum_width(build.junctions[index])
+        address = Out(range(delta_bank_depth(build, index)))
+        super().__init__({"address": address, "values": In(signed(width)).array(banks)})
+
+
+class DeltaClear(wiring.Signature):
+    """Setting sums of deltas to 0, in all banks alike, while no block runs; where there are `DeltaSums`.
+
+    Members
+    -------
+    write : Out(1)
+    address : Out
+    """
+
+    def __init__(self, build: Build, index: int) -> None:
+        super().__init__({"write": Out(1), "address": Out(range(delta_bank_depth(build, index)))})
+
+
+class HostAccess(wiring.Signature):
+    """The host's reads and writes of a memory's words, while no block runs; `contract.address_map` tells what is in a
+    word. What has one row, or one column, has no bits to number them.
+
+    Members
+    -------
+    row, column : Out   which word
+    data : Out(32)      to be written
+    write : Out(1)
+    word : In(32)       what is there
+    """
+
+    def __init__(self, *, rows: int = 1, columns: int = 1) -> None:
+        super().__init__(
+            {
+                "row": Out(range(rows)),
+                "column": Out(range(columns)),
+                "data": Out(32),
+                "write": Out(1),
+                "word": In(32),
+            }
+        )
+
+
+class EdgeControl(wiring.Signature):
+    """What all lanes of a junction do with their edges.
+
+    Members
+    -------
+    address : Out          cycle 0: read the edge for FF, BP and UP
+    forward_slot : Out     cycle EDGE_READ: slot of the sample in FF
+    write_address : Out    the edge to be written
+    update_slot : Out      cycle EDGE_READ: slot of the sample in UP; training builds only, as the next one
+    update : Out(1)        cycle UPDATE - SPREAD: write the new weight
+    delta_set : Out        cycle BACKPROPAGATE - 1 - READ - SPREAD, as the bank reads a sum before it adds to it:
+                           the set of BP's sample; from junction 2 on only, as the next one
+    delta_add : Out(1)     in the same cycle: add to the sum of the edge's left neuron
+    """
+
+    def __init__(self, build: Build, index: int) -> None:
+        plan, cycles = build.schedule.junctions[index], build.junctions[index].cycles
+        slot = Out(range(plan.activation_slots))
+        members = {"address": Out(range(cycles)), "write_address": Out(range(cycles)), "forward_slot": slot}
+        if build.training:
+            members |= {"update_slot": slot, "update": Out(1)}
+        if has_deltas(build, index):
+            members |= {"delta_set": Out(range(plan.delta_sets)), "delta_add": Out(1)}
+        super().__init__(members)
+
+
+class BankWrite(wiring.Signature):
+    """Left activations on their way to the lanes' banks; readable from the next cycle on.
+
+    Members
+    -------
+    write : Out(groups)   one bit per group of banks that are written at once
+    slot, row : Out       where in their banks
+    values : Out(signed).array(values)   for the banks of a group in order, format `activation`
+    """
+
+    def __init__(self, build: Build, index: int, *, values: int = 1, groups: int = 1) -> None:
+        super().__init__(
+            {
+                "write": Out(groups),
+                "slot": Out(range(build.schedule.junctions[index].activation_slots)),
+                "row": Out(range(build.junctions[index].rows)),
+                "values": Out(signed(build.network.formats.activation.width)).array(values),
+            }
+        )

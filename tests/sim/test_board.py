@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from presparse.contract.build import Build
+from presparse.contract.operations import Operation
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Identity, Operation
+from presparse.contract.wire import Identity
 from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.session import Session
 from presparse.device.transport import Transport

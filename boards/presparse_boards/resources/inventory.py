@@ -8,8 +8,9 @@ from presparse.contract.activation import derivative_width, table_input
 from presparse.contract.address_map import COUNTER_BITS, COUNTERS
 from presparse.contract.build import Build
 from presparse.contract.lane_memories import lane_memories
+from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.store import StoreLayout
-from presparse.contract.wire import MAX_PAYLOAD, WINDOW
+from presparse.contract.wire import WINDOW
 
 _COUNTER_SLICE = 16
 """Bits of a counter that are added at once."""

@@ -14,9 +14,10 @@ from presparse.contract.address_map import REGION_SHIFT, STORE_REGIONS
 from presparse.contract.description import Description
 from presparse.contract.errors import BuildError, PresparseError
 from presparse.contract.network import Junction, Network, check_lanes
+from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.schedule import Schedule, schedule
 from presparse.contract.store import Palettes, StoreLayout
-from presparse.contract.wire import MAX_PAYLOAD, value_bytes
+from presparse.contract.wire import value_bytes
 
 CONTRACT_VERSION = 2
 """Changes whenever gateware of the old version would compute or store anything differently."""

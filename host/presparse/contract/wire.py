@@ -1,4 +1,6 @@
-"""The wire format between host and board: frames, operations, sample records (docs/protocol.md).
+"""The wire format between host and board: frames, sample records, identity and runs (docs/protocol.md).
+
+What can be asked for, and how, is in `presparse.contract.operations`.
 
 A frame is COBS-encoded and ends with a zero byte. Inside, little-endian:
 
@@ -17,58 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.formats import Format
+from presparse.contract.operations import OPERATIONS, Operation
 from presparse.contract.permutation import permutation
 
 PROTOCOL_VERSION = 2
 MAGIC = b"PSPA"
-MAX_PAYLOAD = 1024
 WINDOW = 4
 """Requests that may be unanswered at once; the board buffers as many, and remembers as many answers."""
 CRC_BYTES = 4
 REQUEST_HEADER = 2
 ANSWER_HEADER = 3
-
-
-class Operation(enum.IntEnum):
-    IDENTIFY = 0x01
-    """-> `Identity`. Starts a session: accepted with any sequence number; a half-sent sample is dropped."""
-    READ = 0x02
-    """address u32, words u16 (1 .. 256) -> words. Edges and biases only while the pipeline is drained."""
-    WRITE = 0x03
-    """address u32, words -> nothing. Only while the pipeline is drained."""
-    SAMPLES = 0x04
-    """Any piece of the stream of sample records -> samples waiting u16 of results."""
-    RESULTS = 0x05
-    """-> whole results that are ready, as many as fit: per result the scores of all outputs."""
-    FLUSH = 0x06
-    """Empty blocks until every sample is done -> nothing, once the pipeline is drained."""
-    CLEAR_COUNTERS = 0x07
-    """All counters to zero -> nothing."""
-    RESET = 0x08
-    """Pipeline, run, results and counters to their initial state; weights and stored samples stay -> nothing."""
-    RUN = 0x09
-    """`Run` -> nothing. Begins to feed stored samples; builds with a store only, as the next two."""
-    STOP = 0x0A
-    """The run ends after the samples under way -> `RunState`."""
-    RUN_STATE = 0x0B
-    """-> `RunState`."""
-
-
-class Status(enum.IntEnum):
-    OK = 0
-    UNKNOWN_OPERATION = 1
-    BAD_LENGTH = 2
-    BAD_ADDRESS = 3
-    NOT_DRAINED = 4
-    """READ or WRITE of edges, biases or stored samples, or RUN, while samples are in flight: flush first."""
-    BAD_SAMPLE = 5
-    """A sample record has an unknown kind, a rate out of range or a label out of range."""
-    STALLED = 6
-    """The pipeline did not move for the board's time limit (results were not read)."""
-    RUNNING = 7
-    """SAMPLES, FLUSH or RUN during a run: wait for its end, or stop it."""
-    BAD_RUN = 8
-    """A run of an unknown kind or order, with a rate out of range, or over samples that are not all there."""
 
 
 class SampleKind(enum.IntEnum):
@@ -118,7 +78,7 @@ class Identity:
     accepted: int
     """Samples accepted since reset (modulo 2^32), those of runs too: where to go on after a cut."""
 
-    LAYOUT = struct.Struct("<4sHHHI32s8s")
+    LAYOUT = OPERATIONS[Operation.IDENTIFY].answer.layout
 
     def pack(self) -> bytes:
         return self.LAYOUT.pack(
@@ -160,7 +120,7 @@ class StoredRun:
     seed: int | None = None
     """Of the permutation (32 bits); None: in the order in which they are stored."""
 
-    LAYOUT = struct.Struct("<BBBxIII")
+    LAYOUT = OPERATIONS[Operation.RUN].request.layout
 
     def indices(self) -> NDArray[np.int64]:
         """The stored samples (count,) in the order in which they are fed."""
@@ -169,7 +129,7 @@ class StoredRun:
 
     def pack(self) -> bytes:
         order = Order.SEQUENTIAL if self.seed is None else Order.PERMUTED
-        return self.LAYOUT.pack(self.kind, self.rate, order, self.first, self.count, self.seed or 0)
+        return self.LAYOUT.pack(self.kind, self.rate, order, 0, self.first, self.count, self.seed or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +143,7 @@ class RunState:
     runs: int
     """Runs begun since reset (modulo 2^32)."""
 
-    LAYOUT = struct.Struct("<BII")
+    LAYOUT = OPERATIONS[Operation.RUN_STATE].answer.layout
 
     def pack(self) -> bytes:
         return self.LAYOUT.pack(self.running, self.fed, self.runs)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cobs import cobs
 
-from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, MAX_PAYLOAD, Operation, crc
+from presparse.contract.operations import MAX_PAYLOAD, Operation
+from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, crc
 
 _LONGEST = cobs.max_encoded_length(ANSWER_HEADER + MAX_PAYLOAD + CRC_BYTES)
 

@@ -24,7 +24,7 @@ from presparse.contract.address_map import (
     unpack_edges,
 )
 from presparse.contract.build import Build
-from presparse.contract.wire import Operation
+from presparse.contract.operations import OPERATIONS, Operation
 from presparse.device.protocol import Parameters
 from presparse.device.transport import Transport
 from presparse.errors import DeviceFault
@@ -33,8 +33,7 @@ from presparse.model import Model
 Words = dict[int, NDArray[np.uint32]]
 Told = Callable[[int], None]
 
-WORDS_PER_WRITE = 255
-WORDS_PER_READ = 256
+_READ, _WRITE = OPERATIONS[Operation.READ], OPERATIONS[Operation.WRITE]
 
 
 def unheard(words: int) -> None:
@@ -73,9 +72,9 @@ def write(transport: Transport, words: Words, told: Told = unheard) -> None:
     """Write regions; `told` is called with the number of words sent. Raises as `Transport.send`."""
     sent = 0
     for start, region in words.items():
-        for first in range(0, len(region), WORDS_PER_WRITE):
-            part = region[first : first + WORDS_PER_WRITE]
-            transport.send(Operation.WRITE, (start + first).to_bytes(4, "little") + part.astype("<u4").tobytes())
+        for first in range(0, len(region), _WRITE.request.most):
+            part = region[first : first + _WRITE.request.most]
+            transport.send(Operation.WRITE, _WRITE.request.layout.pack(start + first) + part.astype("<u4").tobytes())
             sent += len(part)
             told(sent)
     transport.finish()
@@ -89,10 +88,9 @@ def read(transport: Transport, sizes: dict[int, int], told: Told = unheard) -> W
     asked = 0
     parts: dict[int, list[bytes]] = {start: [] for start in sizes}
     for start, size in sizes.items():
-        for first in range(0, size, WORDS_PER_READ):
-            count = min(WORDS_PER_READ, size - first)
-            request = (start + first).to_bytes(4, "little") + count.to_bytes(2, "little")
-            transport.send(Operation.READ, request, parts[start].append)
+        for first in range(0, size, _READ.answer.most):
+            count = min(_READ.answer.most, size - first)
+            transport.send(Operation.READ, _READ.request.layout.pack(start + first, count), parts[start].append)
             asked += count
             told(asked)
     transport.finish()

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
+from presparse.contract.operations import MAX_PAYLOAD, Operation
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import MAX_PAYLOAD, PROTOCOL_VERSION, Identity, Operation, RunState, SampleKind, StoredRun
+from presparse.contract.wire import PROTOCOL_VERSION, Identity, RunState, SampleKind, StoredRun
 from presparse.device import memory_transfer
 from presparse.device.acceptance import check_model
 from presparse.device.clock import Clock

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from presparse.contract.wire import Operation, Status
+from presparse.contract.operations import STATUSES, Operation, Status
 from presparse.device.clock import Clock
 from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.links.link import Link
@@ -187,19 +187,7 @@ class _OtherOperation(DeviceFault):
 
 def _refusal(operation: Operation, status: int) -> str:
     try:
-        name, mend = Status(status).name, _MENDS[Status(status)]
+        name, mend = Status(status).name, STATUSES[Status(status)].mend
     except ValueError:
         name, mend = f"status {status}", "host and board disagree about the protocol; build the board again"
     return f"the board refused {operation.name}: {name}; {mend}"
-
-
-_MENDS = {
-    Status.UNKNOWN_OPERATION: "build the board again with this Presparse",
-    Status.BAD_LENGTH: "build the board again with this Presparse",
-    Status.BAD_ADDRESS: "the board was built for another network",
-    Status.NOT_DRAINED: "flush first",
-    Status.BAD_SAMPLE: "reset the board, and load the model again",
-    Status.STALLED: "reset the board, and load the model again",
-    Status.RUNNING: "wait for the end of the run, or stop it",
-    Status.BAD_RUN: "the board's store was built for other samples",
-}

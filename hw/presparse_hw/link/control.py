@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.wire import Operation, Status
+from presparse.contract.operations import Operation, Status
 from presparse_hw.core.ports import RESTART
 from presparse_hw.link.layouts import UnitSignature
 
@@ -16,7 +16,7 @@ class Control(wiring.Component):
 
     Members
     -------
-    run : In
+    run : Out(UnitSignature)
     drained : In(1)          the core's
     clear_counters, restart : Out(1)   one cycle, registered. A restart clears the counters too
     """
@@ -27,7 +27,7 @@ class Control(wiring.Component):
     restart: Signal
 
     def __init__(self) -> None:
-        super().__init__({"run": In(UnitSignature()), "drained": In(1), "clear_counters": Out(1), "restart": Out(1)})
+        super().__init__({"run": Out(UnitSignature()), "drained": In(1), "clear_counters": Out(1), "restart": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

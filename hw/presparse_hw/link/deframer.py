@@ -7,7 +7,8 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.wire import CRC_BYTES, MAX_PAYLOAD, REQUEST_HEADER
+from presparse.contract.operations import MAX_PAYLOAD
+from presparse.contract.wire import CRC_BYTES, REQUEST_HEADER
 from presparse_hw.link.cobs import CobsDecoder
 from presparse_hw.link.layouts import OFFSET_BITS, FrameLayout
 

@@ -7,7 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, Status
+from presparse.contract.operations import Status
+from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES
 from presparse_hw.link.cobs import CobsEncoder
 from presparse_hw.link.layouts import AnswerLayout, ByteLayout
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from presparse.contract.build import Build
-from presparse.contract.wire import Operation, Status, StoredRun
+from presparse.contract.operations import MAX_PAYLOAD, OPERATIONS, Operation, Payload, Status
 from presparse_hw.core.ports import CoreSignature
 from presparse_hw.link.control import Control
 from presparse_hw.link.counters import CounterPort
@@ -21,8 +22,6 @@ from presparse_hw.link.result_packer import ResultPacker
 from presparse_hw.link.run_control import RunStarter
 from presparse_hw.link.word_access import WordAccess
 from presparse_hw.store.ports import RunSignature
-
-_OF_RUNS = [Operation.RUN, Operation.STOP, Operation.RUN_STATE]
 
 
 class Executor(wiring.Component):
@@ -67,6 +66,7 @@ class Executor(wiring.Component):
         if time_limit < 1:
             raise ValueError(f"time_limit must be at least 1 cycle, and is {time_limit}")
         self._time_limit = time_limit
+        self._known = {op: e for op, e in OPERATIONS.items() if build.store or not e.store_only}
         self._greeter = Greeter(build, build_id=build_id, window=window)
         self._access = WordAccess()
         self._feeder = Feeder(build)
@@ -190,7 +190,7 @@ class Executor(wiring.Component):
             (self._control, [Operation.CLEAR_COUNTERS, Operation.RESET]),
         ]
         if self._starter is not None:
-            units.append((self._starter, _OF_RUNS))
+            units.append((self._starter, [Operation.RUN, Operation.STOP, Operation.RUN_STATE]))
         for unit, operations in units:
             run, chosen = unit.run, Signal(name=f"{type(unit).__name__}_chosen")
             m.d.sync += chosen.eq(request.operation.matches(*operations))
@@ -217,21 +217,13 @@ class Executor(wiring.Component):
     def _check(self, m: Module, request: data.View) -> Signal:
         """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed."""
         verdict = Signal(Status)
-        length = request.length
         right = Signal()
-        operations = set(Operation) if self._starter is not None else set(Operation) - set(_OF_RUNS)
-        m.d.comb += right.eq(length == 0)
         with m.Switch(request.operation):
-            with m.Case(Operation.READ):
-                m.d.comb += right.eq(length == 6)
-            with m.Case(Operation.WRITE):
-                m.d.comb += right.eq(length[3:].any() & (length[:2] == 0))
-            with m.Case(Operation.SAMPLES):
-                m.d.comb += right.eq(length != 0)
-            with m.Case(Operation.RUN):
-                m.d.comb += right.eq(length == StoredRun.LAYOUT.size)
-        kept = request.operation.matches(Operation.SAMPLES, Operation.FLUSH, Operation.RUN)
-        with m.If(~request.operation.matches(*operations)):
+            for operation, exchange in self._known.items():
+                with m.Case(operation):
+                    m.d.comb += right.eq(_has_length_of(exchange.request, request.length))
+        kept = request.operation.matches(*(op for op, exchange in self._known.items() if not exchange.during_run))
+        with m.If(~request.operation.matches(*self._known)):
             m.d.comb += verdict.eq(Status.UNKNOWN_OPERATION)
         with m.Elif(~right):
             m.d.comb += verdict.eq(Status.BAD_LENGTH)
@@ -259,3 +251,12 @@ class Executor(wiring.Component):
         with m.Elif(idle[-1]):
             m.d.sync += idle.eq(idle + 1)
         return late
+
+
+def _has_length_of(payload: Payload, length: Value) -> Value:
+    """Whether a payload (of at most MAX_PAYLOAD bytes) may have this length."""
+    lengths = payload.lengths
+    if len(lengths) == 1:
+        return length == lengths[0]
+    assert (lengths[-1], lengths[0] % lengths.step) == (MAX_PAYLOAD, 0), "more would have to be compared"
+    return (length >= lengths[0]) & (length[: exact_log2(lengths.step)] == 0)

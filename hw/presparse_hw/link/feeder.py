@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.wire import Operation, Status
+from presparse.contract.operations import Operation, Status
 from presparse_hw.core.ports import SampleLayout
 from presparse_hw.link.layouts import UnitSignature
 from presparse_hw.link.sample_parser import SampleParser
@@ -21,7 +21,7 @@ class Feeder(wiring.Component):
 
     Members
     -------
-    run : In
+    run : Out(UnitSignature)
     samples : Out(stream)  the core's
     results_waiting, drained : In   the core's
     accepted : Out(1)      one cycle per record that the core took whole
@@ -39,7 +39,7 @@ class Feeder(wiring.Component):
         self._build = build
         super().__init__(
             {
-                "run": In(UnitSignature()),
+                "run": Out(UnitSignature()),
                 "samples": Out(stream.Signature(SampleLayout(build))),
                 "results_waiting": In(16),
                 "drained": In(1),

@@ -7,7 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, Status
+from presparse.contract.operations import Status
+from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity
 from presparse_hw.link.layouts import UnitSignature
 
 
@@ -28,7 +29,7 @@ class Greeter(wiring.Component):
 
     Members
     -------
-    run : In            operation IDENTIFY
+    run : Out(UnitSignature)  operation IDENTIFY
     accepted : In(32)   sample records accepted since reset
     discard : Out(1)    one cycle
     """
@@ -45,7 +46,7 @@ class Greeter(wiring.Component):
         )
         self._constant = none
         self._accepted_at = next(i for i, (a, b) in enumerate(zip(none, all_ones, strict=True)) if a != b)
-        super().__init__({"run": In(UnitSignature()), "accepted": In(32), "discard": Out(1)})
+        super().__init__({"run": Out(UnitSignature()), "accepted": In(32), "discard": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

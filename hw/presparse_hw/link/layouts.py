@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from presparse.contract.wire import MAX_PAYLOAD, Status
+from presparse.contract.operations import MAX_PAYLOAD, Payload, Status
 
 OFFSET_BITS = exact_log2(MAX_PAYLOAD)
 """Bits of a byte's place in a payload."""
@@ -20,6 +20,13 @@ class ByteLayout(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__({"data": 8, "last": 1})
+
+
+class FieldsLayout(data.StructLayout):
+    """The fields of a payload, the first one's first byte lowest."""
+
+    def __init__(self, payload: Payload) -> None:
+        super().__init__({name: 8 * size for name, size in payload.field_bytes.items()})
 
 
 class RequestLayout(data.StructLayout):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.wire import Status, value_bytes
+from presparse.contract.operations import Status
+from presparse.contract.wire import value_bytes
 from presparse_hw.core.ports import ResultLayout
 from presparse_hw.link.layouts import UnitSignature
 
@@ -17,7 +18,7 @@ class ResultPacker(wiring.Component):
 
     Members
     -------
-    run : In               operation RESULTS
+    run : Out(UnitSignature)  operation RESULTS
     results : In(stream)   the core's
     results_waiting : In   the core's
     """
@@ -31,7 +32,7 @@ class ResultPacker(wiring.Component):
         self._most = build.results_per_answer
         super().__init__(
             {
-                "run": In(UnitSignature()),
+                "run": Out(UnitSignature()),
                 "results": In(stream.Signature(ResultLayout(build))),
                 "results_waiting": In(16),
             }

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.wire import Operation, Order, RunState, SampleKind, Status, StoredRun
-from presparse_hw.link.layouts import UnitSignature
+from presparse.contract.operations import OPERATIONS, Operation, Status
+from presparse.contract.wire import Order, RunState, SampleKind
+from presparse_hw.link.layouts import FieldsLayout, UnitSignature
 from presparse_hw.store.ports import RunSignature
 from presparse_hw.store.stored_samples import store_of
-
-
-class RequestedRunLayout(data.StructLayout):
-    """The payload of RUN (`presparse.contract.wire.StoredRun`)."""
-
-    def __init__(self) -> None:
-        super().__init__({"kind": 8, "rate": 8, "order": 8, "zero": 8, "first": 32, "count": 32, "seed": 32})
-        assert self.size == 8 * StoredRun.LAYOUT.size
 
 
 class RunStarter(wiring.Component):
@@ -26,7 +19,7 @@ class RunStarter(wiring.Component):
 
     Members
     -------
-    run : In             operations RUN, STOP and RUN_STATE
+    run : Out(UnitSignature)   operations RUN, STOP and RUN_STATE
     control : In         of the store
     ready : In(1)        the core is drained, and no sample record has begun
     """
@@ -38,17 +31,18 @@ class RunStarter(wiring.Component):
     def __init__(self, build: Build) -> None:
         self._build = build
         self._samples = store_of(build).samples
-        super().__init__({"run": In(UnitSignature()), "control": In(RunSignature()), "ready": In(1)})
+        super().__init__({"run": Out(UnitSignature()), "control": In(RunSignature()), "ready": In(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         unit, control = self.run, self.control
-        wanted = Signal(RequestedRunLayout(), reset_less=True)
+        wanted = Signal(FieldsLayout(OPERATIONS[Operation.RUN].request), reset_less=True)  # a `StoredRun`
         behind = Signal(33)  # the last sample's number, and one more
         good = Signal()
-        state = Signal(8 * RunState.LAYOUT.size)
+        state = Signal(FieldsLayout(OPERATIONS[Operation.RUN_STATE].answer))  # a `RunState`, shifted out
+        bits = state.as_value()
         byte = Signal(range(RunState.LAYOUT.size))
-        m.d.comb += unit.answer.payload.eq(state[:8])
+        m.d.comb += unit.answer.payload.eq(bits[:8])
 
         def finish(status: Status) -> None:
             m.d.comb += [unit.done.eq(1), unit.status.eq(status)]
@@ -58,7 +52,7 @@ class RunStarter(wiring.Component):
             with m.State("Idle"):
                 m.d.sync += [
                     byte.eq(0),
-                    state.eq(Cat(control.running, Const(0, 7), control.fed, control.runs)),
+                    *(state[name].eq(control[name]) for name in ("running", "fed", "runs")),
                 ]
                 with m.If(unit.start):
                     with m.If(unit.operation == Operation.RUN):
@@ -68,7 +62,7 @@ class RunStarter(wiring.Component):
                         m.next = "Answer"
             with m.State("Answer"):
                 m.d.comb += unit.answer.valid.eq(1)
-                m.d.sync += [state.eq(state >> 8), byte.eq(byte + 1)]
+                m.d.sync += [bits.eq(bits >> 8), byte.eq(byte + 1)]
                 with m.If(byte == RunState.LAYOUT.size - 1):
                     finish(Status.OK)
             with m.State("Take"):

@@ -7,7 +7,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from presparse.contract.wire import MAX_PAYLOAD
+from presparse.contract.operations import MAX_PAYLOAD
 from presparse_hw.lib.registered_memory import RegisteredMemory
 from presparse_hw.lib.skid import Skid
 from presparse_hw.link.byte_fetcher import Fetcher

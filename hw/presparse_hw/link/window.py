@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from presparse.contract.wire import Operation, Status
+from presparse.contract.operations import Operation, Status
 from presparse_hw.link.layouts import LENGTH, AnswerLayout, FrameLayout, RequestLayout
 
 

@@ -7,12 +7,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.address_map import REGION_SHIFT
-from presparse.contract.wire import Operation, Status
+from presparse.contract.operations import OPERATIONS, Operation, Status
 from presparse_hw.core.ports import AnswerLayout, CommandLayout
 from presparse_hw.link.counters import WORDS, CounterPort
 from presparse_hw.link.layouts import UnitSignature
 
-MAX_READ_WORDS = 256
+MAX_READ_WORDS = OPERATIONS[Operation.READ].answer.most
 
 
 class WordAccess(wiring.Component):
@@ -23,7 +23,7 @@ class WordAccess(wiring.Component):
 
     Members
     -------
-    run : In                 operations READ (6 bytes) and WRITE (4 + 4 n bytes, n from 1)
+    run : Out(UnitSignature) operations READ and WRITE
     commands, answers : Out(stream), In(stream)   of the core; one command at a time
     counters : Out                                region 0, read only
     """
@@ -36,7 +36,7 @@ class WordAccess(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                "run": In(UnitSignature()),
+                "run": Out(UnitSignature()),
                 "commands": Out(stream.Signature(CommandLayout())),
                 "answers": In(stream.Signature(AnswerLayout())),
                 "counters": Out(CounterPort()),

@@ -9,8 +9,9 @@ from cocotb.task import bridge
 
 from presparse.contract.address_map import LINK_COUNTERS
 from presparse.contract.build import Build
+from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.samples import Samples
-from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, MAX_PAYLOAD, WINDOW
+from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, WINDOW
 from presparse.device.session import Session
 from presparse.errors import DeviceFault
 from presparse.model import Model

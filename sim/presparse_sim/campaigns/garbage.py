@@ -13,16 +13,8 @@ from cobs import cobs
 
 from presparse.contract.address_map import LINK_COUNTERS
 from presparse.contract.address_map import Counter as Counted
-from presparse.contract.wire import (
-    ANSWER_HEADER,
-    CRC_BYTES,
-    MAX_PAYLOAD,
-    REQUEST_HEADER,
-    WINDOW,
-    Operation,
-    SampleKind,
-    crc,
-)
+from presparse.contract.operations import MAX_PAYLOAD, Operation
+from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, REQUEST_HEADER, WINDOW, SampleKind, crc
 from presparse.device import memory_transfer
 from presparse.device.frames import Answer, AnswerReader
 from presparse.device.transport import Transport

@@ -11,7 +11,8 @@ from amaranth.lib import io, wiring
 from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator, SimulatorContext
 
-from presparse.contract.wire import Identity, Operation, Status
+from presparse.contract.operations import Operation, Status
+from presparse.contract.wire import Identity
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.clocking.clock import plan_clock

@@ -17,7 +17,8 @@ from presparse.contract.address_map import Counter, counter_address
 from presparse.contract.build import Build
 from presparse.contract.formats import Formats
 from presparse.contract.network import Network
-from presparse.contract.wire import RECORD_HEADER, WINDOW, Operation, SampleKind, Status, value_bytes
+from presparse.contract.operations import OPERATIONS, Operation, Status
+from presparse.contract.wire import RECORD_HEADER, WINDOW, SampleKind, value_bytes
 from presparse_hw.link.endpoint import Endpoint
 from tests.hw.link.fake_core import FakeCore
 
@@ -138,7 +139,16 @@ class Bench:
         answer = await self.answer()
         assert (answer.sequence, answer.operation) == (sequence, operation)
         assert answer.status == status
-        assert answer.status == Status.OK or not answer.payload
+        exchange = OPERATIONS.get(Operation(operation)) if operation in list(Operation) else None
+        if exchange is None or (exchange.store_only and not self.build.store):
+            assert status == Status.UNKNOWN_OPERATION
+        else:
+            assert status in exchange.statuses
+        if status == Status.OK:
+            assert exchange is not None
+            assert len(answer.payload) in exchange.answer.lengths
+        else:
+            assert not answer.payload
         return answer.payload
 
     async def answer(self, *, cycles: int = 20_000) -> Answer:

@@ -9,7 +9,8 @@ import pytest
 
 from presparse.contract.address_map import CORE_COUNTERS, COUNTERS, LINK_COUNTERS, bias_address, edge_address
 from presparse.contract.formats import Format, Formats
-from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Identity, Operation, SampleKind, Status
+from presparse.contract.operations import MAX_PAYLOAD, Operation, Status
+from presparse.contract.wire import WINDOW, Identity, SampleKind
 from presparse_hw.link.identity import identity_of
 from tests.hw.link.bench import TIME_LIMIT, Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import POWER_ON, TakenSample, scores_of

@@ -10,7 +10,8 @@ import pytest
 from cobs import cobs
 
 from presparse.contract.address_map import LINK_COUNTERS, edge_address
-from presparse.contract.wire import MAX_PAYLOAD, WINDOW, Operation, SampleKind, Status
+from presparse.contract.operations import MAX_PAYLOAD, Operation, Status
+from presparse.contract.wire import WINDOW, SampleKind
 from tests.hw.link.bench import WATCHDOG_CYCLES, Bench, encode, frame, record, small_build
 from tests.hw.link.fake_core import POWER_ON
 

@@ -7,7 +7,7 @@ import random
 from amaranth.hdl import Cat
 from amaranth.sim import SimulatorContext
 
-from presparse.contract.wire import Operation, Status
+from presparse.contract.operations import Operation, Status
 from presparse_hw.link.deframer import Deframer
 from presparse_hw.link.slots import SlotMemory
 from presparse_hw.link.window import Window

@@ -11,8 +11,9 @@ import pytest
 
 from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, edge_address
 from presparse.contract.build import Build
+from presparse.contract.operations import Operation, Status
 from presparse.contract.store import Contents
-from presparse.contract.wire import Identity, Operation, RunState, SampleKind, Status, StoredRun
+from presparse.contract.wire import Identity, RunState, SampleKind, StoredRun
 from tests.host.device.protocol_store import ProtocolStore
 from tests.hw.link.bench import Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import TakenSample

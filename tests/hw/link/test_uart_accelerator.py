@@ -10,8 +10,9 @@ from amaranth.sim import Simulator, SimulatorContext
 from presparse.contract.address_map import bias_address, edge_address, pack_biases, pack_edges
 from presparse.contract.build import Build
 from presparse.contract.network import Network
+from presparse.contract.operations import Operation, Status
 from presparse.contract.samples import Samples
-from presparse.contract.wire import Identity, Operation, SampleKind, Status
+from presparse.contract.wire import Identity, SampleKind
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_hw.accelerator import UartAccelerator

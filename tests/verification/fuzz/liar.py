@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from cobs import cobs
 
 from presparse.contract.build import Build
-from presparse.contract.wire import CRC_BYTES, MAX_PAYLOAD, PROTOCOL_VERSION, WINDOW, Identity, Operation, RunState, crc
+from presparse.contract.operations import MAX_PAYLOAD, Operation
+from presparse.contract.wire import CRC_BYTES, PROTOCOL_VERSION, WINDOW, Identity, RunState, crc
 
 _SILENT, _LIES, _LIES_FOR_EVER, _STRAY = 0xFC, 0xFD, 0xFE, 0xFF
 """Control bytes: no answer; another status and payload; the same for this and all further requests of the operation;

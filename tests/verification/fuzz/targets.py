@@ -23,7 +23,8 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from presparse.contract.network import Network
-from presparse.contract.wire import Operation, SampleKind, StoredRun
+from presparse.contract.operations import Operation
+from presparse.contract.wire import SampleKind, StoredRun
 from presparse.data import load, load_features, load_mnist
 from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.links.recorded import Recorder, Replayer

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from presparse.contract.wire import Operation
+from presparse.contract.operations import Operation
 from presparse.device.session import Session
 from presparse.errors import DeviceFault, PresparseError
 from tests.verification.fuzz import __main__ as command

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from amaranth.hdl import Assert, Cat, Const, Cover, Elaboratable, Module, Mux, Signal, Value
 
-from presparse.contract.wire import CRC_BYTES, MAX_PAYLOAD, REQUEST_HEADER
+from presparse.contract.operations import MAX_PAYLOAD
+from presparse.contract.wire import CRC_BYTES, REQUEST_HEADER
 from presparse_hw.lib.delays import ages, delay
 from presparse_hw.link.deframer import Deframer
 from tests.verification.formal.inside import Inside

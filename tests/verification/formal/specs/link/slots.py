@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Assert, Assume, Cat, Cover, Elaboratable, Module, Signal
 
-from presparse.contract.wire import MAX_PAYLOAD
+from presparse.contract.operations import MAX_PAYLOAD
 from presparse_hw.lib.delays import delay
 from presparse_hw.link.layouts import OFFSET_BITS
 from presparse_hw.link.slots import SlotMemory

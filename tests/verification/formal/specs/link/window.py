@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Assert, Assume, Cat, Cover, Elaboratable, Module, Mux, Signal, Value
 from amaranth.utils import exact_log2
 
-from presparse.contract.wire import Operation
+from presparse.contract.operations import Operation
 from presparse_hw.lib.delays import ages
 from presparse_hw.link.window import Window
 from tests.verification.formal.inside import Inside

@@ -1,4 +1,6 @@
-"""Gateware: the core (`core`, made of `junction` and `lane`), the link (`link`), and both together (`accelerator`).
+"""Gateware: network (`core`), host link (`link`), stored samples (`store`), and all of it together (`accelerator`).
 
-Everything here follows `presparse.contract`; boards and hosts are unknown.
+`lib` holds parts that know nothing of these. In `core`, `core.py` connects junctions, `junction.py` times the lanes of
+one, and `junction_ports.py` tells what they say to each other. Everything here follows `presparse.contract`; boards and
+hosts are unknown.
 """

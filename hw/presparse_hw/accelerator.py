@@ -1,4 +1,4 @@
-"""The top of every board: core and link, bytes outside."""
+"""Core and link together, bytes outside: what the top of every board holds."""
 
 from __future__ import annotations
 

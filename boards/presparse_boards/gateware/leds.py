@@ -64,7 +64,7 @@ class Heartbeat(wiring.Component):
 
 
 class Afterglow(wiring.Component):
-    """Makes a short event last long enough to be seen.
+    """Pulse stretcher: makes a short event last long enough to be seen.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Giving out what there is only so much of."""
+"""An allocator: giving out what there is only so much of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Kind = TypeVar("Kind", bound=Hashable)
 
 
 class Ration(Generic[Kind]):
-    """As many of each kind as a plan says, first come, first served."""
+    """Allocator of as many of each kind as a plan says, first come, first served."""
 
     def __init__(self, plan: Mapping[Kind, int]) -> None:
         self._left = dict(plan)

@@ -1,4 +1,4 @@
-"""The predicted class: whether labelled samples were classified correctly."""
+"""The predicted class, argmax of the decision function: whether labelled samples were classified correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts blocks: one per sample, or empty ones to drain, never closer than the schedule's period."""
+"""Issues blocks: one per sample, or empty ones that drain the pipeline, never closer than the schedule's period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delta sums of the left neurons of one bank: read, add, write, one edge per cycle, never losing an addition."""
+"""Delta sums of the left neurons of one bank: an accumulator with hazard forwarding, one edge per cycle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Source(Enum):
 
 
 class DeltaBank(wiring.Component):
-    """Accumulates products into sums by address; consecutive additions may hit the same address.
+    """Accumulates products into sums by address; additions that hit the same address forward their sums.
 
         cycle        0              READ                   READ + 1
         add, address, first    product; old + product    the sum is written

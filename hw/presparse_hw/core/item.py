@@ -1,4 +1,4 @@
-"""What travels along the pipeline with a sample: what to do with it."""
+"""The pipeline tag of a sample ("item"): what is to be done with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from presparse.contract.build import Build
 
 
 class ItemLayout(data.StructLayout):
-    """A block's sample: `kind` is FLUSH in empty blocks, else PREDICT, TRAIN or EVALUATE."""
+    """A block's pipeline tag: `kind` is FLUSH in empty blocks, else PREDICT, TRAIN or EVALUATE."""
 
     def __init__(self, build: Build) -> None:
         network = build.network

@@ -3,9 +3,9 @@
     edges' turns -> lanes -> right neurons: adder tree, accumulate + bias, activate -> right activations
                      ^ deltas of the right neurons, from DeltaFetch or OutputDelta
 
-Cycles count from an edge's turn, which reaches the lanes SPREAD cycles later. Right activations come out
-`forward_latency` cycles after the last edge of their step; new weights are written `UPDATE` cycles after their
-edge's turn.
+Cycles count from an edge's turn, its issue cycle, which reaches the lanes SPREAD cycles later. Right activations
+come out `forward_latency` cycles after the last edge of their step; new weights are written `UPDATE` cycles after
+their edge's turn.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores of predicted samples, on their way to the host."""
+"""Scores of predicted samples, the values of the decision function, on their way to the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One right neuron at a time: the exact sum of its products and bias, then its activation."""
+"""Multiply-accumulate's second half, one right neuron at a time: exact sum of products and bias, then activation."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from amaranth.lib import data
 from presparse.contract.schedule import SPREAD
 
 LOCAL = "presparse_local"
-"""Attribute of registers that stand beside what they drive, although others hold the same."""
+"""Attribute of fan-out registers: they stand beside what they drive, although others hold the same."""
 
 Delayed = TypeVar("Delayed", Value, data.View)
 
@@ -35,7 +35,7 @@ def delay(m: Module, value: Delayed, cycles: int, *, name: str, reset: bool = Fa
 
 
 def spread(m: Module, value: Delayed, *, name: str, reset: bool = False) -> Delayed:
-    """`value`, SPREAD cycles later, in registers of its own for the part of the chip that asks.
+    """Fan-out registers: `value`, SPREAD cycles later, in registers of its own for the part of the chip that asks.
 
     Synthesis merges equal registers unless it is told not to: those with the attribute `LOCAL` it must keep. A reset
     comes to them through the others: a gate in between would be all over the chip.

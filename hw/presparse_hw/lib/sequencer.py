@@ -18,7 +18,7 @@ def count_modulo(m: Module, counter: Signal, modulus: int) -> None:
 
 
 class Sequencer(wiring.Component):
-    """Walks the cycles of one block of a junction: C cycles in steps of q.
+    """Counts the issue cycles ("turns") of one block of a junction: C cycles in steps of q.
 
     Members
     -------

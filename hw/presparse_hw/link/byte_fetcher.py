@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.schedule import READ
 from presparse_hw.lib.registered_memory import RegisteredMemory
-from presparse_hw.link.layouts import ByteLayout
+from presparse_hw.link.ports import ByteLayout
 
 
 class Fetcher(wiring.Component):

@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from presparse_hw.lib.registered_memory import RegisteredMemory
 from presparse_hw.lib.skid import Skid
 from presparse_hw.link.byte_fetcher import Fetcher
-from presparse_hw.link.layouts import ByteLayout
+from presparse_hw.link.ports import ByteLayout
 
 LONGEST_RUN = 254
 RING_DEPTH = 512

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.operations import Status
 from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES
 from presparse_hw.link.cobs import CobsEncoder
-from presparse_hw.link.layouts import AnswerLayout, ByteLayout
+from presparse_hw.link.ports import AnswerLayout, ByteLayout
 
 
 class Enframer(wiring.Component):

@@ -13,11 +13,11 @@ from amaranth.utils import exact_log2
 from presparse.contract.build import Build
 from presparse.contract.operations import MAX_PAYLOAD, OPERATIONS, Operation, Payload, Status
 from presparse_hw.core.ports import CoreSignature
-from presparse_hw.link.control import Control
 from presparse_hw.link.counters import CounterPort
 from presparse_hw.link.feeder import Feeder
 from presparse_hw.link.identity import Greeter
-from presparse_hw.link.layouts import LENGTH, OFFSET_BITS, ByteLayout, RequestLayout
+from presparse_hw.link.ports import LENGTH, OFFSET_BITS, ByteLayout, RequestLayout
+from presparse_hw.link.reset_control import ResetControl
 from presparse_hw.link.result_packer import ResultPacker
 from presparse_hw.link.run_control import RunStarter
 from presparse_hw.link.word_access import WordAccess
@@ -71,7 +71,7 @@ class Executor(wiring.Component):
         self._access = WordAccess()
         self._feeder = Feeder(build)
         self._packer = ResultPacker(build)
-        self._control = Control()
+        self._control = ResetControl()
         self._starter = RunStarter(build) if build.store else None
         super().__init__(
             {

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
 from presparse_hw.core.ports import SampleLayout
-from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.link.ports import UnitSignature
 from presparse_hw.link.sample_parser import SampleParser
 
 

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.operations import Status
 from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity
-from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.link.ports import UnitSignature
 
 
 def identity_of(build: Build, *, build_id: str, accepted: int, window: int = WINDOW) -> Identity:

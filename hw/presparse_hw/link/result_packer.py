@@ -10,7 +10,7 @@ from presparse.contract.build import Build
 from presparse.contract.operations import Status
 from presparse.contract.wire import value_bytes
 from presparse_hw.core.ports import ResultLayout
-from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.link.ports import UnitSignature
 
 
 class ResultPacker(wiring.Component):

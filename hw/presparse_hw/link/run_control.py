@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.operations import OPERATIONS, Operation, Status
 from presparse.contract.wire import Order, RunState, SampleKind
-from presparse_hw.link.layouts import FieldsLayout, UnitSignature
+from presparse_hw.link.ports import FieldsLayout, UnitSignature
 from presparse_hw.store.ports import RunSignature
 from presparse_hw.store.stored_samples import store_of
 
@@ -50,10 +50,8 @@ class RunStarter(wiring.Component):
 
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [
-                    byte.eq(0),
-                    *(state[name].eq(control[name]) for name in ("running", "fed", "runs")),
-                ]
+                m.d.sync += [state.running.eq(control.running), state.fed.eq(control.fed), state.runs.eq(control.runs)]
+                m.d.sync += byte.eq(0)
                 with m.If(unit.start):
                     with m.If(unit.operation == Operation.RUN):
                         m.next = "Take"

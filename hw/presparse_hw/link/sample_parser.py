@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind, value_bytes
 from presparse_hw.core.ports import SampleLayout
-from presparse_hw.link.layouts import ByteLayout
+from presparse_hw.link.ports import ByteLayout
 
 
 class Field(enum.IntEnum):

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from presparse.contract.operations import Operation, Status
-from presparse_hw.link.layouts import LENGTH, AnswerLayout, FrameLayout, RequestLayout
+from presparse_hw.link.ports import LENGTH, AnswerLayout, FrameLayout, RequestLayout
 
 
 class Window(wiring.Component):

@@ -10,7 +10,7 @@ from presparse.contract.address_map import REGION_SHIFT
 from presparse.contract.operations import OPERATIONS, Operation, Status
 from presparse_hw.core.ports import AnswerLayout, CommandLayout
 from presparse_hw.link.counters import WORDS, CounterPort
-from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.link.ports import UnitSignature
 
 MAX_READ_WORDS = OPERATIONS[Operation.READ].answer.most
 

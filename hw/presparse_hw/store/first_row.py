@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.schedule import tree_levels
 from presparse.contract.store import StoreLayout
 from presparse_hw.lib.adder_tree import AdderTree
-from presparse_hw.store.sequence import IndexLayout
+from presparse_hw.store.sample_order import IndexLayout
 
 
 class SamplePlaceLayout(data.StructLayout):

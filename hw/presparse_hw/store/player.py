@@ -1,4 +1,4 @@
-"""A run: which transfer of which stored sample comes when."""
+"""Address generator of a run: which transfer of which stored sample comes when."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse_hw.store.first_row import FirstRow, SamplePlaceLayout
 from presparse_hw.store.ports import RunLayout
-from presparse_hw.store.sequence import IndexSequence
+from presparse_hw.store.sample_order import IndexSequence
 from presparse_hw.store.stored_samples import PlaceLayout, store_of
 
 

@@ -1,4 +1,4 @@
-"""What travels between the components of the link."""
+"""Ports inside the link: what frames, requests and answers are on their way between its components."""
 
 from __future__ import annotations
 

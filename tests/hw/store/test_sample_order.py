@@ -7,7 +7,7 @@ import pytest
 from amaranth.sim import SimulatorContext
 
 from presparse.contract.permutation import ROUNDS, permutation
-from presparse_hw.store.sequence import IndexSequence
+from presparse_hw.store.sample_order import IndexSequence
 from tests.hw.bench import simulate
 
 SAMPLES = 100

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.operations import Operation, Status
 from presparse_hw.core.ports import RESTART
-from presparse_hw.link.layouts import UnitSignature
+from presparse_hw.link.ports import UnitSignature
 
 
-class Control(wiring.Component):
+class ResetControl(wiring.Component):
     """Runs CLEAR_COUNTERS, and RESET until the core is drained.
 
     Members

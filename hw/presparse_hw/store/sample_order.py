@@ -1,4 +1,4 @@
-"""Which stored sample comes next: in order, or permuted as `presparse.contract.permutation` says."""
+"""The order in which stored samples come: as stored, or permuted as `presparse.contract.permutation` says."""
 
 from __future__ import annotations
 

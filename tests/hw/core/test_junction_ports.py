@@ -1,0 +1,55 @@
+"""Junctions, groups of lanes and lanes have the ports of the work that they do, and no others."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from presparse.contract.build import Build
+from presparse.contract.network import Network
+from presparse_hw.core.junction import Junction
+from presparse_hw.core.junction_ports import EdgeControl, HostAccess
+from presparse_hw.core.lane import Lane
+from presparse_hw.core.lane_group import LaneGroup
+
+NETWORK = Network(
+    features=8,
+    classes=4,
+    layers=(8, 8, 4),
+    out_degree=(4, 2),
+    lanes=(8, 4),
+    activations=("relu", "sigmoid"),
+)
+ALWAYS = {"edge", "left"}
+UPDATE = {"deltas", "weight_saturated"}
+BACKPROPAGATE = {"sums", "clear"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "index", "ports", "control"),
+    [
+        ("infer", 0, ALWAYS, set()),
+        ("infer", 1, ALWAYS, set()),
+        ("train", 0, ALWAYS | UPDATE, {"update", "update_slot"}),
+        (
+            "train",
+            1,
+            ALWAYS | UPDATE | BACKPROPAGATE,
+            {"update", "update_slot", "delta_add", "delta_set"},
+        ),
+    ],
+)
+def test_ports_of_lanes(mode: Literal["train", "infer"], index: int, ports: set[str], control: set[str]) -> None:
+    build = Build(network=NETWORK, mode=mode)
+    lane, group = Lane(build, index).signature, LaneGroup(build, index, range(4), 1).signature
+    assert set(lane.members) == ports | {"word", "product"}
+    assert set(group.members) == ports | {"words", "products"}
+    assert set(EdgeControl(build, index).members) == {"address", "write_address", "forward_slot"} | control
+    junction = set(Junction(build, index, 1).signature.members)
+    assert junction & BACKPROPAGATE == ports & BACKPROPAGATE
+    assert ("deltas" in junction) == (mode == "train")
+
+
+def test_words_of_one_row_have_no_row() -> None:
+    assert [len(HostAccess(rows=rows).create().row) for rows in (1, 2, 5)] == [0, 1, 3]

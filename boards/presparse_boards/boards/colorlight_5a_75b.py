@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from presparse_boards.boards.definition import Board
-from presparse_boards.families.ecp5.capacity import CAPACITY, ecp5_platform
+from presparse_boards.families.ecp5.capacity import CAPACITY
+from presparse_boards.families.ecp5.family import ECP5
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
 
 
-def _platform() -> LatticePlatform:
+def _pins() -> type[LatticePlatform]:
     from amaranth.build import Attrs, Clock, Pins, Resource, Subsignal
     from amaranth.vendor import LatticeECP5Platform
 
@@ -44,14 +45,14 @@ def _platform() -> LatticePlatform:
         ]
         connectors = []  # noqa: RUF012
 
-    return ecp5_platform(Colorlight5A75B)
+    return Colorlight5A75B
 
 
 BOARDS = (
     Board(
         name="colorlight-5a-75b",
         title="Colorlight 5A-75B 8.x",
-        family="ecp5",
+        family=ECP5,
         device="LFE5U-25F",
         package="CABGA256",
         speed="6",
@@ -60,6 +61,6 @@ BOARDS = (
         default_clock_hz=100_000_000,
         baud=1_000_000,  # what cheap adapters do
         program=("--board", "colorlight", "--cable", "ft232"),
-        platform=_platform,
+        pins=_pins,
     ),
 )

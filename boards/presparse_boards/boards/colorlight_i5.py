@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from presparse_boards.boards.definition import Board, UsbSerial
-from presparse_boards.families.ecp5.capacity import CAPACITY, ecp5_platform
+from presparse_boards.families.ecp5.capacity import CAPACITY
+from presparse_boards.families.ecp5.family import ECP5
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
 
 
-def _platform() -> LatticePlatform:
+def _pins() -> type[LatticePlatform]:
     from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
     from amaranth.vendor import LatticeECP5Platform
 
@@ -39,14 +40,14 @@ def _platform() -> LatticePlatform:
         ]
         connectors = []  # noqa: RUF012
 
-    return ecp5_platform(ColorlightI5)
+    return ColorlightI5
 
 
 BOARDS = (
     Board(
         name="colorlight-i5",
         title="Colorlight i5 7.0",
-        family="ecp5",
+        family=ECP5,
         device="LFE5U-25F",
         package="CABGA381",
         speed="6",
@@ -56,6 +57,6 @@ BOARDS = (
         baud=500_000,  # the debugger takes every byte in an interrupt
         usb=UsbSerial(chip="DAPLink", vendor_id=0x0D28, product_id=0x0204),
         program=("--board", "colorlight-i5"),
-        platform=_platform,
+        pins=_pins,
     ),
 )

@@ -1,44 +1,24 @@
-"""What a board is: its FPGA, what fits into it, its clock, its serial port. Nothing here imports Amaranth."""
+"""What a board is: its FPGA, what fits into it, its clock, its serial port. Nothing here imports Amaranth until a board
+is asked for its platform."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from presparse.contract.errors import PresparseError
 from presparse.contract.wire import WINDOW
+from presparse_boards.clocking.solver import Limits
+from presparse_boards.errors import BoardError
+from presparse_boards.families.family import FpgaFamily
+from presparse_boards.resources.capacity import Capacity
 
 if TYPE_CHECKING:
     from amaranth.build import Platform
 
-Family = Literal["ecp5", "ice40", "xc7"]
-
-
-class BoardError(PresparseError, ValueError):
-    """A board that is not known, or something that a board cannot do."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Capacity:
-    """What an FPGA has of each kind."""
-
-    lut: int
-    """LUT4s (xc7: LUT6s)."""
-    ff: int
-    """Flip-flops."""
-    dsp: int
-    """Multipliers."""
-    dsp_width: int
-    """Bits of both operands, signed: ECP5 18, iCE40 16, xc7 18 (one of them 25)."""
-    block_ram: int
-    """Blocks of `block_ram_bits`."""
-    block_ram_bits: int
-    """Bits of one block: ECP5 DP16KD 18 Ki, iCE40 SB_RAM40_4K 4 Ki, xc7 RAMB36 36 Ki."""
-    distributed_ram: int
-    """Cells of 16 words of 4 bits, one write and one read port (ECP5: TRELLIS_DPR16X4)."""
-    single_port_ram: int = 0
-    """Blocks of 16 Ki words of 16 bits that are either read or written (iCE40UP: SB_SPRAM256KA)."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+"""It is part of file names, and `NAME:PORT` names a device."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +36,15 @@ class UsbSerial:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """One board with one FPGA."""
+    """One board with one FPGA. Raises BoardError for a name, a baud rate or a window that no board can have."""
 
     name: str
-    """What users type: "ulx3s-85f"."""
+    """What users type: "ulx3s-85f"; lower-case letters, digits and hyphens."""
     title: str
     """Maker's name and revision."""
-    family: Family
+    family: FpgaFamily
     device: str
+    """As its Amaranth platform has it."""
     package: str
     speed: str
     """Speed grade."""
@@ -81,7 +62,72 @@ class Board:
     """Arguments of openFPGALoader that choose this board."""
     program_to: Literal["ram", "flash"] = "ram"
     """Where `program` puts a bitstream: lost without power, or not."""
-    vendor_tool: str | None = None
-    """Needed to make a bitstream; None: open tools do it."""
-    platform: Callable[[], Platform]
-    """A fresh Amaranth platform (imports Amaranth)."""
+    pins: Callable[[], type[Platform]]
+    """The class of the Amaranth platform that names the pins (imports Amaranth): the oscillator as its `default_clk`,
+    the resource `uart` 0 with `rx` and `tx`, and if there are any `led` 0 and 1 and a button as `default_rst`."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise BoardError(
+                f"a board's name must be lower-case letters, digits and hyphens (ulx3s-85f), and is {self.name!r}"
+            )
+        if self.baud < 1 or self.oscillator_hz < 1 or self.default_clock_hz < 1:
+            raise BoardError(
+                f"board {self.name}: baud, oscillator_hz and default_clock_hz must be positive, and are {self.baud}, "
+                f"{self.oscillator_hz} and {self.default_clock_hz}"
+            )
+        if self.window < 1 or self.window & self.window - 1:
+            raise BoardError(f"board {self.name}: window must be a power of two, and is {self.window}")
+
+    @property
+    def pll_limits(self) -> Limits:
+        """Of the FPGA's PLL."""
+        return self.family.pll_limits
+
+    @property
+    def full_device(self) -> str:
+        """FPGA, package and speed grade."""
+        return " ".join(part for part in (self.device, self.package, self.speed) if part)
+
+    def platform(self) -> Platform:
+        """A fresh Amaranth platform for one elaboration, with the family's own multipliers and memories.
+
+        Raises BoardError, naming what the platform lacks.
+        """
+        try:
+            pins = self.pins()
+        except ImportError as error:
+            raise BoardError(
+                f"board {self.name}: its pins need the Python package {error.name}, which cannot be imported: {error}; "
+                "install it, or mend the board's `pins`"
+            ) from error
+        mixins = (self.family.primitives(),) if self.family.primitives else ()
+        try:
+            platform: Any = type(pins.__name__, (*mixins, pins), {})()
+        except TypeError as error:
+            raise BoardError(
+                f"board {self.name}: `pins` must return a class of Amaranth platform that can be made as it is: {error}"
+            ) from error
+        if missing := _missing(self, platform):
+            raise BoardError(f"board {self.name}: its platform {pins.__name__} {missing}")
+        return platform
+
+
+def _missing(board: Board, platform: Any) -> str:
+    """What an accelerator needs and the platform has not, and how to mend it; empty if nothing is missing."""
+    there = platform.resources
+    clock = platform.default_clk
+    if clock is None or (clock, 0) not in there:
+        return f"has no oscillator: default_clk must name one of its resources with a Clock, and is {clock!r}"
+    hz = there[clock, 0].clock.frequency if there[clock, 0].clock else 0
+    if round(hz) != board.oscillator_hz:
+        return f"has an oscillator {clock!r} of {hz:,.0f} Hz, and the board's oscillator_hz is {board.oscillator_hz:,}"
+    if ("uart", 0) not in there:
+        return 'has no serial port: add Resource("uart", 0, Subsignal("rx", ...), Subsignal("tx", ...))'
+    if lacking := {"rx", "tx"} - {part.name for part in there["uart", 0].ios if hasattr(part, "ios")}:
+        return f"has a resource uart 0 without {' and '.join(sorted(lacking))}: add a Subsignal of that name"
+    if platform.default_rst is not None and (platform.default_rst, 0) not in there:
+        return f"has no resource {platform.default_rst!r}, which its default_rst names"
+    if platform.device != board.device:
+        return f"is for the FPGA {platform.device}, and the board's device is {board.device}"
+    return ""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from presparse_boards.boards.definition import Board, UsbSerial
-from presparse_boards.families.ecp5.capacity import CAPACITY, ecp5_platform
+from presparse_boards.families.ecp5.capacity import CAPACITY
+from presparse_boards.families.ecp5.family import ECP5
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
 
 
-def _platform(size: str) -> LatticePlatform:
+def _pins(size: str) -> type[LatticePlatform]:
     from amaranth.build import Attrs, PinsN, Resource
     from amaranth_boards import ecpix5
 
@@ -30,14 +31,14 @@ def _platform(size: str) -> LatticePlatform:
             Resource("led", 1, PinsN("T24", dir="o"), pulled_up),  # LD6, blue
         ]
 
-    return ecp5_platform(Ecpix5)
+    return Ecpix5
 
 
 def _board(size: str) -> Board:
     return Board(
         name=f"ecpix5-{size.lower()}",
         title=f"LambdaConcept ECPIX-5 {size}",
-        family="ecp5",
+        family=ECP5,
         device=f"LFE5UM5G-{size}",
         package="CABGA554",
         speed="8",
@@ -47,7 +48,7 @@ def _board(size: str) -> Board:
         baud=6_000_000,  # the FT2232H does 12 Mbaud, but hardly any clock divides down to that
         usb=UsbSerial(chip="FT2232H", vendor_id=0x0403, product_id=0x6010, interface=1, product="ECPIX"),
         program=("--board", "ecpix5"),
-        platform=lambda: _platform(size),
+        pins=lambda: _pins(size),
     )
 
 

@@ -9,26 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from presparse_boards.boards.definition import Board, UsbSerial
-from presparse_boards.families.ecp5.capacity import CAPACITY, ecp5_platform
+from presparse_boards.families.ecp5.capacity import CAPACITY
+from presparse_boards.families.ecp5.family import ECP5
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
 
 
-def _platform(size: str) -> LatticePlatform:
+def _pins(size: str) -> type[LatticePlatform]:
     from amaranth_boards import ulx3s
 
     class Ulx3s(getattr(ulx3s, f"ULX3S_{size}_Platform")):
         default_rst = "button_fire"  # FIRE1, high while pressed
 
-    return ecp5_platform(Ulx3s)
+    return Ulx3s
 
 
 def _board(size: str) -> Board:
     return Board(
         name=f"ulx3s-{size.lower()}",
         title=f"Radiona ULX3S {size}",
-        family="ecp5",
+        family=ECP5,
         device=f"LFE5U-{size}",
         package="CABGA381",
         speed="6",
@@ -38,7 +39,7 @@ def _board(size: str) -> Board:
         baud=3_000_000,  # the most that an FT231X does
         usb=UsbSerial(chip="FT231X", vendor_id=0x0403, product_id=0x6015, product=f"ULX3S FPGA {size[:-1]}K"),
         program=("--board", "ulx3s"),
-        platform=lambda: _platform(size),
+        pins=lambda: _pins(size),
     )
 
 

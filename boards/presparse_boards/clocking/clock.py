@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
-from presparse_boards.boards.definition import Board
-from presparse_boards.clocking.solver import ClockError, Settings, settings_for
-from presparse_boards.families.family import FAMILIES
+from presparse_boards.clocking.solver import Limits, Settings, settings_for
+from presparse_boards.errors import ClockError
 
 MAX_BAUD_ERROR = Fraction(2, 100)
 """Of the UART's rate. A byte is sampled 9.5 bits after its start bit's edge: 2 % are a fifth of a bit there."""
 MIN_CYCLES_PER_BIT = 4
+
+
+class ClockedBoard(Protocol):
+    """What of a board decides on its clocks."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def oscillator_hz(self) -> int: ...
+    @property
+    def baud(self) -> int: ...
+    @property
+    def pll_limits(self) -> Limits: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +56,17 @@ class Clock:
         return self.achieved_baud / self.baud - 1
 
 
-def divisor_bits(board: Board) -> int:
+def divisor_bits(board: ClockedBoard) -> int:
     """Bits that hold the UART's divisor at every clock the board's PLL makes."""
-    return (FAMILIES[board.family].limits.output.high_hz // board.baud + 1).bit_length()
+    return (board.pll_limits.output.high_hz // board.baud + 1).bit_length()
 
 
-def plan_clock(board: Board, wanted_hz: float) -> Clock:
+def plan_clock(board: ClockedBoard, wanted_hz: float) -> Clock:
     """The fastest clock of at most `wanted_hz` that the board makes, and whose UART is within MAX_BAUD_ERROR.
 
     Raises ClockError, naming the range, if `wanted_hz` is outside of it.
     """
-    limits = FAMILIES[board.family].limits
+    limits = board.pll_limits
     slowest_hz = int(MIN_CYCLES_PER_BIT * board.baud * (1 - MAX_BAUD_ERROR))
     if wanted_hz <= limits.output.high_hz:
         limit = Fraction(wanted_hz)
@@ -72,9 +85,9 @@ def plan_clock(board: Board, wanted_hz: float) -> Clock:
     )
 
 
-def _fastest(board: Board, limit_hz: Fraction) -> Clock | None:
+def _fastest(board: ClockedBoard, limit_hz: Fraction) -> Clock | None:
     """The fastest clock up to `limit_hz`, whatever the UART makes of it; the PLL's, unless the oscillator is faster."""
-    pll = settings_for(FAMILIES[board.family].limits, board.oscillator_hz, limit_hz)
+    pll = settings_for(board.pll_limits, board.oscillator_hz, limit_hz)
     if board.oscillator_hz <= limit_hz and (pll is None or pll.output_hz < board.oscillator_hz):
         pll = None
     elif pll is None:

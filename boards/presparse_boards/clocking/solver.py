@@ -10,12 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from presparse_boards.boards.definition import BoardError
-
-
-class ClockError(BoardError):
-    """A clock that a board cannot make."""
-
 
 @dataclass(frozen=True)
 class Band:

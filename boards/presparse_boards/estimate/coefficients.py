@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import Field, RootModel
 
 from presparse.contract.description import Description
-from presparse_boards.boards.definition import Family
+from presparse_boards.errors import BoardError
+from presparse_boards.families.family import FpgaFamily
 
 _FILE = "coefficients.json"
 
@@ -30,17 +31,22 @@ class AllCoefficients(RootModel[dict[str, Coefficients]]):
     """By family."""
 
 
+def coefficients(family: FpgaFamily) -> Coefficients:
+    """Those of a family, or of the one that stands in for it; estimates say so. Raises BoardError if there are none."""
+    fitted, name = _shipped(), family.estimated_as or family.name
+    if name not in fitted:
+        raise BoardError(
+            f"FPGA family {family.name}: there are no coefficients of {name}, only of {' and '.join(fitted)}; "
+            "name one of these as the family's estimated_as"
+        )
+    return fitted[name]
+
+
 @cache
-def coefficients(family: Family) -> Coefficients:
-    """Those of a family. No open tool places and routes an xc7: the ECP5's stand in, and estimates say so."""
-    fitted = AllCoefficients.model_validate_json((files("presparse_boards.estimate") / _FILE).read_text()).root
-    return fitted[family if family in fitted else "ecp5"]
+def _shipped() -> dict[str, Coefficients]:
+    return AllCoefficients.model_validate_json((files("presparse_boards.estimate") / _FILE).read_text()).root
 
 
 def write(folder: Path, fitted: Mapping[str, Coefficients]) -> None:
     """Replace the shipped file."""
     (folder / _FILE).write_text(AllCoefficients(dict(fitted)).model_dump_json(indent=2) + "\n")
-
-
-def calibrated(family: Family) -> bool:
-    return family != "xc7"

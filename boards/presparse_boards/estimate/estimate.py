@@ -6,7 +6,6 @@ from presparse.contract.build import Build
 from presparse.messages.estimate import Estimate, Load
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import plan_clock
-from presparse_boards.estimate.coefficients import calibrated
 from presparse_boards.estimate.model import figures
 
 
@@ -20,7 +19,7 @@ def estimate(build: Build, board: Board, *, advice: tuple[str, ...] = ()) -> Est
         board=board.name,
         mode=build.mode,
         lanes=build.lanes,
-        calibrated=calibrated(board.family),
+        calibrated=board.family.calibrated,
         fits=found.fits,
         short=found.short,
         use=found.use,

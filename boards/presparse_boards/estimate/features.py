@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from presparse.contract.build import Build
-from presparse.contract.schedule import MULTIPLY, tree_levels
+from presparse.contract.schedule import MULTIPLY
 from presparse_boards.boards.definition import Board
 from presparse_boards.estimate.storage import storage
 from presparse_boards.estimate.structure import structure
@@ -20,10 +20,6 @@ FF_FEATURES = {
 }  # fmt: skip
 """Features, and the coefficients that one would expect: one a bit."""
 DELAY_FEATURES = ("base", "size", "speed grade")
-_BLOCK_REGISTERS = 3
-"""Registers of a multiplier that a DSP block has inside."""
-CELL_LUTS = 6
-"""LUT4s that a cell of distributed RAM takes: four hold the words, and two more stand where its write port is."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Features:
     distributed_ram: int
     single_port_ram: int
     lut: tuple[float, ...]
-    """As LUT_FEATURES; besides, every distributed RAM cell takes CELL_LUTS."""
+    """As LUT_FEATURES; besides, every distributed RAM cell takes the family's `memory.cell_luts`."""
     ff: tuple[float, ...]
     """As FF_FEATURES."""
 
@@ -57,43 +53,18 @@ def features(build: Build, board: Board) -> Features:
 
 def _multipliers(build: Build, board: Board) -> tuple[int, float, float]:
     """(DSP blocks, LUTs of multipliers without one, registers of both)."""
-    plan = plan_multipliers(build, blocks=board.capacity.dsp, block_width=board.capacity.dsp_width)
-    cost = _carry_multiplier if board.family == "ecp5" else _logic_multiplier
+    family = board.family
+    plan = plan_multipliers(build, blocks=board.capacity.dsp, block=family.dsp)
     luts, registers = 0.0, 0.0
     for (a, b), count in plan.dsp.items():
-        registers += count * (a + b) * (MULTIPLY - _BLOCK_REGISTERS)
+        registers += count * (a + b) * (MULTIPLY - family.dsp.registers)
     for (a, b), count in plan.lut.items():
-        one_luts, one_registers = cost(a, b)
+        one_luts, one_registers = family.lut_multiplier(a, b)
         luts, registers = luts + count * one_luts, registers + count * one_registers
     return plan.dsp_blocks, luts, registers
-
-
-def _carry_multiplier(a: int, b: int) -> tuple[float, float]:
-    """(LUTs, registers) of `carry_multiplier` (`presparse_boards.families.ecp5.multipliers`): rows, then a tree
-    that adds them."""
-    wide, narrow = max(a, b), min(a, b)
-    level = [wide + 2] * ((narrow + 1) // 2)
-    luts, registers = float(sum(width + width % 2 for width in level) + 2), 0.0
-    shift, levels = 2, tree_levels(len(level))
-    spare = MULTIPLY - levels
-    if spare:
-        registers += sum(level)
-    for _ in range(levels):
-        merged = [max(low - shift, high) + 1 for low, high in zip(level[::2], level[1::2], strict=False)]
-        luts += sum(width + width % 2 for width in merged)
-        level = [shift + width for width in merged] + level[2 * len(merged) :]
-        level = [min(width, a + b) for width in level]
-        registers += sum(level)
-        shift *= 2
-    return luts, registers + (a + b) * max(0, spare - 1)
-
-
-def _logic_multiplier(a: int, b: int) -> tuple[float, float]:
-    """(LUTs, registers) of what synthesis makes of a product."""
-    return float(a * b), float((a + b) * MULTIPLY)
 
 
 def delay_features(board: Board, luts: int) -> tuple[float, ...]:
     """As DELAY_FEATURES, given how many LUTs the build takes: wires are as long as the design is large, however large
     the FPGA is."""
-    return (1.0, luts / 100_000, float(board.speed == "8"))
+    return (1.0, luts / 100_000, float(board.speed in board.family.fast_grades))

@@ -10,8 +10,9 @@ from presparse.contract.build import Build
 from presparse.contract.errors import BuildError
 from presparse.contract.formats import Format, Formats
 from presparse.contract.network import Network, lanes_fit
-from presparse_boards.boards.definition import Board, BoardError
-from presparse_boards.boards.registry import BOARDS
+from presparse_boards.boards.definition import Board
+from presparse_boards.boards.registry import known_boards
+from presparse_boards.errors import BoardError
 from presparse_boards.estimate.coefficients import coefficients
 from presparse_boards.estimate.model import Figures, figures
 
@@ -180,7 +181,8 @@ def _valid(network: Network, lanes: Lanes, mode: Mode, options: Mapping[str, Any
 
 
 def _boards_by_size() -> list[Board]:
-    return sorted((b for b in BOARDS.values() if b.vendor_tool is None), key=lambda b: (b.capacity.lut, b.name))
+    boards = (board for board in known_boards().boards.values() if board.family.toolchain)
+    return sorted(boards, key=lambda board: (board.capacity.lut, board.name))
 
 
 def _listed(lanes: Lanes) -> str:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from presparse.contract.build import Build
 from presparse.messages.bundle import Resource, Use
-from presparse_boards.boards.definition import Board, Family
+from presparse_boards.boards.definition import Board
 from presparse_boards.estimate.coefficients import Coefficients, coefficients
 from presparse_boards.estimate.features import (
-    CELL_LUTS,
     DELAY_FEATURES,
     FF_FEATURES,
     LUT_FEATURES,
@@ -19,10 +18,6 @@ from presparse_boards.estimate.features import (
     delay_features,
     features,
 )
-
-FILLABLE: dict[Family, float] = {"ecp5": 0.95, "ice40": 0.885, "xc7": 0.95}
-"""Of the LUTs, as far as place-and-route can be hoped to find a place for each. In an iCE40 it found them at 87 %, gave
-up at 92 %, and at 89 % was stopped after several times as long."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,8 @@ def figures(build: Build, board: Board) -> Figures:
 def predict(counted: Features, board: Board, weights: Coefficients) -> Figures:
     """Apply coefficients to what was counted."""
     has = board.capacity
-    lut = round(weighted(weights.lut, LUT_FEATURES, counted.lut)) + CELL_LUTS * counted.distributed_ram
+    lut = round(weighted(weights.lut, LUT_FEATURES, counted.lut))
+    lut += board.family.memory.cell_luts * counted.distributed_ram
     ff = round(weighted(weights.ff, FF_FEATURES, counted.ff))
     log_delay = weighted(weights.delay, DELAY_FEATURES, delay_features(board, lut))
     use = Use.model_construct(
@@ -67,7 +63,7 @@ def predict(counted: Features, board: Board, weights: Coefficients) -> Figures:
         distributed_ram=_resource(counted.distributed_ram, has.distributed_ram),
         single_port_ram=_resource(counted.single_port_ram, has.single_port_ram),
     )
-    return Figures(use, int(FILLABLE[board.family] * has.lut), 1000 / math.exp(log_delay))
+    return Figures(use, int(board.family.fillable * has.lut), 1000 / math.exp(log_delay))
 
 
 def _resource(used: int, available: int) -> Resource:

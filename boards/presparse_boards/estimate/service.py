@@ -9,7 +9,7 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.messages.estimate import Estimate
 from presparse_boards.boards.definition import Board
-from presparse_boards.boards.registry import BOARDS, find_board
+from presparse_boards.boards.registry import find_board, known_boards
 from presparse_boards.estimate.estimate import estimate
 from presparse_boards.estimate.lane_search import NoFit, best_build, smallest_build, what_would_fit
 
@@ -27,7 +27,7 @@ def estimates(
     Where no lanes fit, the fewest are estimated; `advice` says what would fit. `options` are Build's. Raises BoardError
     (unknown board) and BuildError (lanes that the network does not allow).
     """
-    chosen = [find_board(name) for name in boards] or list(BOARDS.values())
+    chosen = [find_board(name) for name in boards] or list(known_boards().boards.values())
     if lanes:
         build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
         return tuple(_advised(build, board) for board in chosen)

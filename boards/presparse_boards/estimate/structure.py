@@ -15,6 +15,7 @@ from presparse.contract.schedule import (
     BACKPROPAGATE,
     EDGE_READ,
     FETCH,
+    LANE_GROUP,
     MULTIPLY,
     OPERANDS,
     READ,
@@ -26,8 +27,6 @@ from presparse.contract.schedule import (
 from presparse.contract.store import StoreLayout
 from presparse_boards.resources.inventory import unread_delta_bits
 
-_GROUP = 8
-"""Lanes that share registers for what comes from their junction's control."""
 _WORD = 32
 
 
@@ -89,7 +88,7 @@ def _lanes(parts: Structure, build: Build, index: int) -> None:
 def _groups(parts: Structure, build: Build, index: int) -> None:
     """What a group of lanes keeps beside itself."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
-    sizes = [min(_GROUP, j.lanes - first) for first in range(0, j.lanes, _GROUP)]
+    sizes = [min(LANE_GROUP, j.lanes - first) for first in range(0, j.lanes, LANE_GROUP)]
     address, slot, row, column = bits(j.cycles), bits(plan.activation_slots), bits(j.rows), bits(j.lanes)
     data = f.weight.width + row + 1
     left = _left_values(build, index)

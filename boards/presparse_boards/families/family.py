@@ -1,26 +1,29 @@
-"""What differs between families of FPGAs, for the tops of their boards."""
+"""All that is known of a family of FPGAs, in one object per family: nothing else in this package names one.
+
+A new family is a folder beside this file, or in a package of its own, with one `FpgaFamily` in it (docs/boards.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import io
-
-from presparse_boards.boards.definition import Family
+from presparse.contract.build import Build
 from presparse_boards.clocking.solver import Limits, Settings
-from presparse_boards.families.ecp5.pll import LIMITS as ECP5_LIMITS
-from presparse_boards.families.ecp5.pll import Ecp5Pll
-from presparse_boards.families.ice40.pll import LIMITS as ICE40_LIMITS
-from presparse_boards.families.ice40.pll import Ice40Pll
-from presparse_boards.families.xc7.pll import LIMITS as XC7_LIMITS
-from presparse_boards.families.xc7.pll import Xc7Mmcm
+from presparse_boards.families.toolchain import Toolchain
+from presparse_boards.resources.capacity import Capacity
+from presparse_boards.resources.inferred_memory import MemoryCells, Storage
+from presparse_boards.resources.inventory import Memory
+from presparse_boards.resources.multipliers import DspBlock, logic_multiplier
+
+if TYPE_CHECKING:
+    from amaranth.hdl import Module, Signal
+    from amaranth.lib import io
 
 
 class Pll(Protocol):
-    """A PLL fed by a pin."""
+    """A PLL fed by a pin: an Amaranth component."""
 
     o_clk: Signal
     """Out(1): the clock."""
@@ -30,16 +33,52 @@ class Pll(Protocol):
     def elaborate(self, platform: object) -> Module: ...
 
 
-@dataclass(frozen=True)
-class FamilyPll:
-    """A family's PLL: its limits, and the component for given settings and the pin of the oscillator."""
-
-    limits: Limits
-    component: Callable[[Settings, io.SingleEndedPort], Pll]
+TakenMemories = Callable[[Memory], Storage | None]
+"""What becomes of memories that a family's platform makes itself, asked in the order of `inventory.memories`; None:
+left to synthesis."""
 
 
-FAMILIES: Mapping[Family, FamilyPll] = {
-    "ecp5": FamilyPll(ECP5_LIMITS, Ecp5Pll),
-    "ice40": FamilyPll(ICE40_LIMITS, Ice40Pll),
-    "xc7": FamilyPll(XC7_LIMITS, Xc7Mmcm),
-}
+def left_to_synthesis(build: Build, capacity: Capacity, window: int) -> TakenMemories:
+    """All memories are."""
+    return lambda memory: None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FpgaFamily:
+    """One family of FPGAs. Making one imports no Amaranth: what needs it imports it when it is called."""
+
+    name: str
+    """Of files that hold something by family, and in tables: "ecp5"."""
+
+    pll_limits: Limits
+    pll: Callable[[Settings, io.SingleEndedPort], Pll]
+    """The component for given settings and the pin of the oscillator (imports Amaranth)."""
+
+    primitives: Callable[[], type] | None = None
+    """A class to be mixed into an Amaranth platform (imports Amaranth), whose methods `plan(build, capacity, window)`,
+    `get_multiplier` and `get_registered_memory` give gateware the family's own multipliers and memories; None: all are
+    left to synthesis."""
+    dsp: DspBlock
+    lut_multiplier: Callable[[int, int], tuple[float, float]] = logic_multiplier
+    """(LUTs, registers) of a multiplier of operands of so many bits without a block."""
+    memory: MemoryCells
+    taken_memories: Callable[[Build, Capacity, int], TakenMemories] = left_to_synthesis
+    """Of a build on an FPGA, with a link of so many requests: what `primitives` make themselves."""
+
+    fillable: float
+    """Of the LUTs, as far as place-and-route can be hoped to find a place for each."""
+    usual_path_ns: float = 10.0
+    """Of a critical path: where calibration begins, before it has seen any build."""
+    fast_grades: frozenset[str] = frozenset()
+    """Speed grades that are faster than the usual one."""
+    estimated_as: str = ""
+    """Name of the family whose coefficients (`estimate/coefficients.json`) stand in for its own; empty: it has some."""
+
+    toolchain: Toolchain | None = None
+    """None: bitstreams need `vendor_tool`."""
+    vendor_tool: str = ""
+
+    @property
+    def calibrated(self) -> bool:
+        """Real builds stand behind its estimates."""
+        return not self.estimated_as

@@ -15,17 +15,15 @@ from presparse.messages.bundle import MANIFEST, NETWORK, BundleError, Manifest, 
 from presparse.support.cache import Cache, cache_folder, contents
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.errors import DoesNotFit, MakeError
 from presparse_boards.estimate.lane_search import what_would_fit
-from presparse_boards.flow.errors import DoesNotFit, MakeError
 from presparse_boards.flow.identity import build_id, bundle_key
 from presparse_boards.flow.implementation import Flow, Implementation, Progress
-from presparse_boards.flow.plan import BITSTREAM, tools_for
+from presparse_boards.flow.plan import toolchain_of
 from presparse_boards.flow.route import use_in_report
 from presparse_boards.flow.synthesis import LOG, notes
 from presparse_boards.flow.tools import Workshop, tool_versions
 from presparse_boards.resources.multipliers import plan_multipliers
-
-_DSP_WIDTH = {"ecp5": 18, "ice40": 16}
 
 
 def build_bundle(
@@ -52,7 +50,7 @@ def build_bundle(
     """
     _check_place(folder)
     plan_clock(board, clock_hz or board.default_clock_hz)
-    tools = tool_versions(tools_for(board))
+    tools = tool_versions(toolchain_of(board).tools)
     identity = build_id(build, board, tools)
     tried = range(1, seeds + 1)
 
@@ -87,9 +85,11 @@ def _make(
     try:
         made = flow.run()
         progress(Step(name="packing"))
-        bitstream = f"{build.network.name}{BITSTREAM[made.plan.family]}"
+        bitstream = f"{build.network.name}{made.plan.toolchain.bitstream}"
         with Workshop(work) as workshop:
-            workshop.check(made.plan.pack, [*made.plan.pack_options, made.taken.design, bitstream], "pack.log")
+            workshop.check(
+                made.plan.toolchain.pack, [*made.plan.pack_options, made.taken.design, bitstream], "pack.log"
+            )
         progress(Step(name="packed", done=True, found=f"{(work / bitstream).stat().st_size:,} bytes"))
     except MakeError as error:
         if isinstance(error, DoesNotFit):
@@ -129,11 +129,11 @@ def _manifest(
     digest: str,
 ) -> Manifest:
     period, taken, clock_hz = build.schedule.period, made.taken, float(made.clock.hz)
-    dsp = plan_multipliers(build, blocks=board.capacity.dsp, block_width=_DSP_WIDTH[made.plan.family]).dsp_blocks
+    dsp = plan_multipliers(build, blocks=board.capacity.dsp, block=board.family.dsp).dsp_blocks
     return Manifest(
         name=build.network.name,
         board=board.name,
-        device=" ".join(part for part in (board.device, board.package, board.speed) if part),
+        device=board.full_device,
         mode=build.mode,
         lanes=build.lanes,
         clock_mhz=round(clock_hz / 1e6, 6),

@@ -13,7 +13,7 @@ from presparse_boards.boards.definition import Board
 
 _DESIGN = ("presparse_hw", "presparse.contract", "presparse_boards")
 _FLOW = ("presparse_boards.flow",)
-_ELSEWHERE = ("build", "estimate")
+_ELSEWHERE = ("flow", "estimate", "calibration")
 """Folders of `presparse_boards` that do not shape a design."""
 
 

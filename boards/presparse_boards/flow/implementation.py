@@ -10,12 +10,11 @@ from pathlib import Path
 from presparse.contract.build import Build
 from presparse.messages.bundle import Step
 from presparse_boards.boards.definition import Board
-from presparse_boards.clocking.clock import Clock
-from presparse_boards.clocking.solver import ClockError
-from presparse_boards.flow.errors import TooSlow
+from presparse_boards.clocking.clock import Clock, divisor_bits
+from presparse_boards.errors import ClockError, TooSlow
 from presparse_boards.flow.plan import Plan, make_plan
-from presparse_boards.flow.retiming import fastest_clock, retimed, set_clock
-from presparse_boards.flow.route import Routed, packed_use, placer, route_all
+from presparse_boards.flow.retiming import fastest_clock, set_clock
+from presparse_boards.flow.route import Routed, packed_use, route_all
 from presparse_boards.flow.synthesis import Netlist, synthesise
 from presparse_boards.flow.tools import Workshop
 
@@ -71,7 +70,7 @@ class Flow:
 
         self._begin("synthesising")
         with Workshop(self.work) as workshop:
-            netlist = synthesise(workshop)
+            netlist = synthesise(workshop, plan.toolchain)
         self._end("synthesised", f"{netlist.counts.total():,} cells, {netlist.flip_flops:,} of them flip-flops")
 
         self._begin("fitting")
@@ -81,7 +80,7 @@ class Flow:
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         name = f"placing and routing{many}"
         self._begin(name)
-        plan = plan.placed_with(placer(plan.family, use))
+        plan = plan.for_size(use.lut.used)
         routes = self._route(plan, netlist, netlist.path.name, self.seeds, name, self._told)
         return plan, netlist, sorted(routes, key=lambda routed: (-routed.fmax_mhz, routed.seed))
 
@@ -102,9 +101,9 @@ class Flow:
     def _retimed(self, plan: Plan, netlist: Netlist, best: Routed, clock: Clock) -> Routed:
         name = f"setting the clock to {float(clock.hz) / 1e6:.2f} MHz"
         self._begin(name)
-        if plan.family == "ecp5":
-            design = retimed((self.work / best.design).read_text(), plan.clock, clock, self.board)
-            (self.work / _RETIMED).write_text(design)
+        if patched := plan.toolchain.clock.patched:
+            design = (self.work / best.design).read_text()
+            (self.work / _RETIMED).write_text(patched(design, plan.clock, clock, divisor_bits(self.board)))
             taken = replace(best, design=_RETIMED)
         else:
             set_clock(netlist.path, self.work / _RETIMED, self.board, clock)

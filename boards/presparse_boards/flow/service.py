@@ -1,4 +1,4 @@
-"""What `presparse build` and `presparse boards` call (entry point group "presparse.builder")."""
+"""What `presparse build` calls (entry point group "presparse.builder")."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
-from presparse.messages.bundle import BoardInfo, Manifest, Use
-from presparse_boards.boards.registry import BOARDS, find_board
+from presparse.messages.bundle import Manifest
+from presparse_boards.boards.registry import find_board
 from presparse_boards.estimate.lane_search import best_build
 from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.implementation import Progress
-from presparse_boards.flow.plan import tools_for
+from presparse_boards.flow.plan import toolchain_of
 
 
 def bundle(
@@ -35,29 +35,9 @@ def bundle(
     not allow).
     """
     chosen = find_board(board)
-    tools_for(chosen)
+    toolchain_of(chosen)
     if lanes:
         build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
     else:
         build = best_build(network, chosen, mode=mode, **(options or {}))
     return build_bundle(build, chosen, folder=folder, clock_hz=clock_hz, seeds=seeds, force=force, progress=progress)
-
-
-def boards() -> tuple[BoardInfo, ...]:
-    """All boards."""
-    return tuple(
-        BoardInfo(
-            name=board.name,
-            title=board.title,
-            family=board.family,
-            device=" ".join(part for part in (board.device, board.package, board.speed) if part),
-            capacity={kind: getattr(board.capacity, kind) for kind in Use.model_fields},
-            oscillator_mhz=board.oscillator_hz / 1e6,
-            clock_mhz=board.default_clock_hz / 1e6,
-            baud=board.baud,
-            link=f"{board.usb.chip} on USB" if board.usb else "a UART adapter on two pins",
-            bitstream=board.vendor_tool or "open tools",
-            program=f"openFPGALoader {' '.join(board.program)}",
-        )
-        for board in BOARDS.values()
-    )

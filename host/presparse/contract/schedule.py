@@ -20,6 +20,8 @@ from presparse.contract.network import Junction
 SPREAD = 2
 """Cycles from a junction's control to all of its lanes: registers that stand beside what they drive, so that no
 signal has to reach the whole chip and feed logic in one cycle."""
+LANE_GROUP = 8
+"""Neighbouring lanes that share these registers."""
 READ = 2
 """Cycles from address to data of a memory: block RAM, which is slow without its output register."""
 EDGE_READ = READ + 1

@@ -22,6 +22,8 @@ from presparse.contract.wire import SampleKind, StoredRun
 Palettes = Literal["per feature", "shared"]
 
 WORD_BITS = 32
+BANK_BITS = 14
+"""Address bits of a bank of the store, an ECP5 block RAM at its deepest: more words take further banks."""
 
 
 @dataclass(frozen=True, kw_only=True)

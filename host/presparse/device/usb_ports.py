@@ -7,7 +7,7 @@ never imports what builds bitstreams for them, and neither does such a mapping.
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
@@ -36,6 +36,7 @@ class UsbSerial(Protocol):
         ...
 
 
+@runtime_checkable
 class Board(Protocol):
     """What a host knows of a board."""
 

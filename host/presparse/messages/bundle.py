@@ -179,3 +179,12 @@ class BoardInfo(Description):
     link: str
     bitstream: str = Field(description="what makes its bitstreams")
     program: str = Field(description="what programs it")
+
+
+class BoardList(Description):
+    """What `presparse boards` lists."""
+
+    boards: tuple[BoardInfo, ...]
+    unusable: dict[str, str] = Field(
+        description="why a board, or a package that was to bring boards, cannot be used; and how to mend it"
+    )

@@ -14,10 +14,9 @@ from presparse_hw.lib.registered_memory import RegisteredMemory
 from presparse_hw.lib.skid import Skid
 from presparse_hw.link.byte_fetcher import Fetcher
 from presparse_hw.link.ports import ByteLayout
+from presparse_hw.link.sizes import FRAME_RING
 
 LONGEST_RUN = 254
-RING_DEPTH = 512
-"""Twice the longest piece, so that one is sent while the next is built: one EBR or iCE40 block."""
 
 
 class CobsDecoder(wiring.Component):
@@ -114,15 +113,15 @@ class CobsEncoder(wiring.Component):
             skid.i.payload.zero.eq(self.i.payload.data == 0),
         ]
         byte, zero = skid.o.payload.byte, skid.o.payload.zero
-        m.submodules.ring = ring = RegisteredMemory([unsigned(8)], RING_DEPTH)
-        code_at = Signal(range(RING_DEPTH))
-        tail = Signal(range(RING_DEPTH), init=1)  # next byte of the open piece
+        m.submodules.ring = ring = RegisteredMemory([unsigned(8)], FRAME_RING)
+        code_at = Signal(range(FRAME_RING))
+        tail = Signal(range(FRAME_RING), init=1)  # next byte of the open piece
         code = Signal(8, init=1)  # of the open piece: one more than the bytes in it
         longest = Signal()  # no byte can follow in it
-        head = Signal(range(RING_DEPTH))  # next byte to send
-        written = Signal(range(RING_DEPTH))  # all before it may be sent
+        head = Signal(range(FRAME_RING))  # next byte to send
+        written = Signal(range(FRAME_RING))  # all before it may be sent
 
-        distance = Signal(range(RING_DEPTH))
+        distance = Signal(range(FRAME_RING))
         full = Signal()
         # Five bytes may still follow: three before the register shows it, the last piece's code, the delimiter.
         m.d.sync += [distance.eq(head - tail), full.eq(distance <= 5)]

@@ -13,11 +13,11 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.address_map import COUNTER_BITS, COUNTERS, Counter
 from presparse.contract.schedule import READ
 from presparse_hw.lib.registered_memory import RegisteredMemory
+from presparse_hw.link.sizes import COUNTER_SLICE
 
 WORDS = 2 * len(COUNTERS)
 """Words of region 0: two a counter, the low one first."""
-SLICE_BITS = 16
-SLICES = COUNTER_BITS // SLICE_BITS
+SLICES = COUNTER_BITS // COUNTER_SLICE
 ROUND = SLICES * len(COUNTERS)
 """Cycles in which every counter is visited once."""
 READ_CYCLES = ROUND + SLICES + 1
@@ -103,23 +103,23 @@ class Counters(wiring.Component):
                 m.d.sync += count.eq(events)
             taken.append(Mux(visited, count, 0))
         collected = Signal(max(len(count) for count in taken))
-        m.d.sync += collected.eq(collected >> SLICE_BITS)
+        m.d.sync += collected.eq(collected >> COUNTER_SLICE)
         with m.If(place == 2):
             m.d.sync += collected.eq(reduce(or_, taken))
         return collected
 
     def _add(self, m: Module, place: Signal, index: Signal, before: Signal, taken: Signal, clearing: Signal) -> Signal:
         """Add slice by slice; returns the sum, which is written in this cycle."""
-        m.submodules.totals = totals = RegisteredMemory([unsigned(SLICE_BITS)], SLICES << len(before))
+        m.submodules.totals = totals = RegisteredMemory([unsigned(COUNTER_SLICE)], SLICES << len(before))
         cleared = Signal(READ)  # as old as what is read
-        old = Signal(SLICE_BITS)
-        total = Signal(SLICE_BITS)
+        old = Signal(COUNTER_SLICE)
+        total = Signal(COUNTER_SLICE)
         carry = Signal()
         m.d.sync += [
             cleared.eq(Cat(clearing, cleared)),
             old.eq(totals.read_data[0]),
             # The carry comes in by the lowest bit of both summands.
-            Cat(Signal(name="half"), total, carry).eq(Cat(Const(1, 1), old) + Cat(carry, taken[:SLICE_BITS])),
+            Cat(Signal(name="half"), total, carry).eq(Cat(Const(1, 1), old) + Cat(carry, taken[:COUNTER_SLICE])),
             totals.write_address.eq(Cat(before, place)),
         ]
         with m.If(cleared[-1]):
@@ -141,7 +141,7 @@ class Counters(wiring.Component):
         done = Signal()
         high = port.word[0]
         with m.If(catching):
-            m.d.sync += caught.eq(Cat(caught, total)[SLICE_BITS:])
+            m.d.sync += caught.eq(Cat(caught, total)[COUNTER_SLICE:])
         m.d.sync += done.eq(0)
         with m.If(place == 0):  # in the next cycle the first sum of `before` is there
             m.d.sync += [catching.eq(port.read & ~high & (before == port.word[1:])), done.eq(catching)]

@@ -10,7 +10,8 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.wire import CRC_BYTES, REQUEST_HEADER
 from presparse_hw.link.cobs import CobsDecoder
-from presparse_hw.link.ports import OFFSET_BITS, FrameLayout
+from presparse_hw.link.ports import FrameLayout
+from presparse_hw.link.sizes import OFFSET_BITS
 
 
 class Deframer(wiring.Component):

@@ -16,10 +16,11 @@ from presparse_hw.core.ports import CoreSignature
 from presparse_hw.link.counters import CounterPort
 from presparse_hw.link.feeder import Feeder
 from presparse_hw.link.identity import Greeter
-from presparse_hw.link.ports import LENGTH, OFFSET_BITS, ByteLayout, RequestLayout
+from presparse_hw.link.ports import LENGTH, ByteLayout, RequestLayout
 from presparse_hw.link.reset_control import ResetControl
 from presparse_hw.link.result_packer import ResultPacker
 from presparse_hw.link.run_control import RunStarter
+from presparse_hw.link.sizes import OFFSET_BITS
 from presparse_hw.link.word_access import WordAccess
 from presparse_hw.store.ports import RunSignature
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from amaranth.hdl import unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
-from presparse.contract.operations import MAX_PAYLOAD, Payload, Status
+from presparse.contract.operations import Payload, Status
+from presparse_hw.link.sizes import LENGTH_BITS
 
-OFFSET_BITS = exact_log2(MAX_PAYLOAD)
-"""Bits of a byte's place in a payload."""
-LENGTH = unsigned(OFFSET_BITS + 1)
+LENGTH = unsigned(LENGTH_BITS)
 """Shape of a payload's length in bytes, 0 .. MAX_PAYLOAD."""
 
 

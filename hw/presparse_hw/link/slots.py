@@ -11,7 +11,8 @@ from presparse.contract.operations import MAX_PAYLOAD
 from presparse_hw.lib.registered_memory import RegisteredMemory
 from presparse_hw.lib.skid import Skid
 from presparse_hw.link.byte_fetcher import Fetcher
-from presparse_hw.link.ports import LENGTH, OFFSET_BITS, ByteLayout
+from presparse_hw.link.ports import LENGTH, ByteLayout
+from presparse_hw.link.sizes import OFFSET_BITS
 
 
 class SlotMemory(wiring.Component):

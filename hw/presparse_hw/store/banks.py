@@ -9,11 +9,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.schedule import READ
+from presparse.contract.store import BANK_BITS
 from presparse_hw.lib.delays import later
 from presparse_hw.lib.registered_memory import RegisteredMemory
 
-BANK_BITS = 14
-"""Address bits of an ECP5 block RAM at its deepest: more words take further banks."""
 BANK_LATENCY = READ + 1
 """Cycles from address to data."""
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from presparse_boards.boards.definition import BoardError
 from presparse_boards.boards.registry import find_board
-from presparse_boards.clocking.solver import ClockError
+from presparse_boards.errors import BoardError, ClockError
 from presparse_boards.flow.vivado import write_project
 from tests.boards.boards.pins import BUILD, plan
 

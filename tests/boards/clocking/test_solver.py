@@ -8,10 +8,10 @@ from fractions import Fraction
 import pytest
 
 from presparse_boards.clocking.solver import Limits, settings_for
-from presparse_boards.families.ecp5.pll import LIMITS as ECP5
-from presparse_boards.families.ice40.pll import LIMITS as ICE40
-from presparse_boards.families.ice40.pll import filter_range
-from presparse_boards.families.xc7.pll import LIMITS as XC7
+from presparse_boards.families.ecp5.dividers import LIMITS as ECP5
+from presparse_boards.families.ice40.dividers import LIMITS as ICE40
+from presparse_boards.families.ice40.dividers import filter_range
+from presparse_boards.families.xc7.family import LIMITS as XC7
 
 MHZ = 1_000_000
 

@@ -13,7 +13,6 @@ import pytest
 from presparse.contract.build import Build
 from presparse.contract.multipliers import multipliers
 from presparse.contract.network import SHIPPED, Network
-from presparse_boards.boards.definition import Family
 from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate import estimate
 from presparse_boards.estimate.lane_search import Mode, NoFit, best_build, lane_choices
@@ -24,6 +23,10 @@ from presparse_boards.families.ecp5.block_plan import (
     is_planned,
     plan_blocks,
 )
+from presparse_boards.families.ecp5.family import ECP5
+from presparse_boards.families.family import FpgaFamily
+from presparse_boards.families.ice40.family import ICE40
+from presparse_boards.families.xc7.family import XC7
 from presparse_boards.resources.inferred_memory import distributed, inferred
 from presparse_boards.resources.inventory import Memory, memories
 from tests.networks import random_build
@@ -42,9 +45,9 @@ def test_random_builds_get_one_consistent_estimate(seed: int) -> None:
         assert found.cycles_per_sample == build.schedule.period
         assert found.clock_mhz <= found.fmax_mhz + 0.05
         assert found.samples_per_second == pytest.approx(found.clock_mhz * 1e6 / found.cycles_per_sample, rel=1e-4)
-        assert found.use.dsp.used <= board.capacity.dsp or board.family == "ice40"
+        assert found.use.dsp.used <= board.capacity.dsp or board.family is ICE40
         assert all(resource.used >= 0 for _, resource in found.use.items())
-        assert found.calibrated == (board.family != "xc7")
+        assert found.calibrated == (board.family is not XC7)
 
 
 def test_the_slowest_junction_never_idles_and_others_wait_for_it() -> None:
@@ -92,26 +95,26 @@ def test_short_names_each_kind_with_its_numbers() -> None:
     ("depth", "width", "family", "blocks", "cells"),
     [
         # What Yosys 0.70 made of them.
-        (2, 4, "ecp5", 0, 1),
-        (16, 10, "ecp5", 0, 3),
-        (32, 28, "ecp5", 0, 14),
-        (64, 16, "ecp5", 0, 16),
-        (64, 28, "ecp5", 1, 0),
-        (96, 10, "ecp5", 0, 18),
-        (96, 16, "ecp5", 1, 0),
-        (256, 4, "ecp5", 0, 16),
-        (512, 4, "ecp5", 1, 0),
-        (4, 28, "ice40", 0, 0),
-        (8, 10, "ice40", 1, 0),
-        (16, 4, "ice40", 0, 0),
-        (48, 28, "ice40", 2, 0),
-        (512, 16, "ice40", 2, 0),
+        (2, 4, ECP5, 0, 1),
+        (16, 10, ECP5, 0, 3),
+        (32, 28, ECP5, 0, 14),
+        (64, 16, ECP5, 0, 16),
+        (64, 28, ECP5, 1, 0),
+        (96, 10, ECP5, 0, 18),
+        (96, 16, ECP5, 1, 0),
+        (256, 4, ECP5, 0, 16),
+        (512, 4, ECP5, 1, 0),
+        (4, 28, ICE40, 0, 0),
+        (8, 10, ICE40, 1, 0),
+        (16, 4, ICE40, 0, 0),
+        (48, 28, ICE40, 2, 0),
+        (512, 16, ICE40, 2, 0),
     ],
 )
 def test_memories_get_the_primitive_that_synthesis_chooses(
-    depth: int, width: int, family: Family, blocks: int, cells: int
+    depth: int, width: int, family: FpgaFamily, blocks: int, cells: int
 ) -> None:
-    found = inferred(Memory(depth=depth, fields=(width,)), family)
+    found = inferred(Memory(depth=depth, fields=(width,)), family.memory)
     assert (found.blocks, found.cells) == (blocks, cells)
 
 
@@ -133,7 +136,7 @@ def test_block_ram_is_planned_for_all_memories_that_suit_it(seed: int, blocks: i
         if is_planned(memory):
             wanted[memory.fields, memory.depth] += memory.count
         else:
-            left -= memory.count * inferred(memory, "ecp5").blocks
+            left -= memory.count * inferred(memory, ECP5.memory).blocks
     assert set(plan) == set(wanted)
     left -= sum(given * block_count(*shape) for shape, given in plan.items())
     deep = {shape for shape in plan if shape[1] > DEEPEST_DISTRIBUTED}

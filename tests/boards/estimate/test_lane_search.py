@@ -46,7 +46,7 @@ def test_choices_are_all_valid_divisors(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["digits-small", "digits", "mnist-dey"])
 @pytest.mark.parametrize("mode", ["train", "infer"])
-@pytest.mark.parametrize("board", [b for b in BOARDS.values() if b.vendor_tool is None], ids=lambda b: b.name)
+@pytest.mark.parametrize("board", [b for b in BOARDS.values() if b.family.toolchain], ids=lambda b: b.name)
 def test_nothing_that_fits_is_faster(name: str, mode: Mode, board: Board) -> None:
     """The whole search, done by brute force."""
     network = Network.load(name)

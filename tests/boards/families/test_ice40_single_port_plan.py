@@ -13,6 +13,7 @@ from presparse.contract.network import Network
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.estimate.estimate import estimate
+from presparse_boards.families.ice40.cells import MEMORY
 from presparse_boards.families.ice40.single_port_plan import plan_single_port, single_port_blocks
 from presparse_boards.resources.inferred_memory import inferred
 from presparse_boards.resources.inventory import MemoryShape, memories
@@ -26,17 +27,21 @@ def _with(block_ram: int, single_port_ram: int) -> Board:
     return replace(ICEBREAKER, capacity=has)
 
 
+def _plan(build: Build, board: Board) -> dict[MemoryShape, int]:
+    return plan_single_port(build, board.capacity, board.window)
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("block_ram", [0, 24, 30])
 @pytest.mark.parametrize("single_port_ram", [0, 3, 4, 100])
 def test_no_more_moves_than_has_to_and_can(seed: int, block_ram: int, single_port_ram: int) -> None:
     build = random_build(np.random.default_rng(seed))
-    plan = plan_single_port(build, _with(block_ram, single_port_ram))
+    plan = _plan(build, _with(block_ram, single_port_ram))
     allowed: Counter[MemoryShape] = Counter()
     freed: dict[MemoryShape, int] = {}
     needed = 0
     for memory in memories(build, window=ICEBREAKER.window):
-        each = inferred(memory, "ice40").blocks
+        each = inferred(memory, MEMORY).blocks
         needed += each * memory.count
         if memory.one_port and each:
             allowed[memory.shape] += memory.count
@@ -52,13 +57,13 @@ def test_no_more_moves_than_has_to_and_can(seed: int, block_ram: int, single_por
 
 
 def test_training_needs_both_ports() -> None:
-    assert plan_single_port(Build(network=Network.load("digits"), lanes=(1, 1)), ICEBREAKER) == {}
+    assert _plan(Build(network=Network.load("digits"), lanes=(1, 1)), ICEBREAKER) == {}
 
 
 def test_the_demos_network_fits_the_smallest_board() -> None:
     """Worked out by hand: edges of 16 + 7 and 16 + 10 bits leave block RAM, 23 and 26 blocks of 68."""
     build = Build(network=Network.load("digits"), lanes=(1, 1), mode="infer")
-    assert plan_single_port(build, ICEBREAKER) == {((16, 7), 4096): 1, ((16, 10), 4096): 1}
+    assert _plan(build, ICEBREAKER) == {((16, 7), 4096): 1, ((16, 10), 4096): 1}
     found = estimate(build, ICEBREAKER)
     assert found.fits
     assert (found.use.block_ram.used, found.use.single_port_ram.used) == (19, 4)
@@ -67,5 +72,5 @@ def test_the_demos_network_fits_the_smallest_board() -> None:
 
 def test_what_fits_block_ram_stays_there() -> None:
     build = Build(network=Network.load("digits-small"), lanes=(1, 1), mode="infer")
-    assert plan_single_port(build, ICEBREAKER) == {}
+    assert _plan(build, ICEBREAKER) == {}
     assert estimate(build, ICEBREAKER).use.single_port_ram.used == 0

@@ -13,8 +13,8 @@ from presparse.messages.bundle import MANIFEST, BundleError, Manifest, Step
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.errors import TooSlow
 from presparse_boards.flow.bundle import build_bundle
-from presparse_boards.flow.errors import TooSlow
 from tests.boards.networks import NANO_INFERENCE
 
 FILES = {"manifest.json", "network.toml", "route-1.log", "synthesis.log.gz", "timing.json"}

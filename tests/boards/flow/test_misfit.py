@@ -9,20 +9,21 @@ from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib.memory import Memory
 
 from presparse.contract.build import Build
-from presparse_boards.boards.definition import Board, BoardError, Family
+from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.errors import BoardError, DoesNotFit, MakeError
+from presparse_boards.families.ecp5.family import ECP5, LARGE
+from presparse_boards.families.family import FpgaFamily
+from presparse_boards.families.ice40.family import ICE40
 from presparse_boards.flow import plan as plan_module
 from presparse_boards.flow.bundle import build_bundle
-from presparse_boards.flow.errors import DoesNotFit, MakeError
 from presparse_boards.flow.plan import make_plan
-from presparse_boards.flow.route import LARGE, placer, use_of
+from presparse_boards.flow.route import use_of
 from presparse_boards.flow.service import bundle
 from presparse_boards.flow.synthesis import LOG, memories, notes, synthesise
 from presparse_boards.flow.tools import Workshop
 from tests.boards.networks import NANO, NANO_INFERENCE, TINY
-
-KINDS = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD", "TRELLIS_RAMW")
 
 
 class ThreePorts(Elaboratable):
@@ -54,8 +55,9 @@ class ThreePorts(Elaboratable):
 def test_a_memory_made_of_flip_flops_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "BoardTop", ThreePorts)
     board = find_board("ulx3s-12f")
-    make_plan(NANO_INFERENCE, board, 25e6, "0" * 16).write(tmp_path)
-    netlist = synthesise(Workshop(tmp_path))
+    plan = make_plan(NANO_INFERENCE, board, 25e6, "0" * 16)
+    plan.write(tmp_path)
+    netlist = synthesise(Workshop(tmp_path), plan.toolchain)
     log = (tmp_path / LOG).read_text()
     assert memories(log) == {"top.usual": "TRELLIS_DPR16X4"}
     found = notes(log, netlist, planned_dsp=3, family_dsp=28)
@@ -100,9 +102,10 @@ def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
 
 
 def test_a_large_design_for_an_ecp5_has_another_placer() -> None:
-    def options(family: Family, luts: int) -> tuple[str, ...]:
-        return placer(family, use_of(find_board("ulx3s-85f"), [(kind, luts, 83_640) for kind in KINDS], 0))
+    def options(family: FpgaFamily, luts: int) -> tuple[str, ...]:
+        assert family.toolchain
+        return family.toolchain.placer(luts)
 
-    assert options("ecp5", LARGE) == ()
-    assert options("ecp5", LARGE + 1) == ("--placer", "static")
-    assert options("ice40", LARGE + 1) == ()
+    assert options(ECP5, LARGE) == ()
+    assert options(ECP5, LARGE + 1) == ("--placer", "static")
+    assert options(ICE40, LARGE + 1) == ()

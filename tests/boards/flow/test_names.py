@@ -8,12 +8,15 @@ import pytest
 from amaranth.back import rtlil
 
 from presparse.contract.build import Build
+from presparse_boards.families.ecp5.family import ECP5
+from presparse_boards.families.ice40.family import ICE40
 from presparse_boards.flow.critical_path import critical_path
 from presparse_boards.flow.names import between, path_of, readable
 from presparse_hw.accelerator import UartAccelerator
 from tests.boards.networks import NANO_INFERENCE, TINY, TINY_TRAINING
 
 PREFIX = "accelerator.accelerator.core."
+CELLS = tuple(name for family in (ECP5, ICE40) if family.toolchain for name in family.toolchain.cell_names)
 
 
 @pytest.mark.parametrize(
@@ -33,15 +36,16 @@ PREFIX = "accelerator.accelerator.core."
     ],
 )
 def test_names_are_those_of_the_design(name: str, words: str) -> None:
-    assert readable(name) == words
+    assert readable(name, CELLS) == words
 
 
 def test_what_two_places_have_in_common_is_said_once() -> None:
-    start, end = (path_of(PREFIX + name) for name in ("junction1.lane3.up.product", "junction1.lane3.change"))
+    start, end = (path_of(PREFIX + name, CELLS) for name in ("junction1.lane3.up.product", "junction1.lane3.change"))
     assert between(start, end) == "junction 1, lane 3: UP: product -> change"
-    assert between(path_of("heartbeat.count"), path_of("heartbeat.count")) == "heartbeat: count -> count"
+    assert between(path_of("heartbeat.count", CELLS), path_of("heartbeat.count", CELLS)) == "heartbeat: count -> count"
     assert (
-        between(path_of("heartbeat.count"), path_of(PREFIX + "argmax.winner")) == "heartbeat: count -> argmax: winner"
+        between(path_of("heartbeat.count", CELLS), path_of(PREFIX + "argmax.winner", CELLS))
+        == "heartbeat: count -> argmax: winner"
     )
 
 
@@ -69,7 +73,7 @@ def test_the_critical_path_of_a_report() -> None:
             {"from": "posedge clk", "to": "posedge clk", "path": path},
         ]
     }
-    found = critical_path(report, "clk")
+    found = critical_path(report, "clk", CELLS)
     assert found.text == "junction 1, lane 0: UP: product -> change"
     assert (found.delay_ns, found.routing_ns) == (3.75, 3.0)
     assert found.steps == ("junction 1, lane 0, UP: product", "junction 1, lane 0: change")

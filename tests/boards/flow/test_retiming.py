@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from presparse_boards.boards.registry import find_board
-from presparse_boards.clocking.clock import plan_clock
-from presparse_boards.clocking.solver import ClockError
-from presparse_boards.flow.errors import ToolFailed
+from presparse_boards.clocking.clock import divisor_bits, plan_clock
+from presparse_boards.errors import ClockError, ToolFailed
+from presparse_boards.families.ecp5.routed_clock import patched
 from presparse_boards.flow.plan import make_plan
-from presparse_boards.flow.retiming import fastest_clock, retimed, set_clock
+from presparse_boards.flow.retiming import fastest_clock, set_clock
 from presparse_boards.flow.route import Routed, route_all
 from presparse_boards.flow.synthesis import synthesise
 from presparse_boards.flow.tools import Workshop
@@ -23,7 +23,7 @@ def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> N
     board = find_board("ulx3s-12f")
     plan = make_plan(NANO_INFERENCE, board, board.default_clock_hz, "0" * 16)
     plan.write(tmp_path)
-    netlist = synthesise(Workshop(tmp_path))
+    netlist = synthesise(Workshop(tmp_path), plan.toolchain)
 
     def routed(json: str) -> tuple[Routed, str]:
         [found] = route_all(Workshop(tmp_path), plan, board, json, [3], netlist.flip_flops)
@@ -35,10 +35,10 @@ def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> N
     set_clock(netlist.path, tmp_path / "other.json", board, clock)
     second, other = routed("other.json")
     assert design != other
-    assert retimed(design, plan.clock, clock, board) == other
+    assert patched(design, plan.clock, clock, divisor_bits(board)) == other
     assert second.fmax_mhz == first.fmax_mhz
     with pytest.raises(ToolFailed, match=r"the routed design has no 'word: CLK.*' where it must be"):
-        retimed(other, plan.clock, clock, board)
+        patched(other, plan.clock, clock, divisor_bits(board))
 
 
 def test_clocks_that_a_netlist_can_have() -> None:

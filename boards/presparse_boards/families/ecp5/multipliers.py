@@ -8,19 +8,17 @@ from __future__ import annotations
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
 
 from presparse.contract.schedule import MULTIPLY, tree_levels
+from presparse_boards.families.ecp5.cells import DSP
+from presparse_boards.families.ecp5.multiplier_cost import MAX_ROWS
 from presparse_hw.lib.delays import delay
 from presparse_hw.lib.multiplier import Multiplier
-
-BLOCK_WIDTH = 18
-"""Bits of both operands of a MULT18X18D."""
-_BLOCK_REGISTERS = 3
 
 
 def dsp_multiplier(multiplier: Multiplier) -> Module:
     """One MULT18X18D with its input, pipeline and output registers (Lattice FPGA-TN-02205), then plain registers."""
     m = Module()
-    a, b = (Signal(signed(BLOCK_WIDTH), name=name) for name in "ab")
-    product = Signal(signed(2 * BLOCK_WIDTH))
+    a, b = (Signal(signed(DSP.width), name=name) for name in "ab")
+    product = Signal(signed(2 * DSP.width))
     m.d.comb += [a.eq(multiplier.a), b.eq(multiplier.b)]
     registers = {
         f"p_REG_{register}_{kind}": source
@@ -43,17 +41,13 @@ def dsp_multiplier(multiplier: Multiplier) -> Module:
         i_SIGNEDB=Const(1),
         i_SOURCEA=Const(0),
         i_SOURCEB=Const(0),
-        **{f"i_A{i}": a[i] for i in range(BLOCK_WIDTH)},
-        **{f"i_B{i}": b[i] for i in range(BLOCK_WIDTH)},
-        **{f"o_P{i}": product[i] for i in range(2 * BLOCK_WIDTH)},
+        **{f"i_A{i}": a[i] for i in range(DSP.width)},
+        **{f"i_B{i}": b[i] for i in range(DSP.width)},
+        **{f"o_P{i}": product[i] for i in range(2 * DSP.width)},
     )
     used = product[: len(multiplier.product)].as_signed()
-    m.d.comb += multiplier.product.eq(delay(m, used, MULTIPLY - _BLOCK_REGISTERS, name="product"))
+    m.d.comb += multiplier.product.eq(delay(m, used, MULTIPLY - DSP.registers, name="product"))
     return m
-
-
-MAX_ROWS = 2**MULTIPLY
-"""Rows of partial products that `carry_multiplier` can add in time."""
 
 
 def carry_multiplier(multiplier: Multiplier) -> Module:
@@ -61,7 +55,8 @@ def carry_multiplier(multiplier: Multiplier) -> Module:
     register per level. Operands of up to 8 bits leave a cycle for registers behind the partial products, too.
 
     A carry cell holds a function of four bits besides its adder: enough for `a AND b0` plus `2a AND b1`, so a row
-    costs one LUT per bit. A 12 x 10 bit product takes some 150 LUTs, a quarter of what synthesis makes of `a * b`.
+    costs one LUT per bit (`multiplier_cost.carry_multiplier_cost` counts them). A 12 x 10 bit product takes some 150
+    LUTs, a quarter of what synthesis makes of `a * b`.
     """
     m = Module()
     wide, narrow = sorted((multiplier.a, multiplier.b), key=len, reverse=True)

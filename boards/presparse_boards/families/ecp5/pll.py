@@ -1,6 +1,6 @@
 """The PLL of an ECP5 (EHXPLLL).
 
-Sources: Lattice FPGA-DS-02012 (ECP5 data sheet), sysCLOCK PLL timing; FPGA-TN-02200 (sysCLOCK usage guide).
+Source: Lattice FPGA-TN-02200 (sysCLOCK usage guide).
 """
 
 from __future__ import annotations
@@ -9,29 +9,8 @@ from amaranth.hdl import Const, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import Out
 
-from presparse_boards.clocking.solver import Band, Limits, Settings
-
-LIMITS = Limits(
-    input=Band(8_000_000, 400_000_000),
-    # Slower ones would reach more clocks, but open tools set one loop filter for all, and it suits fast ones.
-    phase_detector=Band(10_000_000, 400_000_000),
-    vco=Band(400_000_000, 800_000_000),
-    output=Band(3_125_000, 400_000_000),
-    input_dividers=range(1, 129),
-    multipliers=range(1, 129),
-    output_dividers=tuple(range(1, 129)),
-)
-
-
-def ecp5_dividers(settings: Settings) -> dict[str, Const]:
-    """The parameters of an EHXPLLL that depend on its settings."""
-    return {
-        "CLKI_DIV": Const(settings.input_divider, 32),
-        "CLKOP_DIV": Const(settings.multiplier, 32),
-        "CLKOP_CPHASE": Const(settings.multiplier - 1, 32),
-        "CLKOS_DIV": Const(settings.output_divider, 32),
-        "CLKOS_CPHASE": Const(settings.output_divider - 1, 32),
-    }
+from presparse_boards.clocking.solver import Settings
+from presparse_boards.families.ecp5.dividers import dividers
 
 
 class Ecp5Pll(wiring.Component):
@@ -70,7 +49,7 @@ class Ecp5Pll(wiring.Component):
             p_STDBY_ENABLE="DISABLED",
             p_DPHASE_SOURCE="DISABLED",
             p_FEEDBK_PATH="CLKOP",
-            **{f"p_{name}": value for name, value in ecp5_dividers(self._settings).items()},
+            **{f"p_{name}": Const(value, 32) for name, value in dividers(self._settings).items()},
             p_CLKFB_DIV=1,
             p_CLKOP_ENABLE="ENABLED",
             p_CLKOP_FPHASE=0,

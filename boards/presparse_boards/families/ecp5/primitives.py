@@ -5,10 +5,11 @@ from __future__ import annotations
 from amaranth.hdl import Module
 
 from presparse.contract.build import Build
-from presparse_boards.boards.definition import Board
 from presparse_boards.families.ecp5.block_memory import block_memory
 from presparse_boards.families.ecp5.block_plan import plan_blocks
+from presparse_boards.families.ecp5.cells import DSP
 from presparse_boards.families.ecp5.multipliers import carry_multiplier, dsp_multiplier
+from presparse_boards.resources.capacity import Capacity
 from presparse_boards.resources.multipliers import plan_multipliers
 from presparse_boards.resources.ration import Ration
 from presparse_hw.lib.multiplier import Multiplier
@@ -18,10 +19,9 @@ from presparse_hw.lib.registered_memory import RegisteredMemory
 class Ecp5Primitives:
     """To be mixed into an Amaranth platform. One object serves one elaboration: what it gave out is gone."""
 
-    def plan(self, build: Build, board: Board) -> None:
+    def plan(self, build: Build, capacity: Capacity, window: int) -> None:
         """Share the FPGA's multipliers and memory blocks out; to be called before elaboration."""
-        capacity = board.capacity
-        self._dsp = Ration(plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width).dsp)
+        self._dsp = Ration(plan_multipliers(build, blocks=capacity.dsp, block=DSP).dsp)
         self._blocks = Ration(plan_blocks(build, capacity))
 
     def get_multiplier(self, multiplier: Multiplier) -> Module:

@@ -1,46 +1,19 @@
 """The PLL of an iCE40 (SB_PLL40).
 
-Sources: Lattice FPGA-DS-02008 (iCE40 UltraPlus data sheet), sysCLOCK PLL timing; FPGA-TN-02052 (iCE40 sysCLOCK usage
-guide) for the loop filter.
+Source: Lattice FPGA-TN-02052 (iCE40 sysCLOCK usage guide).
 """
 
 from __future__ import annotations
-
-from fractions import Fraction
 
 from amaranth.hdl import Const, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import Out
 
-from presparse_boards.clocking.solver import Band, Limits, Settings
+from presparse_boards.clocking.solver import Settings
+from presparse_boards.families.ice40.dividers import dividers
 
-LIMITS = Limits(
-    input=Band(10_000_000, 133_000_000),
-    phase_detector=Band(10_000_000, 133_000_000),
-    vco=Band(533_000_000, 1_066_000_000),
-    output=Band(16_000_000, 275_000_000),
-    input_dividers=range(1, 17),
-    multipliers=range(1, 129),
-    output_dividers=(2, 4, 8, 16, 32, 64),
-)
-
-_FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5), (134, 6))
-"""FILTER_RANGE of phase detectors below these MHz."""
-
-
-def filter_range(phase_detector_hz: Fraction) -> int:
-    """FILTER_RANGE, the loop filter of a phase detector of this frequency."""
-    return next(value for below_mhz, value in _FILTERS if phase_detector_hz < below_mhz * 1_000_000)
-
-
-def ice40_dividers(settings: Settings) -> dict[str, Const]:
-    """The parameters of an SB_PLL40 that depend on its settings."""
-    return {
-        "DIVR": Const(settings.input_divider - 1, 4),
-        "DIVF": Const(settings.multiplier - 1, 7),
-        "DIVQ": Const(settings.output_divider.bit_length() - 1, 3),
-        "FILTER_RANGE": Const(filter_range(settings.phase_detector_hz), 3),
-    }
+_BITS = {"DIVR": 4, "DIVF": 7, "DIVQ": 3, "FILTER_RANGE": 3}
+"""Of the parameters."""
 
 
 class Ice40Pll(wiring.Component):
@@ -65,7 +38,7 @@ class Ice40Pll(wiring.Component):
         m.submodules.pll = Instance(
             "SB_PLL40_PAD",
             p_FEEDBACK_PATH="SIMPLE",
-            **{f"p_{name}": value for name, value in ice40_dividers(self._settings).items()},
+            **{f"p_{name}": Const(value, _BITS[name]) for name, value in dividers(self._settings).items()},
             i_PACKAGEPIN=self._pin.io,
             i_RESETB=Const(1),
             i_BYPASS=Const(0),

@@ -10,28 +10,24 @@ from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 
 from presparse.contract.build import Build
 from presparse.contract.schedule import MULTIPLY
-from presparse_boards.boards.definition import Board
+from presparse_boards.families.ice40.cells import DSP
 from presparse_boards.families.ice40.single_port_memory import single_port_memory
 from presparse_boards.families.ice40.single_port_plan import plan_single_port
+from presparse_boards.resources.capacity import Capacity
 from presparse_boards.resources.multipliers import plan_multipliers
 from presparse_boards.resources.ration import Ration
 from presparse_hw.lib.delays import delay
 from presparse_hw.lib.multiplier import Multiplier
 from presparse_hw.lib.registered_memory import RegisteredMemory
 
-BLOCK_WIDTH = 16
-"""Bits of both operands of an SB_MAC16."""
-_BLOCK_REGISTERS = 3
-
 
 class Ice40Primitives:
     """To be mixed into an Amaranth platform. One object serves one elaboration: what it gave out is gone."""
 
-    def plan(self, build: Build, board: Board) -> None:
+    def plan(self, build: Build, capacity: Capacity, window: int) -> None:
         """Share the FPGA's multipliers and single-port RAM out; to be called before elaboration."""
-        capacity = board.capacity
-        self._dsp = Ration(plan_multipliers(build, blocks=capacity.dsp, block_width=capacity.dsp_width).dsp)
-        self._single_port = Ration(plan_single_port(build, board))
+        self._dsp = Ration(plan_multipliers(build, blocks=capacity.dsp, block=DSP).dsp)
+        self._single_port = Ration(plan_single_port(build, capacity, window))
 
     def get_multiplier(self, multiplier: Multiplier) -> Module | None:
         """A DSP block as long as the plan has one for these widths, then what synthesis makes of LUTs."""
@@ -48,8 +44,8 @@ def mac_multiplier(multiplier: Multiplier) -> Module:
     """One SB_MAC16 with registers for operands, partial products and product (Lattice FPGA-TN-02007, DSP Function
     Usage Guide for iCE40 Devices), then plain registers."""
     m = Module()
-    a, b = (Signal(signed(BLOCK_WIDTH), name=name) for name in "ab")
-    product = Signal(signed(2 * BLOCK_WIDTH))
+    a, b = (Signal(signed(DSP.width), name=name) for name in "ab")
+    product = Signal(signed(2 * DSP.width))
     m.d.comb += [a.eq(multiplier.a), b.eq(multiplier.b)]
     registers = ("A_REG", "B_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG")
     registers += ("PIPELINE_16x16_MULT_REG1", "PIPELINE_16x16_MULT_REG2")
@@ -66,11 +62,11 @@ def mac_multiplier(multiplier: Multiplier) -> Module:
         i_CE=Const(1, 1),
         i_A=a,
         i_B=b,
-        i_C=Const(0, BLOCK_WIDTH),
-        i_D=Const(0, BLOCK_WIDTH),
+        i_C=Const(0, DSP.width),
+        i_D=Const(0, DSP.width),
         **{f"i_{name}": Const(0, 1) for name in unused},
         o_O=product,
     )
     used = product[: len(multiplier.product)].as_signed()
-    m.d.comb += multiplier.product.eq(delay(m, used, MULTIPLY - _BLOCK_REGISTERS, name="product"))
+    m.d.comb += multiplier.product.eq(delay(m, used, MULTIPLY - DSP.registers, name="product"))
     return m

@@ -1,6 +1,6 @@
 """The clock manager of an Artix-7 (MMCME2).
 
-Sources: AMD DS181 (Artix-7 data sheet), MMCM specification, speed grade -1; UG472 (7 series clocking resources).
+Source: AMD UG472 (7 series clocking resources).
 """
 
 from __future__ import annotations
@@ -9,17 +9,7 @@ from amaranth.hdl import Const, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import Out
 
-from presparse_boards.clocking.solver import Band, Limits, Settings
-
-LIMITS = Limits(
-    input=Band(10_000_000, 800_000_000),
-    phase_detector=Band(10_000_000, 450_000_000),
-    vco=Band(600_000_000, 1_200_000_000),
-    output=Band(4_690_000, 800_000_000),
-    input_dividers=range(1, 107),
-    multipliers=range(2, 65),  # whole ones: the fractional ones jitter more
-    output_dividers=tuple(range(1, 129)),
-)
+from presparse_boards.clocking.solver import Settings
 
 
 class Xc7Mmcm(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.hdl import Assert, Assume, Cat, Cover, Elaboratable, Module, Signa
 
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse_hw.lib.delays import delay
-from presparse_hw.link.ports import OFFSET_BITS
+from presparse_hw.link.sizes import OFFSET_BITS
 from presparse_hw.link.slots import SlotMemory
 from tests.verification.formal.inside import Inside
 from tests.verification.formal.platform import ProofPlatform

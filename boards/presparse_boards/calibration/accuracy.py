@@ -7,7 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from presparse_boards.estimate.fit import FMAX, Comparison, agreements
+from presparse_boards.calibration.fit import FMAX, Comparison, agreements
+
+_MARKERS = "osD^vX"
+"""Of families, in the picture."""
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
@@ -58,13 +61,14 @@ def plot(comparisons: Sequence[Comparison], file: Path) -> None:
     from matplotlib import pyplot
 
     found = agreements(comparisons)
+    families = sorted({comparison.record.on.family.name for comparison in comparisons})
     drawing, axes = pyplot.subplots(2, 3, figsize=(11, 7.2), layout="constrained")
     for axis, agreement in zip(axes.flat, found, strict=True):
-        for family, marker in (("ecp5", "o"), ("ice40", "s")):
+        for family, marker in zip(families, _MARKERS, strict=False):
             pairs = [
                 c.pairs()[agreement.quantity]
                 for c in comparisons
-                if c.record.on.family == family and agreement.quantity in c.pairs()
+                if c.record.on.family.name == family and agreement.quantity in c.pairs()
             ]
             if pairs:
                 axis.plot(*zip(*pairs, strict=True), marker, label=family, alpha=0.7, markersize=5)

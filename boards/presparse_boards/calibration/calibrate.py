@@ -1,4 +1,4 @@
-"""Calibrates the estimate: `python -m presparse_boards.estimate.calibrate` (or `make calibrate`).
+"""Calibrates the estimate: `python -m presparse_boards.calibration.calibrate` (or `make calibrate`).
 
 Three steps, each of which can be run alone; without a step, all three are.
 
@@ -17,14 +17,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from presparse.contract.errors import PresparseError
-from presparse_boards.estimate import records
-from presparse_boards.estimate.accuracy import figures, plot, table
+from presparse_boards.calibration import records
+from presparse_boards.calibration.accuracy import figures, plot, table
 from presparse_boards.estimate.coefficients import write as write_coefficients
-from presparse_boards.estimate.designs import DESIGNS, Design
-from presparse_boards.estimate.fit import calibrate
-from presparse_boards.estimate.measure import measure
+from presparse_boards.calibration.designs import DESIGNS, Design
+from presparse_boards.calibration.fit import calibrate
+from presparse_boards.calibration.measure import measure
 
 _HERE = Path(__file__).parent
+_COEFFICIENTS = _HERE.parent / "estimate"
 _STEPS = ("build", "fit", "report")
 
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             records.write(_HERE, _build(options))
         if "fit" in steps:
             coefficients, _ = calibrate(records.shipped())
-            write_coefficients(_HERE, coefficients)
+            write_coefficients(_COEFFICIENTS, coefficients)
         return _report(options) if "report" in steps else 0
     except PresparseError as error:
         print(f"error: {error}", file=sys.stderr)

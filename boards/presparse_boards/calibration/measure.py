@@ -6,11 +6,11 @@ from pathlib import Path
 from statistics import median
 
 from presparse.messages.bundle import Use
-from presparse_boards.estimate.designs import Design
-from presparse_boards.estimate.records import Record
-from presparse_boards.flow.errors import DoesNotFit
+from presparse_boards.calibration.designs import Design
+from presparse_boards.calibration.records import Record
+from presparse_boards.errors import DoesNotFit
 from presparse_boards.flow.plan import make_plan
-from presparse_boards.flow.route import packed_use, placer, route_all, use_in_report
+from presparse_boards.flow.route import packed_use, route_all, use_in_report
 from presparse_boards.flow.synthesis import NETLIST, synthesise
 from presparse_boards.flow.tools import Workshop
 
@@ -24,11 +24,11 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     plan = make_plan(design.build, board, board.default_clock_hz, _BUILD_ID)
     plan.write(folder)
     with Workshop(folder) as workshop:
-        netlist = synthesise(workshop)
+        netlist = synthesise(workshop, plan.toolchain)
     tried = range(1, seeds + 1)
     try:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
-        plan = plan.placed_with(placer(plan.family, packed))
+        plan = plan.for_size(packed.lut.used)
         routes = route_all(Workshop(folder), plan, board, NETLIST, tried, netlist.flip_flops)
     except DoesNotFit as error:
         return _record(design, error.use, None)

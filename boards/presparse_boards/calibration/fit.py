@@ -10,10 +10,9 @@ from statistics import median
 import numpy as np
 
 from presparse.messages.bundle import Use
-from presparse_boards.boards.definition import Family
+from presparse_boards.families.family import FpgaFamily
 from presparse_boards.estimate.coefficients import Coefficients
 from presparse_boards.estimate.features import (
-    CELL_LUTS,
     DELAY_FEATURES,
     FF_FEATURES,
     LUT_FEATURES,
@@ -22,8 +21,8 @@ from presparse_boards.estimate.features import (
     features,
 )
 from presparse_boards.estimate.model import Figures, predict
-from presparse_boards.estimate.records import Record
-from presparse_boards.estimate.regression import Matrix, Vector, logarithmic, non_negative, spearman
+from presparse_boards.calibration.records import Record
+from presparse_boards.calibration.regression import Matrix, Vector, logarithmic, non_negative, spearman
 
 _QUANTITIES: dict[str, Callable[[Use], int]] = {
     "LUT": lambda use: use.lut.used,
@@ -35,10 +34,6 @@ _QUANTITIES: dict[str, Callable[[Use], int]] = {
 FMAX = "fmax (MHz)"
 _TRUST = 1e-3
 """In the expected coefficients: twice as many LUTs per bit cost as much as an error of 3 % in one build."""
-
-
-_USUAL_NS: dict[Family, float] = {"ecp5": 7.5, "ice40": 55.0}
-"""Of a critical path, before any build is seen."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +81,16 @@ def observe(records: Sequence[Record]) -> list[Observation]:
 
 def fit(observations: Sequence[Observation]) -> Coefficients:
     """Coefficients of one family, from at least one build. Margins are left at 0."""
-    lut = np.array([float(o.record.use.lut.used - CELL_LUTS * o.counted.distributed_ram) for o in observations])
+    family = observations[0].record.on.family
+    cell_luts = family.memory.cell_luts
+    lut = np.array([float(o.record.use.lut.used - cell_luts * o.counted.distributed_ram) for o in observations])
     lut_weights = _weights(np.array([o.counted.lut for o in observations]), lut, LUT_FEATURES)
     ff = np.array([float(o.record.use.ff.used) for o in observations])
     ff_weights = _weights(np.array([o.counted.ff for o in observations]), ff, FF_FEATURES)
     placed = [o for o in observations if o.record.fmax_mhz is not None]
     delay = np.array([1000 / (o.record.fmax_mhz or 1) for o in placed])
     counted = [delay_features(o.record.on, o.record.use.lut.used) for o in placed]
-    expected = np.array([math.log(_USUAL_NS[observations[0].record.on.family]), *[0.0] * (len(DELAY_FEATURES) - 1)])
+    expected = np.array([math.log(family.usual_path_ns), *[0.0] * (len(DELAY_FEATURES) - 1)])
     delay_weights = logarithmic(np.array(counted), delay, expected)
     return Coefficients(
         lut=dict(zip(LUT_FEATURES, map(float, lut_weights), strict=True)),
@@ -109,8 +106,8 @@ def _weights(counted: Matrix, real: Vector, expected: Mapping[str, float]) -> Ve
     return non_negative(counted, real, np.array(list(expected.values())), trust=_TRUST)
 
 
-def by_family(observations: Sequence[Observation]) -> dict[Family, list[Observation]]:
-    found: dict[Family, list[Observation]] = {}
+def by_family(observations: Sequence[Observation]) -> dict[FpgaFamily, list[Observation]]:
+    found: dict[FpgaFamily, list[Observation]] = {}
     for observation in observations:
         found.setdefault(observation.record.on.family, []).append(observation)
     return found
@@ -133,9 +130,9 @@ def calibrate(records: Sequence[Record]) -> tuple[dict[str, Coefficients], list[
     comparisons = leave_one_out(observations)
     found = {}
     for family, own in by_family(observations).items():
-        ours = [c for c in comparisons if c.record.on.family == family]
+        ours = [c for c in comparisons if c.record.on.family is family]
         margins = {f"{name.lower()}_margin": round(_short(ours, name), 3) for name in ("LUT", "FF")}
-        found[family] = fit(own).model_copy(update=margins)
+        found[family.name] = fit(own).model_copy(update=margins)
     return found, comparisons
 
 

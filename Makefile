@@ -87,7 +87,7 @@ nightly-mnist: $(DEV)
 	$(BIN)/python -m presparse.demo.mnist --check --output mnist-run
 
 calibrate: $(DEV)
-	$(BIN)/python -m presparse_boards.estimate.calibrate --jobs $(or $(BUILDS),1) --json docs/estimate.json --plot docs/estimate.png
+	$(BIN)/python -m presparse_boards.calibration.calibrate --jobs $(or $(BUILDS),1) --json docs/estimate.json --plot docs/estimate.png
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,8 +70,10 @@ def test_people_are_told_speed_use_and_what_comes_next(again: Path, shell: Shell
     options = ("--board", "icebreaker", "--mode", "infer", "--lanes", "1", "--seeds", "2")
     ran = shell("build", "nano.toml", *options, "--output", "other")
     assert ran.status == 0
-    first, fmax, *use, last = ran.out.splitlines()
+    first, latency, fmax, *use, last = ran.out.splitlines()
     assert "predicted samples/s: 16 cycles per sample at " in first
+    cycles = Manifest.load(again / "other").latency_cycles
+    assert re.fullmatch(rf"one inference takes [\d.]+ µs in the core: {cycles} cycles", latency)
     assert "median of 2 seeds" in fmax
     assert "slowest path: " in fmax
     assert [line.split("  ")[1] for line in use] == ["LUT", "FF", "DSP", "block RAM", "single-port RAM"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from presparse.contract.build import Build
+from presparse.contract.network import Network
 from presparse.messages.estimate import Estimate
 from tests.cli.command import Shell
 
@@ -15,9 +18,11 @@ BOARD_COUNT = 11
 def test_a_network_that_fits(shell: Shell) -> None:
     ran = shell("estimate", "digits-small", "--board", "ulx3s-85f")
     assert ran.status == 0
-    first, speed, *rest = ran.out.splitlines()
+    first, speed, latency, *rest = ran.out.splitlines()
     assert first == "digits-small, training, lanes 16,16, on ulx3s-85f: fits"
     assert "samples/s: 64 cycles per sample at " in speed
+    cycles = Build(network=Network.load("digits-small"), lanes=(16, 16)).latency
+    assert re.fullmatch(rf"one inference takes [\d.]+ µs in the core: {cycles} cycles", latency)
     assert [line.split("  ")[0] for line in rest] == [
         "LUT", "FF", "DSP", "block RAM", "distributed RAM", "junction 1", "junction 2",
     ]  # fmt: skip

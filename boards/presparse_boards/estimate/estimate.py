@@ -27,6 +27,8 @@ def estimate(build: Build, board: Board, *, advice: tuple[str, ...] = ()) -> Est
         clock_mhz=round(clock_hz / 1e6, 3),
         cycles_per_sample=period,
         samples_per_second=clock_hz / period,
+        latency_cycles=build.latency,
+        latency_us=round(build.latency * 1e6 / clock_hz, 3),
         junctions=tuple(
             Load(junction=j.index, lanes=j.lanes, cycles=j.cycles, idle=period - j.cycles) for j in build.junctions
         ),

@@ -55,8 +55,8 @@ def toolchain_of(board: Board) -> Toolchain:
 def make_plan(build: Build, board: Board, clock_hz: float, build_id: str) -> Plan:
     """Elaborate (1 to 60 s). Raises ClockError, MakeError, BoardError (what the board's platform lacks)."""
     toolchain = toolchain_of(board)
-    top = BoardTop(build, board, clock_hz, build_id=build_id, adjustable=toolchain)
     platform = board.platform()
+    top = BoardTop(build, board, clock_hz, build_id=build_id, adjustable=toolchain)
     collects = gc.isenabled()
     gc.disable()  # Amaranth makes millions of objects that stay
     try:

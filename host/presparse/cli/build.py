@@ -135,6 +135,7 @@ def _drawn(manifest: Manifest, folder: Path) -> str:
             f"{manifest.samples_per_second:,.0f} {what} samples/s: {manifest.cycles_per_sample:,} cycles per sample at "
             f"{manifest.clock_mhz:.2f} MHz, lanes {','.join(map(str, manifest.lanes))}"
         ),
+        Text(f"one inference takes {manifest.latency_us:,.2f} µs in the core: {manifest.latency_cycles:,} cycles"),
         Text(
             f"fmax {manifest.fmax_mhz:.2f} MHz{median}; slowest path: {path.text} ({path.delay_ns:.1f} ns, "
             f"{path.routing_ns:.1f} of it wires)"

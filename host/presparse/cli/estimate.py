@@ -56,7 +56,8 @@ def _single(found: Estimate) -> list[RenderableType]:
         f"{found.samples_per_second:,.0f} samples/s: {found.cycles_per_sample:,} cycles per sample at "
         f"{found.clock_mhz:.1f} MHz (fmax about {found.fmax_mhz:.0f} MHz)"
     )
-    lines: list[RenderableType] = [title, speed, _use(found), _junctions(found)]
+    latency = Text(f"one inference takes {found.latency_us:,.2f} µs in the core: {found.latency_cycles:,} cycles")
+    lines: list[RenderableType] = [title, speed, latency, _use(found), _junctions(found)]
     if not found.calibrated:
         lines.append(Text("A rough guess: no open tool places and routes this FPGA.", "yellow"))
     lines += [Text(line) for line in found.advice]

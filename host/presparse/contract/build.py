@@ -15,7 +15,7 @@ from presparse.contract.description import Description
 from presparse.contract.errors import BuildError, PresparseError
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.operations import MAX_PAYLOAD
-from presparse.contract.schedule import Schedule, schedule
+from presparse.contract.schedule import DECIDE, RESULT, START, Schedule, forward_latency, schedule
 from presparse.contract.store import Palettes, StoreLayout
 from presparse.contract.wire import value_bytes
 
@@ -163,6 +163,29 @@ class Build(Description):
     @cached_property
     def schedule(self) -> Schedule:
         return schedule(self.junctions, training=self.training, gap=self.gap)
+
+    @cached_property
+    def latency(self) -> int:
+        """Cycles of one inference, from the transfer of a sample's first features into the core to that of its last
+        scores out of it:
+
+            N_0 / min(feature_port, z_1)     the features go into junction 1's banks
+            + DECIDE + START                 a block starts
+            + forward * period + start       of the output junction, as the schedule has it
+            + prologue + C - 1               the output junction's edges, up to the turn of its last ones
+            + forward_latency                to their scores
+            + RESULT                         out of the core
+
+        That is of a lone sample: the pipeline is idle, features come as fast as the core takes them, scores are taken
+        at once, and a flush follows at once, whose empty blocks move the sample on (so it is counted as far as it is
+        needed). The link to the host is not counted. The first sample after edges were written waits until stale delta
+        sums are cleared.
+        """
+        output, plan = self.junctions[-1], self.schedule.junctions[-1]
+        loaded = self.network.layers[0] // min(self.feature_port, self.lanes[0])
+        begun = DECIDE + START + plan.forward * self.schedule.period + plan.start
+        scored = self.schedule.prologue + output.cycles - 1 + forward_latency(output)
+        return loaded + begun + scored + RESULT
 
     @cached_property
     def store(self) -> StoreLayout | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from statistics import median
 from typing import ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from presparse.contract.build import Build
 from presparse.contract.description import Description, problems
@@ -120,6 +121,23 @@ class Manifest(Description):
     tools: dict[str, str] = Field(description="name: version")
     notes: tuple[str, ...] = Field(default=(), description="what the tools did that was not planned")
     build: Build = Field(description="what `presparse.open` takes")
+    # Bundles made before these fields were there have none: they follow from the build and its clock.
+    latency_cycles: int = Field(
+        default=0, validate_default=True, description="of one inference in the core, from first feature to last score"
+    )
+    latency_us: float = Field(default=0, validate_default=True, description="the same in microseconds, at `clock_mhz`")
+
+    @field_validator("latency_cycles")
+    @classmethod
+    def _latency_cycles(cls, cycles: int, info: ValidationInfo) -> int:
+        build: Build | None = info.data.get("build")  # None if it was refused itself
+        return build.latency if build and not cycles else cycles
+
+    @field_validator("latency_us")
+    @classmethod
+    def _latency_us(cls, us: float, info: ValidationInfo) -> float:
+        cycles, mhz = info.data.get("latency_cycles"), info.data.get("clock_mhz")
+        return round(cycles / mhz, 3) if cycles and mhz and not us else us
 
     @classmethod
     def load(cls, bundle: str | Path) -> Manifest:
@@ -152,9 +170,7 @@ class Manifest(Description):
     @property
     def median_fmax_mhz(self) -> float:
         """Over all seeds."""
-        ordered = sorted(route.fmax_mhz for route in self.routes)
-        middle = len(ordered) // 2
-        return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+        return median(route.fmax_mhz for route in self.routes)
 
 
 class Step(Description):

@@ -34,5 +34,7 @@ class Estimate(Description):
     clock_mhz: float = Field(description="the fastest clock up to that, which the board's PLL makes")
     cycles_per_sample: int
     samples_per_second: float = Field(description="of the core, at `clock_mhz`")
+    latency_cycles: int = Field(description="of one inference in the core, from first feature to last score")
+    latency_us: float = Field(description="the same in microseconds, at `clock_mhz`")
     junctions: tuple[Load, ...]
     advice: tuple[str, ...] = Field(default=(), description="what would fit, if this does not")

@@ -49,6 +49,8 @@ def test_the_manifest_says_what_was_built(made: tuple[Path, list[Step]]) -> None
     assert manifest.contract_hash == NANO_INFERENCE.hash
     assert Network.load(folder / "network.toml") == manifest.build.network
     assert manifest.cycles_per_sample == NANO_INFERENCE.schedule.period
+    assert manifest.latency_cycles == NANO_INFERENCE.latency
+    assert manifest.latency_us == round(NANO_INFERENCE.latency / manifest.clock_mhz, 3)
     assert (manifest.seed, len(manifest.routes)) == (1, 1)
     assert manifest.notes == ()
 
@@ -136,12 +138,15 @@ def test_a_bundle_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("same_cache")
-def test_folders_that_are_no_bundles(tmp_path: Path) -> None:
+def test_older_bundles_and_folders_that_are_no_bundles(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"nowhere: not a bundle \(No such file or directory: .*manifest\.json\)"):
         Manifest.load(tmp_path / "nowhere")
     folder = tmp_path / "bundle"
     build_bundle(NANO_INFERENCE, _board(), folder=folder)
     whole = json.loads((folder / MANIFEST).read_text())
+    older = {key: value for key, value in whole.items() if not key.startswith("latency")}
+    (folder / MANIFEST).write_text(json.dumps(older))
+    assert Manifest.load(folder).model_dump(mode="json") == whole
     for broken, message in (
         ({**whole, "fmax_mhz": "fast"}, "fmax_mhz: "),
         ({key: value for key, value in whole.items() if key != "use"}, "use is missing"),

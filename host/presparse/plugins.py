@@ -23,7 +23,7 @@ DEVICES = "presparse.devices"
 BOARDS = "presparse.boards"
 """Mappings of names to boards."""
 BUILDER = "presparse.builder"
-"""What `presparse build`, `boards`, `estimate` and `program` call; returns `presparse.messages`."""
+"""What `presparse build`, `boards`, `estimate`, `program` and `export` call; returns `presparse.messages`."""
 SIMULATIONS = "presparse.simulations"
 """`benches`, for `presparse sim`."""
 BENCHMARKS = "presparse.benchmarks"
@@ -98,6 +98,11 @@ def boards() -> Boards:
 def builder(name: str) -> Callable[..., Any]:
     """What `presparse NAME` calls: build, program, boards or estimate. Raises MissingExtra."""
     return _required(BUILDER, name, f"presparse {name}", "pip install 'presparse[build]'")
+
+
+def exporter() -> Callable[..., Any]:
+    """`presparse_sim.export.service.export`. Raises MissingExtra."""
+    return _required(BUILDER, "export", "presparse export", "pip install 'presparse[sim]'")
 
 
 def benches() -> Callable[..., Iterator[Verdict]]:

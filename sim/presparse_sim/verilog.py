@@ -1,4 +1,4 @@
-"""From an Amaranth component to Verilog that Verilator digests well."""
+"""From an Amaranth component to Verilog: for Verilator, for Icarus, and for designs of other people."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def to_sourced_verilog(component: wiring.Component) -> str:
     return share_modules(_OWN_ATTRIBUTE.sub("", _run_always(text)))
 
 
-def to_event_driven_verilog(component: wiring.Component) -> str:
-    """The same as `to_verilog`, all combinational logic in continuous assignments.
+def to_event_driven_verilog(component: wiring.Component, name: str = "top") -> str:
+    """The same as `to_verilog`, all combinational logic in continuous assignments, and the module called `name`.
 
     A process that first assigns a default wakes whoever reads it, even if its value ends where it was: two processes
     that read different bits of each other's signals wake each other for ever. Verilator sorts them, Icarus hangs.
     """
     top, ports = _wrapped(component)
     with _no_garbage_collection(), _refusals():
-        text = rtlil.convert(top, ports=ports, emit_src=False)
+        text = rtlil.convert(top, name=name, ports=ports, emit_src=False)
         script = f"read_rtlil <<rtlil\n{text}\nrtlil\nproc\nmemory_collect\nwrite_verilog -norename -noattr"
         found = find_yosys(lambda version: version >= _YOSYS).run(["-q", "-"], script, ignore_warnings=True)
     return found.replace(r"\$procmux$", r"\procmux$")  # functions, whose names would be those of system functions
@@ -78,8 +78,7 @@ def _refusals() -> Iterator[None]:
     except YosysError as error:
         if "Could not find" in str(error):
             raise ToolMissing(
-                "Yosys, which writes Verilog for the simulator, is missing; "
-                "install it with: pip install 'amaranth[builtin-yosys]'"
+                "Yosys, which writes Verilog, is missing; install it with: pip install 'amaranth[builtin-yosys]'"
             ) from error
         raise CompileError(f"Yosys refused the design: {error}") from error
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
+from presparse.device.acceptance import check_model
 from presparse.errors import OutputError
 from presparse.messages.export import MANIFEST, Export
 from presparse.model import Model
-from presparse.reference.checks import check_model
 from presparse.support import atomic_files
 from presparse_sim.export.core import ExportedCore
 from presparse_sim.export.ports import Port, as_markdown, as_objects, ports

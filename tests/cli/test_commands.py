@@ -24,7 +24,7 @@ from tests.cli.command import Shell
 def test_help_lists_every_command(shell: Shell) -> None:
     ran = shell("--help")
     assert ran.status == 0
-    for command in ("demo", "new", "train", "predict", "evaluate", "bench", "doctor"):
+    for command in ("demo", "new", "train", "predict", "evaluate", "export", "bench", "doctor"):
         assert command in ran.out
         assert "--json" in shell(command, "--help").out
     assert shell("--version").out.strip() == ps.__version__

@@ -36,7 +36,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def simulated(folder: Path) -> subprocess.CompletedProcess[str]:
     """What the commands in the export's own README do there."""
-    command = Export.model_validate_json((folder / "manifest.json").read_bytes()).simulate
+    command = Export.model_validate_json((folder / "export.json").read_bytes()).simulate
     assert command in (folder / "README.md").read_text()
     return subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -86,11 +86,11 @@ def test_a_shipped_network_passes(place: Path, shell: Shell) -> None:
 def test_hash_ports_and_network_are_those_of_the_build(place: Path, shell: Shell) -> None:
     ran = shell("export", "tiny.toml", "--output", "core", "--lanes", "3,1", "--json")
     build = Build(network=TINY, lanes=(3, 1))
-    figures, written = ran.figures, Export.model_validate_json((place / "core" / "manifest.json").read_bytes())
+    figures, written = ran.figures, Export.model_validate_json((place / "core" / "export.json").read_bytes())
     assert figures == {"folder": "core", **written.model_dump(mode="json", exclude={"build"})}
     assert written.build == build
     assert figures["contract_hash"] == build.hash
-    assert {*written.files, "manifest.json"} == {path.name for path in (place / "core").iterdir()}
+    assert {*written.files, "export.json"} == {path.name for path in (place / "core").iterdir()}
     for name in ("presparse_core.v", "README.md", "ports.json"):
         assert build.hash in (place / "core" / name).read_text(), name
     assert Network.load(place / "core" / "network.toml") == TINY
@@ -185,7 +185,7 @@ def test_a_folder_with_something_else_stays(place: Path, shell: Shell) -> None:
         (lambda core: (core / "mine.v").touch(), "core: holds mine.v, which is not of an export"),
         (lambda core: (core / "constraints").mkdir(), "core: holds constraints, which is not of an export"),
         (lambda core: alter(core / "model.hex"), "core/model.hex: was changed after it was exported"),
-        (lambda core: (core / "manifest.json").write_text("{"), "core: holds README.md, which is not of an export"),
+        (lambda core: (core / "export.json").write_text("{"), "core: holds README.md, which is not of an export"),
     ):
         kept = shutil.copytree("core", "kept")
         change(place / "core")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from presparse.contract.build import Build
 from presparse.messages.bundle import MANIFEST, NETWORK, BundleError, Manifest, Step
+from presparse.support import atomic_files
 from presparse.support.cache import Cache, cache_folder, contents
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import plan_clock
@@ -46,7 +47,7 @@ def build_bundle(
     force : make it anew, whatever the cache holds
     progress : receives each step as it begins and ends
 
-    Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, BundleError, CacheError.
+    Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, BundleError, OutputError, CacheError.
     """
     _check_place(folder)
     plan_clock(board, clock_hz or board.default_clock_hz)
@@ -62,7 +63,8 @@ def build_bundle(
     if force:
         cache.discard(key)
     waiting = Step(name="waiting for another process that makes the same bundle")
-    _place(cache.fetch(key, make, waiting=lambda: progress(waiting)), folder)
+    entry = cache.fetch(key, make, waiting=lambda: progress(waiting))
+    atomic_files.write_folder(folder, {file.name: file.read_bytes() for file in contents(entry)})
     return Manifest.load(folder)
 
 
@@ -167,21 +169,4 @@ def _check_place(folder: Path) -> None:
     except OSError as error:
         raise BundleError(
             f"{folder}: a bundle cannot be written there ({error.strerror or error}); choose another --output"
-        ) from error
-
-
-def _place(entry: Path, folder: Path) -> None:
-    """Copy a cache entry to `folder`, which appears at once and whole."""
-    try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            new, old = Path(name) / "new", Path(name) / "old"
-            new.mkdir()
-            for file in contents(entry):
-                shutil.copy(file, new)
-            if folder.exists():
-                folder.rename(old)
-            new.rename(folder)
-    except OSError as error:
-        raise BundleError(
-            f"{folder}: the bundle cannot be written there ({error.strerror or error}); choose another --output"
         ) from error

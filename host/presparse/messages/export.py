@@ -10,7 +10,7 @@ from presparse.contract.build import Build
 from presparse.contract.description import Description
 
 EXPORT_VERSION = 1
-MANIFEST = "manifest.json"
+MANIFEST = "export.json"
 
 
 class Export(Description):

@@ -156,5 +156,5 @@ Run the bench in this folder:
 
     {SIMULATE}
 
-Loading takes most of its time, some 15 cycles for every edge: seconds to minutes for thousands of them.
+Loading takes most of its time, some 20 cycles for every edge: seconds to minutes for thousands of them.
 """

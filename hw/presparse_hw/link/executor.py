@@ -260,4 +260,5 @@ def _has_length_of(payload: Payload, length: Value) -> Value:
     if len(lengths) == 1:
         return length == lengths[0]
     assert (lengths[-1], lengths[0] % lengths.step) == (MAX_PAYLOAD, 0), "more would have to be compared"
-    return (length >= lengths[0]) & (length[: exact_log2(lengths.step)] == 0)
+    at_least = length[exact_log2(lengths[0]) :].any()  # of `length >= lengths[0]` synthesis makes a carry chain
+    return at_least & (length[: exact_log2(lengths.step)] == 0)

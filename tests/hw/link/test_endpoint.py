@@ -562,6 +562,7 @@ def test_other_windows(window: int) -> None:
     Bench(small_build(outputs=256), window=window).run(test)
 
 
+@pytest.mark.filterwarnings("ignore::amaranth.UnusedElaboratable")
 @pytest.mark.parametrize("window", [0, 3, 128])
 def test_windows_that_cannot_be(window: int) -> None:
     with pytest.raises(ValueError, match=f"window must be one of 1, 2, .* and is {window}"):

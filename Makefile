@@ -14,13 +14,14 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test sim formal mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint format clean
+.PHONY: help demo test sim formal mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint docs format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     train a sparse network, run it on a simulated board, check every bit, write report.html"
 	@echo "make test     all tests (a seeded subset of the random networks)"
 	@echo "make lint     ruff, pyright, import-linter"
+	@echo "make docs     the site with the API reference, in docs/_build/html; a warning is an error"
 	@echo "make bench    training speed of the core, its links, plain C and PyTorch, side by side; when a sparse layer pays"
 	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantized; mean of SPLITS=10 splits"
 	@echo "make sim      lane, junctions, core and pins of a small network against the reference, in Verilator and Icarus"
@@ -47,6 +48,9 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+docs: $(DEV)
+	$(BIN)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 format: $(DEV)
 	$(BIN)/ruff check --fix-only .
@@ -90,7 +94,7 @@ calibrate: $(DEV)
 	$(BIN)/python -m presparse_boards.calibration.calibrate --jobs $(or $(BUILDS),1) --json docs/estimate.json --plot docs/estimate.png
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An editable install: the four source folders on the path, and the extras that the target needs.

@@ -1,4 +1,4 @@
-"""Verilog in which equal modules are one module.
+"""Module deduplication: Verilog in which equal modules are one module.
 
 Amaranth writes every instance as a module of its own: 64 lanes are 64 modules. As one module with 64 instances
 they become one piece of native code, which compiles faster, and runs faster because it stays in the

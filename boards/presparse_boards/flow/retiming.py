@@ -1,4 +1,6 @@
-"""Another clock for a design that is placed and routed already: PLL dividers and the UART's divisor.
+"""Clock selection after place-and-route: PLL dividers and the UART's divisor, for the fmax that was reached.
+
+Not register retiming: no register moves.
 
 A design's fmax is known after place-and-route, and its clock has to be chosen before. Only constants depend on it, so
 they are changed afterwards: in the routed design itself, where its family can do that (`ClockCells.patched`); else in

@@ -1,4 +1,4 @@
-"""A number in the gateware that can be changed after place-and-route: a design keeps its places, and its fmax."""
+"""A constant that is patched after place-and-route (an ECO): a design keeps its placement, and its fmax."""
 
 from __future__ import annotations
 

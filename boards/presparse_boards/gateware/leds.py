@@ -14,7 +14,7 @@ TICK_CYCLES = 256
 
 
 class SlowTick(wiring.Component):
-    """On for one cycle in every `TICK_CYCLES`.
+    """A prescaler: on for one cycle in every `TICK_CYCLES`.
 
     Members
     -------

@@ -1,4 +1,4 @@
-"""A reset that lasts long enough."""
+"""Reset synchronizer and stretcher: a reset that lasts long enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 
 class ResetHold(wiring.Component):
-    """Holds a reset for a while after an asynchronous one has ended.
+    """A reset synchronizer and stretcher: holds a reset for a while after an asynchronous one has ended.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which multipliers of a build get a DSP block when a board has fewer: those that would cost most in LUTs."""
+"""Allocation of DSP blocks: which multipliers get one when a board has fewer; those that would cost most in LUTs."""
 
 from __future__ import annotations
 

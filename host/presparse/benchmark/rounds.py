@@ -1,4 +1,5 @@
-"""Fair timing on a machine that does other things too: all contestants in turn, several rounds, medians.
+"""Interleaved benchmarking, fair on a machine that does other things too: all contestants in turn, several rounds,
+medians.
 
 Time is the processor's that this process used: all contestants are one thread that never waits, so on an idle machine
 it is the time that passes, and on a busy one other programs' turns do not count.

@@ -1,4 +1,4 @@
-"""The board's address space, and how edges and biases are packed into its 32-bit words.
+"""The memory map: the board's address space, and how edges and biases are packed into its 32-bit words.
 
 An address is region << 24 | word offset. Region 0 holds counters; junction i (from 1) has its edges in region
 2i - 1, one row of lanes per cycle, and its biases in region 2i, one row of right neurons per step. Rows start

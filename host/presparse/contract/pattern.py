@@ -1,8 +1,8 @@
-"""Patterns: which left neurons every right neuron is connected to.
+"""Patterns (sparsity masks as index lists): which left neurons every right neuron is connected to.
 
 A pattern is an integer array `left` of shape (right, in_degree), edges in order: edge e = r * in_degree + k
-is `left[r, k]`. It is clash-free for z lanes when edge e has its left neuron in bank e % z, so that every
-lane reads its own bank only. Sources: Dey et al., ReConFig 2018 and JETCAS 2019.
+is `left[r, k]`. It is clash-free (free of bank conflicts) for z lanes when edge e has its left neuron in bank e % z, so
+that every lane reads its own bank only. Sources: Dey et al., ReConFig 2018 and JETCAS 2019.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The order of an epoch: one permutation of 0 .. n - 1 for every n and seed, cheap enough for gateware.
+"""Shuffling by a pseudorandom permutation, the order of an epoch: one of 0 .. n - 1 for every n and seed, cheap enough
+for gateware.
 
 Let k be the bits of n - 1. A few rounds of steps that can be undone mix the numbers 0 .. 2^k - 1 (bits above k
 are dropped), and of what they give, in order, what is not below n is left out:

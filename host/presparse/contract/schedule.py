@@ -1,4 +1,5 @@
-"""One schedule for gateware and reference: when each junction works on which sample, and how much it stores.
+"""The pipeline's static schedule, for gateware and reference: when each junction works on which sample, and how much it
+stores.
 
 Time is counted in cycles inside blocks of T = `period` cycles; in every block each junction does FF of
 one sample and BP and UP of an older one. Junction i starts `start` cycles into the block, so that
@@ -18,16 +19,17 @@ from presparse.contract.errors import BuildError
 from presparse.contract.network import Junction
 
 SPREAD = 2
-"""Cycles from a junction's control to all of its lanes: registers that stand beside what they drive, so that no
-signal has to reach the whole chip and feed logic in one cycle."""
+"""Fan-out registers: cycles from a junction's control to all of its lanes. They stand beside what they drive, so that
+no signal has to reach the whole chip and feed logic in one cycle."""
 LANE_GROUP = 8
-"""Neighbouring lanes that share these registers."""
+"""Neighboring lanes that share these registers."""
 READ = 2
 """Cycles from address to data of a memory: block RAM, which is slow without its output register."""
 EDGE_READ = READ + 1
 """Cycles from an edge's address to its weight and row: edge memory, then a register beside the lane's logic."""
 OPERANDS = SPREAD + EDGE_READ + READ
-"""Cycles from an edge's turn to its multiplier operands: to the lane, edge memory, then activation bank."""
+"""Cycles from an edge's turn (its issue cycle) to its multiplier operands: to the lane, edge memory, then activation
+bank."""
 MULTIPLY = 3
 """Cycles of a multiplier: input, pipeline and output registers of a DSP block."""
 ACCUMULATE = 1
@@ -44,7 +46,7 @@ derivative, round, saturate, scale by the rate twice."""
 DELTAS = OPERANDS - SPREAD
 """Cycles from an edge's turn to the delta it needs, which still has to be spread over the lanes."""
 PROLOGUE = FETCH - DELTAS
-"""Cycles by which fetching deltas runs ahead of the edges that use them (training builds)."""
+"""Prefetch distance: cycles by which fetching deltas runs ahead of the edges that use them (training builds)."""
 ERROR = 2
 """Cycles from an output activation to the write of its delta: subtract and round, saturate."""
 RESULT = READ + 1
@@ -96,12 +98,13 @@ class Schedule:
     prologue: int
     """Cycles from a junction's start to its first edge address."""
     settle: int
-    """Cycles from the decision to start a block until everything that the block began has landed."""
+    """Drain time: cycles from the decision to start a block until everything that the block began has landed."""
     junctions: tuple[JunctionSchedule, ...]
 
     @property
     def depth(self) -> int:
-        """Blocks that a sample stays in flight after its own; a flush drains with as many empty blocks."""
+        """Pipeline depth: blocks that a sample stays in flight after its own; a flush drains with as many empty
+        blocks."""
         return max(max(j.forward, j.update) for j in self.junctions)
 
 

@@ -1,8 +1,8 @@
 """Samples on the board: how a build's store is laid out, and what is written to it.
 
-A stored feature is a code: the number of its value in a palette. There is one palette for each feature, or one
-for all. A row of the store's memory holds the codes of one transfer of the core's sample stream, or of `fold`
-transfers if these are narrower than a 32-bit word; a sample is `rows` rows. Padding features are not stored.
+A stored feature is dictionary-encoded, a code: the number of its value in a palette. There is one palette for each
+feature, or one for all. A row of the store's memory holds the codes of one transfer of the core's sample stream, or of
+`fold` transfers if these are narrower than a 32-bit word; a sample is `rows` rows. Padding features are not stored.
 """
 
 from __future__ import annotations

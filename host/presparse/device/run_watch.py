@@ -1,4 +1,4 @@
-"""How a host follows a run of a board: when to look next, and what must be seen by then."""
+"""Polling a run of a board, with a watchdog: when to look next, and what must be seen by then."""
 
 from __future__ import annotations
 

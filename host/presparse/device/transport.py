@@ -1,4 +1,4 @@
-"""Requests over a link: a window of them in flight, repeats when answers stay out, never a wait without an end.
+"""A sliding-window ARQ protocol: requests in flight, repeats when answers stay out, never a wait without an end.
 
 Every request has a sequence number; the board executes each number once, in order, and answers a repeat again
 (docs/protocol.md, Sequence numbers). So repeating is always safe: what was executed is not executed again.

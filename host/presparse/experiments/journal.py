@@ -1,4 +1,4 @@
-"""What was measured so far, one trial a line: an experiment that is cut off goes on where it was."""
+"""A journal (append-only log) of trials, one a line: an experiment that is cut off goes on where it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples through a device, from this computer or from the board's store: one pass, then a drained pipeline."""
+"""One pass (an epoch) through a device, from this computer or from the board's store, then a drained pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Exact removal of what is dead: the smaller network gives the same outputs, to floating-point rounding.
+"""Dead-unit elimination, exact removal of what is dead: the smaller network gives the same outputs, to floating-point
+rounding.
 
 Three passes over a chain of layers, each in `torch.float64`:
 1. Forwards, *fold*: a neuron without non-zero incoming weights is the constant f(b), through BatchNorm (running

@@ -1,4 +1,5 @@
-"""What is left of a model: weights that are not exactly zero, features and neurons that something still reads."""
+"""Sparsity statistics, what is left of a model: weights that are not exactly zero, features and neurons that something
+still reads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A folder of things that take long to make (compiled simulations, bitstreams), which any number of processes may
-use at once.
+"""A content-addressed build cache: a folder of things that take long to make (compiled simulations, bitstreams), which
+any number of processes may use at once.
 
 An entry is a folder of files, named by its key. It is made under another name and renamed when complete, so an
 interrupted process leaves no half entry; a digest of every file is kept with it, so damage is noticed and the

@@ -1,4 +1,4 @@
-"""Ctrl-C at a safe place only."""
+"""Deferred signals: Ctrl-C at a safe place only."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The same network with every number a board's number: its scores equal the board's, bit for bit.
+"""Quantization-aware training: every number a board's number, so that scores equal the board's, bit for bit.
 
-Values are real numbers in float64, each a whole number of its format's LSBs, so that products and sums
-are exact (below 2^53 LSBs). Gradients pass rounding as if it were not there, and saturation where the
-board's own gradients do.
+Values are real numbers in float64, each a whole number of its format's LSBs, so that products and sums are exact (below
+2^53 LSBs). Gradients pass rounding as if it were not there (straight-through), and saturation where the board's own
+gradients do.
 """
 
 from __future__ import annotations

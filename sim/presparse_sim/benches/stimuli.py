@@ -1,4 +1,5 @@
-"""Models and samples that reach everything: any pattern, weights at their limits, every kind of sample."""
+"""Constrained-random stimuli, models and samples that reach everything: any pattern, weights at their limits, every
+kind of sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan of what happens at a design's ports, cycle by cycle: for components whose every latency is known."""
+"""Driver and monitor of a design's ports by a plan, cycle by cycle: for components whose every latency is known."""
 
 from __future__ import annotations
 

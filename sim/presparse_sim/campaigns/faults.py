@@ -1,4 +1,5 @@
-"""`make faults`: 100,000 harmed frames, cuts at every byte, and garbage into both ends; nothing may come of it.
+"""Fault injection, `make faults`: 100,000 harmed frames, cuts at every byte, and garbage into both ends; nothing may
+come of it.
 
 `python -m presparse_sim.campaigns.faults --frames 100000` drives random sessions (load, train, predict, evaluate,
 runs from the store, flush, reset, other hosts) through the simulated board, over links that harm frames in one way,

@@ -1,5 +1,5 @@
-"""`make soak`: an hour of everything that hosts do to boards; in the end every bit is the reference's, and memory as
-much as at first.
+"""The soak test, `make soak`: an hour of everything that hosts do to boards; in the end every bit is the reference's,
+and memory as much as at first.
 
 `python -m presparse_sim.campaigns.soak --seconds 3600` keeps two simulated boards and drives them in turn, half of the
 time over links that harm frames. After every turn the board's whole state is compared with the reference. Status 1 if

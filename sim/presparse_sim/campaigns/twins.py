@@ -1,5 +1,5 @@
-"""A board behind a bad link, and the reference beside it: what one is told, the other is told, and in the end both
-hold the same."""
+"""Lockstep comparison of a board behind a bad link with the reference: what one is told, the other is told, and in the
+end both hold the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link that harms what passes, frame by frame, as a bad cable would: to test whoever is at its ends."""
+"""Fault injection: a link that harms what passes, frame by frame, as a bad cable would, to test both ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Sessions in files: a `Recorder` writes down all that a host hears of a board, and a `Replayer` is that board.
+"""Record and replay of sessions: a `Recorder` writes down all that a host hears of a board, and a `Replayer` is that
+board.
 
 A recording is lines of JSON. The first describes it (`Heading`); each of the others is one of
 

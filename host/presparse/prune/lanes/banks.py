@@ -1,4 +1,4 @@
-"""Which left neuron goes to which bank, and which edges are kept there.
+"""Bank-balanced pruning: which left neuron goes to which bank, and which edges are kept there.
 
 A right neuron keeps, of every bank of its lanes, the edges that matter most, as many as its pattern has there. Any
 such choice is clash-free, and which neuron lies in which bank is free: so the banks are chosen to lose least.

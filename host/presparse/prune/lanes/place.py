@@ -1,4 +1,4 @@
-"""A trained network's neurons and edges on the places of the lanes."""
+"""Bank and slot assignment: a trained network's neurons and edges on the places of the lanes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same function in numbers that the board's formats can hold."""
+"""Calibration (cross-layer rescaling): the same function in numbers that the board's formats can hold."""
 
 from __future__ import annotations
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from presparse.support import atomic_files
 from presparse_boards.calibration.fit import FMAX, Comparison, agreements
 
-_MARKERS = "osD^vX"
-"""Of families, in the picture."""
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
@@ -55,31 +55,52 @@ def figures(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 
 def plot(comparisons: Sequence[Comparison], file: Path) -> None:
     """Estimate against real, one panel per quantity, one point per build; on the line both are equal."""
-    import matplotlib
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from presparse.report.style import BLUE, INK, LINE, ORANGE, SOFT, figure, plain, png
 
     found = agreements(comparisons)
+    drawing = figure(11, 7.6)
     families = sorted({comparison.record.on.family.name for comparison in comparisons})
-    drawing, axes = pyplot.subplots(2, 3, figsize=(11, 7.2), layout="constrained")
-    for axis, agreement in zip(axes.flat, found, strict=True):
-        for family, marker in zip(families, _MARKERS, strict=False):
-            pairs = [
-                c.pairs()[agreement.quantity]
+    looks = {family: (family, *look) for family, look in zip(families, cycle((("o", BLUE), ("s", ORANGE))), strict=False)}
+    for axis, agreement in zip(drawing.subplots(2, 3).flat, found, strict=True):
+        plain(axis).grid(axis="both", color=LINE)
+        # A use of 0 has no place on a logarithmic axis.
+        pairs = {
+            family: [
+                pair
                 for c in comparisons
-                if c.record.on.family.name == family and agreement.quantity in c.pairs()
+                if c.record.on.family.name == family and min(pair := c.pairs().get(agreement.quantity, (0, 0))) > 0
             ]
-            if pairs:
-                axis.plot(*zip(*pairs, strict=True), marker, label=family, alpha=0.7, markersize=5)
-        low, high = axis.get_xlim()
-        axis.plot([low, high], [low, high], color="grey", linewidth=0.8, zorder=0)
-        axis.set_title(f"{agreement.quantity}: rank correlation {agreement.spearman:.3f}", fontsize=10)
-        axis.set_xlabel("real build")
-        axis.set_ylabel("estimate")
-    axes.flat[0].legend()
-    drawing.savefig(file)
-    pyplot.close(drawing)
+            for family in looks
+        }
+        for family, (label, marker, color) in looks.items():
+            axis.plot(
+                *zip(*pairs[family], strict=True) if pairs[family] else ([], []),
+                marker=marker,
+                linestyle="none",
+                color=color,
+                label=label,
+                alpha=0.6,
+                markersize=6,
+                markeredgewidth=0,
+            )
+        if agreement.quantity != FMAX:  # from tens to tens of thousands: else most builds would lie on one another
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+            for numbers in (axis.xaxis, axis.yaxis):
+                numbers.set_major_locator(LogLocator(subs=(1, 3)))
+                numbers.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            axis.minorticks_off()
+        ends = [extreme(value for both in pairs.values() for pair in both for value in pair) for extreme in (min, max)]
+        axis.plot(ends, ends, color=SOFT, linewidth=1, zorder=0)
+        unit = "MHz" if agreement.quantity == FMAX else "number"
+        quantity = agreement.quantity.removesuffix(" (MHz)")
+        axis.set_title(f"{quantity}: rank correlation {agreement.spearman:.3f}", loc="left", color=INK, fontsize=11)
+        axis.set_xlabel(f"real build ({unit})")
+        axis.set_ylabel(f"estimate ({unit})")
+    drawing.legend(*drawing.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    atomic_files.write(file, png(drawing))
 
 
 def _yes(fits: bool) -> str:

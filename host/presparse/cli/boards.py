@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from presparse.messages.bundle import BoardInfo, BoardList
 from presparse.plugins import builder
 from presparse.terminal.options import AsJson
-from presparse.terminal.output import put, say
+from presparse.terminal.output import drawn, put, say
 
 NAME = "boards"
 
@@ -35,7 +34,4 @@ def _drawn(boards: tuple[BoardInfo, ...]) -> str:
         numbers = (f"{held['lut']:,}", str(held["dsp"]), str(held["block_ram"]), f"{board.clock_mhz:g}")
         link = f"{board.link}, {board.baud:,} baud"
         table.add_row(board.name, board.device, *numbers, link, board.bitstream, board.program)
-    console = Console(highlight=False, width=200)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    return drawn([table], width=200)

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Annotated, Self
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +17,7 @@ from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Step
 from presparse.plugins import builder
 from presparse.terminal.options import AsJson, NetworkName
-from presparse.terminal.output import people, put
+from presparse.terminal.output import drawn, people, put
 
 NAME = "build"
 
@@ -130,22 +129,19 @@ def _drawn(manifest: Manifest, folder: Path) -> str:
     path = manifest.critical_path
     seeds = len(manifest.routes)
     median = f" (median of {seeds} seeds: {manifest.median_fmax_mhz:.2f})" if seeds > 1 else ""
-    lines = [
-        Text(
-            f"{manifest.samples_per_second:,.0f} {what} samples/s: {manifest.cycles_per_sample:,} cycles per sample at "
-            f"{manifest.clock_mhz:.2f} MHz, lanes {','.join(map(str, manifest.lanes))}"
-        ),
-        Text(f"one inference takes {manifest.latency_us:,.2f} µs in the core: {manifest.latency_cycles:,} cycles"),
-        Text(
-            f"fmax {manifest.fmax_mhz:.2f} MHz{median}; slowest path: {path.text} ({path.delay_ns:.1f} ns, "
-            f"{path.routing_ns:.1f} of it wires)"
-        ),
-        use,
-        *(Text(f"note: {note}", "yellow") for note in manifest.notes),
-        Text(f"{folder}: load it into the board with: presparse program {folder}"),
-    ]
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        for line in lines:
-            console.print(line, soft_wrap=isinstance(line, Text))
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    return drawn(
+        [
+            Text(
+                f"{manifest.samples_per_second:,.0f} {what} samples/s: {manifest.cycles_per_sample:,} cycles per "
+                f"sample at {manifest.clock_mhz:.2f} MHz, lanes {','.join(map(str, manifest.lanes))}"
+            ),
+            Text(f"one inference takes {manifest.latency_us:,.2f} µs in the core: {manifest.latency_cycles:,} cycles"),
+            Text(
+                f"fmax {manifest.fmax_mhz:.2f} MHz{median}; slowest path: {path.text} ({path.delay_ns:.1f} ns, "
+                f"{path.routing_ns:.1f} of it wires)"
+            ),
+            use,
+            *(Text(f"note: {note}", "yellow") for note in manifest.notes),
+            Text(f"{folder}: load it into the board with: presparse program {folder}"),
+        ]
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -45,7 +44,7 @@ def run(
     put({"estimates": figures} if all_boards else figures[0], as_json=as_json, text="" if as_json else drawn(shown))
 
 
-def _single(found: Estimate) -> list[RenderableType]:
+def _single(found: Estimate) -> list[Table | Text]:
     """One board in detail: verdict, speed, use, junctions."""
     what = "training" if found.mode == "train" else "inference"
     verdict = Text("fits", "bold green") if found.fits else Text(f"does not fit ({found.short})", "bold red")
@@ -57,7 +56,7 @@ def _single(found: Estimate) -> list[RenderableType]:
         f"{found.clock_mhz:.1f} MHz (fmax about {found.fmax_mhz:.0f} MHz)"
     )
     latency = Text(f"one inference takes {found.latency_us:,.2f} µs in the core: {found.latency_cycles:,} cycles")
-    lines: list[RenderableType] = [title, speed, latency, _use(found), _junctions(found)]
+    lines: list[Table | Text] = [title, speed, latency, _use(found), _junctions(found)]
     if not found.calibrated:
         lines.append(Text("A rough guess: no open tool places and routes this FPGA.", "yellow"))
     lines += [Text(line) for line in found.advice]
@@ -82,7 +81,7 @@ def _junctions(found: Estimate) -> Table:
     return table
 
 
-def _compared(found: tuple[Estimate, ...]) -> list[RenderableType]:
+def _compared(found: tuple[Estimate, ...]) -> list[Table | Text]:
     """All boards, one line each."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading, right in (("board", 0), ("", 0), ("lanes", 0), ("MHz", 1), ("samples/s", 1), ("LUT", 1), ("DSP", 1)):

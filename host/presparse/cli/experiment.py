@@ -13,7 +13,7 @@ from rich.table import Table
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.support import atomic_files
 from presparse.terminal.options import AsJson
-from presparse.terminal.output import bar, people, put, say
+from presparse.terminal.output import bar, drawn, people, put, say
 
 NAME = "experiment"
 
@@ -64,9 +64,9 @@ def run(
     found = {"experiment": name, "seeds": list(range(seeds or experiment.seeds)), **experiment.report(done)}
     figures, picture = output / f"{name}.json", output / f"{name}.png"
     atomic_files.write(figures, json.dumps(found, indent=1) + "\n")
-    picture.write_bytes(png(experiment.picture(done)))
+    atomic_files.write(picture, png(experiment.picture(found)))
     if not as_json:
-        people.print(_table(found["rows"]))
+        say(drawn([_table(found["rows"])], width=people.width))
         say("95 % confidence intervals of the mean, by Student's t")
     put(
         {**found, "trials": str(journal.path), "picture": str(picture)},

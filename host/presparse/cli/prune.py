@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -187,7 +186,7 @@ class _Epochs:
         self._shown.follow(progress)
 
 
-def _shown(title: str, stages: Sequence[Stage], found: OnLanes, measured: int) -> list[RenderableType]:
+def _shown(title: str, stages: Sequence[Stage], found: OnLanes, measured: int) -> list[Table | Text]:
     """What each stage cost, on samples that chose nothing."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("stage")

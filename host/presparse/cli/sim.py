@@ -7,7 +7,6 @@ from typing import Annotated, get_args
 from xml.etree import ElementTree
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +16,7 @@ from presparse.messages.simulation import Level, Simulator, Verdict
 from presparse.plugins import benches
 from presparse.support import atomic_files
 from presparse.terminal.options import NETWORK_HELP, AsJson
-from presparse.terminal.output import bar, put
+from presparse.terminal.output import bar, drawn, put
 
 NAME = "sim"
 _LEVELS: tuple[Level, ...] = get_args(Level)
@@ -118,11 +117,7 @@ def _table(verdicts: list[Verdict]) -> str:
         verdict = Text("passed", "green") if v.passed else Text("failed", "bold red")
         numbers = (f"{v.samples:,}", f"{v.cycles:,}", f"{v.compared:,}", f"{v.seconds:.1f}")
         table.add_row(v.bench, v.simulator, verdict, *numbers)
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    return "\n".join([*lines, *(f"{v.bench}: {v.failure}" for v in verdicts if not v.passed)])
+    return "\n".join([drawn([table]), *(f"{v.bench}: {v.failure}" for v in verdicts if not v.passed)])
 
 
 def _junit(verdicts: list[Verdict]) -> str:

@@ -146,9 +146,9 @@ def _draw(curve: list[EpochDone], file: Path) -> None:
     from presparse.report.curves import Curve, curves
     from presparse.report.style import BLUE, SOFT, png
 
-    learned = Curve(name="while learning", color=SOFT, accuracies=[epoch.learned for epoch in curve])
-    held_out = Curve(name="held out", color=BLUE, accuracies=[epoch.held_out for epoch in curve])
-    file.write_bytes(png(curves([learned, held_out])))
+    learned = Curve(name="images being learned", color=SOFT, accuracies=[epoch.learned for epoch in curve])
+    held_out = Curve(name="held-out images", color=BLUE, accuracies=[epoch.held_out for epoch in curve])
+    atomic_files.write(file, png(curves([learned, held_out], measured="right answers (%)")))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,16 @@ from presparse.report.style import BLUE, ORANGE, SOFT
 from presparse.report.weights import weights
 
 _BOARDS = {"sim": "an FPGA board, simulated cycle by cycle", "emulator": "an emulated board"}
+_SHORT = {"sim": "the simulated board", "emulator": "the emulated board"}
+_MEGAHERTZ = 100
+"""Of an FPGA, for comparison: routed builds of the demo's network reach 115 to 175 (docs/performance.md)."""
 
 
 def write_report(outcome: Outcome, path: Path) -> None:
     """Write the page. Raises OutputError."""
     network, learning, split = outcome.build.network, outcome.learning, outcome.split
     period = outcome.build.schedule.period
+    board = _SHORT.get(outcome.device, "the board")
     write(
         path,
         title="A sparse network that learns on its own hardware",
@@ -35,7 +39,7 @@ def write_report(outcome: Outcome, path: Path) -> None:
             Section(
                 title="Learning, epoch by epoch",
                 text="Grey: PyTorch with floating-point numbers. Orange: PyTorch goes on with the board's small "
-                "integers. Blue: an untrained network that learns on the board, one digit at a time, forwards and "
+                f"integers. Blue: an untrained network that learns on {board}, one digit at a time, forwards and "
                 "backwards. All are tested on digits that none of them ever learned from.",
                 picture=curves(
                     [
@@ -47,7 +51,7 @@ def write_report(outcome: Outcome, path: Path) -> None:
                             first=len(outcome.in_pytorch.float_curve) + 1,
                         ),
                         Curve(
-                            name="on the board",
+                            name=f"on {board}",
                             color=BLUE,
                             accuracies=[e.validation for e in learning.history.epochs if e.validation is not None],
                         ),
@@ -71,13 +75,13 @@ def write_report(outcome: Outcome, path: Path) -> None:
             ),
             Section(
                 title="What it answers",
-                text="Rows: what a held-out digit is. Columns: what the board said, after it had learned.",
+                text=f"Rows: what a held-out digit is. Columns: what {board} said, after it had learned.",
                 picture=confusion(split.held_y, learning.answers, network.classes),
                 half=True,
             ),
             Section(
                 title="What it learned",
-                text="The strengths of all connections on the board, before and after.",
+                text=f"The strengths of all connections on {board}, before and after.",
                 picture=weights(learning.start, learning.model),
                 half=True,
             ),
@@ -93,6 +97,7 @@ def write_report(outcome: Outcome, path: Path) -> None:
 
 def _facts(outcome: Outcome) -> list[Fact]:
     predictions, comparison = outcome.predictions, outcome.comparison
+    board = _SHORT.get(outcome.device, "the board")
     return [
         Fact(
             value=f"{predictions.equal:,} of {predictions.checked:,}",
@@ -101,12 +106,12 @@ def _facts(outcome: Outcome) -> list[Fact]:
         ),
         Fact(
             value=f"{comparison.equal:,} of {comparison.checked:,}",
-            label=f"weights and biases equal after {outcome.learning.history.samples:,} samples learned on the board",
+            label=f"weights and biases equal after {outcome.learning.history.samples:,} samples learned on {board}",
             good=not comparison.differences,
         ),
         Fact(
             value=f"{outcome.learning.accuracy(outcome.split):.1%}",
-            label="of held-out digits right after learning on the board",
+            label=f"of held-out digits right after learning on {board}",
         ),
         Fact(
             value=f"{outcome.build.network.density:.0%}",
@@ -135,7 +140,10 @@ def _details(outcome: Outcome) -> dict[str, str]:
         ),
         "Junction cycle": f"{max(j.cycles for j in outcome.build.junctions)} cycles; "
         + (f"{measured:.2f} measured per sample, without waiting for the link" if measured else "no clock here"),
-        "Speed of this run": f"{learning.history.samples / learning.seconds:,.0f} samples/s on {outcome.device}",
+        "Speed of this run": f"{learning.history.samples / learning.seconds:,.0f} samples/s on {outcome.device}"
+        + (", on this computer" if outcome.device in _SHORT else ""),
+        "Speed of an FPGA": f"a sample every {outcome.build.schedule.period} cycles: "
+        f"{_MEGAHERTZ * 1e6 / outcome.build.schedule.period:,.0f} samples/s at {_MEGAHERTZ} MHz (calculated)",
         "Counters": ", ".join(f"{name} {value:,}" for name, value in counters.items()),
         "Differences": "; ".join(outcome.comparison.differences) or "none",
     }

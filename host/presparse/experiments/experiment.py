@@ -7,13 +7,14 @@ its selecting trials first, and the trials whose test accuracy is reported when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from presparse.experiments.intervals import interval
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Trial = Mapping[str, str | int | float | bool]
@@ -22,6 +23,8 @@ Figures = Mapping[str, float]
 """What a trial measured."""
 Done = list[tuple[Trial, Figures]]
 """Trials that were made, in the order of the plan."""
+Report = Mapping[str, Any]
+"""What an experiment found: `rows` maps a name to figures, each with _mean, _ci95 (half the width) and _n."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +39,9 @@ class Experiment:
     """Seeds and what was done so far -> all trials that are known by now; the same ones in the beginning."""
     run: Callable[[Trial], Figures]
     report: Callable[[Done], dict[str, Any]]
-    """Figures by row: `rows` maps a name to figures, each with _mean, _ci95 (half the width) and _n."""
-    picture: Callable[[Done], Figure]
+    """A `Report`, as plain data: it is kept as JSON."""
+    picture: Callable[[Report], Figure]
+    """Drawn from the report alone, so that a kept one can be drawn again."""
 
 
 def of(done: Done, **wanted: object) -> Done:
@@ -66,6 +70,30 @@ def row(done: Done, names: Iterable[str] | None = None) -> dict[str, float | int
         mean, half = interval([figures[name] for _, figures in done])
         found |= {f"{name}_mean": mean, f"{name}_ci95": half}
     return found | {"n": len(done)}
+
+
+def errorbars(
+    axes: Axes,
+    x: Sequence[float],
+    rows: Sequence[Mapping[str, float]],
+    figure: str,
+    *,
+    color: str,
+    label: str | None = None,
+    joined: bool = True,
+) -> None:
+    """The means of a figure in per cent, row by row, each with its confidence interval."""
+    axes.errorbar(
+        x,
+        [100 * row[f"{figure}_mean"] for row in rows],
+        [100 * row[f"{figure}_ci95"] for row in rows],
+        color=color,
+        marker="o",
+        markersize=6 if joined else 8,
+        linestyle="-" if joined else "none",
+        capsize=4,
+        label=label,
+    )
 
 
 def rows_by(done: Done, *keys: str) -> dict[str, dict[str, float | int]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.report.style import BLUE, INK, figure, plain
@@ -34,23 +34,18 @@ def report(done: Done) -> dict[str, Any]:
     return {"network": list(LAYERS), "rows": rows_by(done, "degrees")}
 
 
-def picture(done: Done) -> Figure:
+def picture(found: Report) -> Figure:
+    """Test accuracy, by where the edges are."""
     drawn = figure(8, 4.5)
     axes = plain(drawn.subplots())
-    points = [row(of(done, degrees="-".join(map(str, degrees)))) for degrees in SPLITS]
-    axes.errorbar(
-        range(len(points)),
-        [100 * p["test_accuracy_mean"] for p in points],
-        [100 * p["test_accuracy_ci95"] for p in points],
-        color=BLUE,
-        marker="o",
-        capsize=3,
-    )
+    points = list(found["rows"].values())
+    errorbars(axes, range(len(points)), points, "test_accuracy", color=BLUE)
     names = [" / ".join(f"{100 * p[f'density_{i}_mean']:.3g}" for i in (1, 2, 3)) for p in points]
     axes.set_xticks(range(len(points)), names)
     axes.set_xlabel("density of junctions 1 / 2 / 3 (%), 8,800 edges in all")
     axes.set_ylabel("test accuracy (%)")
-    axes.set_title("Later junctions need more density (800-100-100-10, MNIST)", loc="left", color=INK, fontsize=11)
+    title = "Test accuracy by the densities of three junctions: 800-100-100-10 on MNIST (bars: 95 % confidence)"
+    axes.set_title(title, loc="left", color=INK, fontsize=10)
     return drawn
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from presparse.contract.network import Network, densities
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.report.style import BLUE, INK, figure, plain
@@ -48,27 +48,18 @@ def report(done: Done) -> dict[str, Any]:
     return {"rows": rows_by(done, "width")}
 
 
-def picture(done: Done) -> Figure:
+def picture(found: Report) -> Figure:
+    """Test accuracy by width; the number of edges stays about the same."""
     drawn = figure(8, 4.5)
     axes = plain(drawn.subplots())
-    points = [row(of(done, width=width)) for width in WIDTHS]
-    axes.errorbar(
-        range(len(points)),
-        [100 * p["test_accuracy_mean"] for p in points],
-        [100 * p["test_accuracy_ci95"] for p in points],
-        color=BLUE,
-        marker="o",
-        capsize=3,
-    )
-    names = [
-        f"{width}\n{p['density_mean']:.1%}\n{p['edges_mean']:,.0f} edges"
-        for width, p in zip(WIDTHS, points, strict=True)
-    ]
+    points = list(found["rows"].values())
+    errorbars(axes, range(len(points)), points, "test_accuracy", color=BLUE)
+    names = [f"{width}\n{p['density_mean']:.1%}\n{p['edges_mean']:,.0f} edges" for width, p in found["rows"].items()]
     axes.set_xticks(range(len(points)), names)
     axes.set_xlabel("neurons x of each hidden layer, density, edges")
     axes.set_ylabel("test accuracy (%)")
-    title = "Large and sparse against small and dense (784-x-x-x-10, MNIST)"
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    title = "Test accuracy of about equally many edges, by width: 784-x-x-x-10 on MNIST (bars: 95 % confidence)"
+    axes.set_title(title, loc="left", color=INK, fontsize=10)
     return drawn
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from presparse.contract.network import Network
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, rows_by
+from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
 from presparse.prune.lanes import to_lanes
@@ -111,19 +111,21 @@ def report(setting: Setting, done: Done) -> dict[str, Any]:
     return {"network": setting.network, "rows": rows_by(done, "row")}
 
 
-def picture(setting: Setting, done: Done) -> Figure:
+def picture(setting: Setting, found: Report) -> Figure:
+    """Test accuracy of each row."""
     drawn = figure(7, 4.5)
     axes = plain(drawn.subplots())
     for place, (name, color) in enumerate(zip(ROWS, (BLUE, GREEN, ORANGE), strict=True)):
-        right = [100 * figures["test_accuracy"] for _, figures in of(done, row=name)]
-        axes.scatter([place] * len(right), right, s=50, color=color, alpha=0.6, linewidths=0)
-        axes.plot([place - 0.15, place + 0.15], [sum(right) / len(right)] * 2, color=INK)
+        figures = found["rows"][name]
+        errorbars(axes, [place], [figures], "test_accuracy", color=color, joined=False)
+        mean = 100 * figures["test_accuracy_mean"]
+        axes.annotate(f"{mean:.1f}", (place, mean), (12, 0), textcoords="offset points", va="center", color=INK)
     axes.set_xticks(range(len(ROWS)), ROWS)
     axes.set_xlim(-0.6, len(ROWS) - 0.4)
     axes.set_ylabel("test accuracy on the board's integers (%)")
-    edges = done[0][1]["edges"]
-    title = f"{setting.source}: {edges:,.0f} edges on the lanes of {setting.network}"
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    edges = found["rows"][ROWS[0]]["edges_mean"]
+    title = f"{setting.source}: {edges:,.0f} edges on the lanes of {setting.network} (bars: 95 % confidence)"
+    axes.set_title(title, loc="left", color=INK, fontsize=10)
     return drawn
 
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, choose_then_report, of, rows_by
+from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, choose_then_report, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, SOFT, figure, plain
@@ -165,25 +165,40 @@ def report(setting: Setting, done: Done) -> dict[str, Any]:
     return {"network": list(setting.sizes), "rows": found}
 
 
-_COLOURS = (SOFT, BLUE, GREEN, ORANGE, RED)
+_COLORS = {
+    "l2": SOFT,
+    "l1": BLUE,
+    "group_lasso": GREEN,
+    "sparse_group_lasso": ORANGE,
+    "sparse_group_lasso_prox": RED,
+}
 
 
-def picture(setting: Setting, done: Done) -> Figure:
-    """Test accuracy against exact zeros: a faint dot for each seed, a mark for the mean."""
-    found = report(setting, done)["rows"]
+def picture(setting: Setting, found: Report) -> Figure:
+    """Test accuracy against exact zeros: means, with intervals both ways."""
     drawn = figure(8, 4.5)
     axes = plain(drawn.subplots())
-    for color, name in zip(_COLOURS, setting.rows, strict=False):
-        own = [figures for _, figures in of(done, phase="report", row=name)]
-        zeros, right = [100 * f["exact_zeros"] for f in own], [100 * f["test_accuracy"] for f in own]
-        axes.scatter(zeros, right, s=14, color=color, alpha=0.35, linewidths=0)
-        label = name.replace("_prox", ", proximal").replace("_", " ").replace("l1", "L1").replace("l2", "L2")
-        mean = 100 * found[name]["exact_zeros_mean"], 100 * found[name]["test_accuracy_mean"]
-        axes.scatter(*mean, s=90, color=color, label=label)
+    for name, figures in found["rows"].items():
+        label = name.replace("_prox", ", proximal, refit").replace("_", " ").replace("l1", "L1").replace("l2", "L2")
+        axes.errorbar(
+            100 * figures["exact_zeros_mean"],
+            100 * figures["test_accuracy_mean"],
+            100 * figures["test_accuracy_ci95"],
+            100 * figures["exact_zeros_ci95"],
+            color=_COLORS[name],
+            marker="o",
+            markersize=8,
+            linestyle="none",
+            capsize=4,
+            label=label if name.endswith("_prox") else f"{label}, thresholded",
+        )
+    axes.set_xlim(0, 104)
     axes.set_xlabel("weights that are 0 (%)")
     axes.set_ylabel("test accuracy (%)")
-    axes.set_title(f"{'-'.join(map(str, setting.sizes))} on {setting.source}", loc="left", color=INK, fontsize=11)
-    axes.legend(frameon=False, labelcolor=INK)
+    title = f"{'-'.join(map(str, setting.sizes))} on {setting.source} (bars: 95 % confidence)"
+    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    # Above the bars: no line of theirs is covered.
+    axes.legend(frameon=False, labelcolor=INK, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     return drawn
 
 

@@ -16,10 +16,20 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, choose_then_report, of, rows_by
+from presparse.experiments.experiment import (
+    Done,
+    Experiment,
+    Figures,
+    Report,
+    Trial,
+    choose_then_report,
+    errorbars,
+    of,
+    rows_by,
+)
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import PrunedModel, fine_tune, slim
-from presparse.report.style import BLUE, INK, ORANGE, figure, plain
+from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain
 from presparse.sparsity import L1
 
 SIZES = (784, 500, 300, 10)
@@ -117,20 +127,23 @@ def report(done: Done) -> dict[str, Any]:
     }
 
 
-def picture(done: Done) -> Figure:
-    """Errors of every seed before and after."""
-    chosen = of(done, phase="report")
-    drawn = figure(6, 4)
+def picture(found: Report) -> Figure:
+    """Test errors before, right after the last cut, and after fine-tuning."""
+    drawn = figure(7, 4)
     axes = plain(drawn.subplots())
-    for place, (key, color) in enumerate((("test_error_before", BLUE), ("test_error", ORANGE))):
-        errors = [100 * figures[key] for _, figures in chosen]
-        axes.scatter([place] * len(errors), errors, s=50, color=color, alpha=0.6, linewidths=0)
-        axes.plot([place - 0.15, place + 0.15], [sum(errors) / len(errors)] * 2, color=INK)
-    axes.set_xticks([0, 1], ["dense", "slimmed, fine-tuned"])
-    axes.set_xlim(-0.6, 1.6)
+    figures = found["rows"]["slimmed"]
+    stages = (("test_error_before", BLUE), ("test_error_cut", SOFT), ("test_error", ORANGE))
+    for place, (key, color) in enumerate(stages):
+        errorbars(axes, [place], [figures], key, color=color, joined=False)
+        axes.annotate(f"{100 * figures[f'{key}_mean']:.2f}", (place, 100 * figures[f"{key}_mean"]), (12, 0),
+                      textcoords="offset points", va="center", color=INK)  # fmt: skip
+    axes.set_xticks(range(3), ["before", "slimmed, before\nthe last fine-tuning", "slimmed, fine-tuned"])
+    axes.set_xlim(-0.5, 2.6)
+    axes.set_ylim(bottom=0)
     axes.set_ylabel("test error (%)")
-    fewer = sum(figures["parameters_removed"] for _, figures in chosen) / len(chosen)
-    axes.set_title(f"784-500-300-10 on MNIST, {fewer:.1%} fewer parameters", loc="left", color=INK, fontsize=11)
+    fewer = figures["parameters_removed_mean"]
+    title = f"Test error of 784-500-300-10 on MNIST, {fewer:.1%} fewer parameters (bars: 95 % confidence)"
+    axes.set_title(title, loc="left", color=INK, fontsize=10)
     return drawn
 
 

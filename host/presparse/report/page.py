@@ -34,6 +34,11 @@ class Section:
     """Half of the page's width; two such sections stand side by side."""
 
     @property
+    def wide(self) -> bool:
+        """Drawn for a whole page: on a telephone its words would be too small, so that it scrolls there."""
+        return self.picture.get_figwidth() > 9
+
+    @property
     def data(self) -> str:
         """The picture as base64 PNG."""
         return base64.b64encode(png(self.picture)).decode()

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, RenderableType
+from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from presparse.errors import OutputError
@@ -16,6 +18,8 @@ from presparse.history import Progress as TrainingProgress
 
 people = Console(stderr=True, highlight=False)
 
+_WIDE = 1000
+"""Columns of a terminal in which no table has to wrap."""
 _LINE_SECONDS = 10.0
 """Between two lines about progress where no bar can be drawn."""
 
@@ -40,12 +44,24 @@ def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
         raise OutputError(f"the result cannot be written to stdout ({error.strerror or error})") from error
 
 
-def drawn(parts: Sequence[RenderableType]) -> str:
-    """Tables and lines as the text that a terminal shows."""
-    console = Console(highlight=False)
+def drawn(parts: Sequence[Table | Text], *, width: int | None = None) -> str:
+    """Tables and lines as the text that a terminal shows; `width`: columns, else those of stdout's terminal.
+
+    In a narrow terminal the cells of a table wrap, between words. Where even that leaves no room, its lines are longer
+    than the terminal's, which goes on below: nothing is cut off.
+    """
+    console = Console(highlight=False, width=width)
+    columns = console.width
     with console.capture() as capture:
         for part in parts:
-            console.print(part, soft_wrap=isinstance(part, Text))
+            if isinstance(part, Text):
+                console.print(part, soft_wrap=True)
+                continue
+            for column in part.columns:
+                column.overflow = "fold"
+            least = Measurement.get(console, console.options.update(width=_WIDE), part).minimum
+            console.width = max(columns, least)
+            console.print(part)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 

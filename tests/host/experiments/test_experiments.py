@@ -102,7 +102,7 @@ SQUARES = Experiment(
     plan=_plan,
     run=_square,
     report=lambda done: {"rows": rows_by(done, "phase")},
-    picture=lambda done: figure(1, 1),
+    picture=lambda found: figure(1, 1),
 )
 
 
@@ -196,7 +196,7 @@ def test_every_row_of_the_digits_experiment_runs(name: str) -> None:
     assert 0 <= figures["exact_zeros"] < 1
     done: Done = [({"row": each, "strength": 1.0, "seed": 1, "phase": "report"}, figures) for each in TINY.rows]
     assert penalties.report(TINY, done)["rows"][name]["test_accuracy_mean"] == figures["test_accuracy"]
-    assert png(penalties.picture(TINY, done)).startswith(b"\x89PNG")
+    assert png(penalties.picture(TINY, penalties.report(TINY, done))).startswith(b"\x89PNG")
 
 
 def test_parts_of_a_seed_share_no_sample_and_are_scaled_alike() -> None:

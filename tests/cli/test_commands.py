@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import pytest
 
 import presparse as ps
 from presparse.accelerator import Accelerator
-from presparse.cli import doctor
 from presparse.contract.network import Network
 from presparse.model import Model
 from presparse.terminal import output
@@ -124,7 +124,7 @@ def test_doctor_names_what_is_missing_and_the_mend(
     assert well.status == (0 if well.figures["ok"] else 1)
     assert str(tmp_path / "cache") in well.err
 
-    monkeypatch.setattr(doctor.shutil, "which", lambda program: None)
+    monkeypatch.setattr(shutil, "which", lambda program: None)
     (tmp_path / "file").touch()
     monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "file" / "cache"))
     ill = shell("doctor", "--json")

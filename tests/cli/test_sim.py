@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,6 @@ from xml.etree import ElementTree
 import pytest
 
 from presparse import plugins
-from presparse_sim.benches import simulators
 from tests.cli.command import Shell
 
 CI = Path(__file__).parents[2] / "docs" / "ci.md"
@@ -71,7 +71,7 @@ def test_mistakes_are_one_line(shell: Shell, options: tuple[str, ...], said: str
 
 def test_what_is_missing_is_named_with_its_mend(shell: Shell, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(simulators.shutil, "which", lambda program: None)
+        patch.setattr(shutil, "which", lambda program: None)
         ran = shell("sim", tiny, "--simulator", "icarus")
     assert ran.status == 2
     assert "sudo apt-get install iverilog" in ran.err

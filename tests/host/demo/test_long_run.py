@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from presparse import opening
 from presparse.contract.build import Build
+from presparse.contract.network import Network
 from presparse.demo import long_run, mnist
 from presparse.demo.long_run import LongRun
 from presparse.demo.outcome import Split
@@ -137,7 +138,7 @@ def test_mnist_from_files_to_curve(images: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_recipe_is_valid() -> None:
-    network = mnist.Network.load(mnist.NETWORK)
+    network = Network.load(mnist.NETWORK)
     assert len(mnist.RATE_EXPONENTS) == 15
     assert all(network.rates.least <= k <= network.rates.most for k in mnist.RATE_EXPONENTS)
     assert sorted(mnist.pixels(784)) == list(range(784))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_refuses_what_the_reference_refuses() -> None:
 
 
 def test_without_a_compiler_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(CompilerError, match=r"no C compiler .* sudo apt-get install gcc"):
         compiler.find_compiler()
 

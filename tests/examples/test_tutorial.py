@@ -1,4 +1,4 @@
-"""docs/tutorial.md does what it says: every command and every block of Python runs, in order, and prints those words."""
+"""docs/tutorial.md does what it says: every command and block of Python runs, in order, and prints those words."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from presparse.experiments.experiment import Done, Experiment, Figures, Report, 
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.patterns import Kind
-from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain
+from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain, titled
 
 LAYERS = (800, 100, 10)
 DEGREES = ((1, 5), (2, 10), (5, 10), (10, 10), (19, 10), (50, 10), (100, 10))
@@ -59,7 +59,7 @@ def report(done: Done) -> dict[str, Any]:
 
 def picture(found: Report) -> Figure:
     """Test accuracy against density, one line for each kind of pattern."""
-    drawn = figure(8, 4.5)
+    drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
     full = [figures for figures in found["rows"].values() if figures["density_mean"] == 1]
     # A little aside of one another, or the last would cover the others.
@@ -75,7 +75,7 @@ def picture(found: Report) -> Figure:
     axes.set_xlabel("density (% of all edges)")
     axes.set_ylabel("test accuracy (%)")
     title = "Test accuracy against density, by kind of pattern: 800-100-10 on MNIST (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     axes.legend(frameon=False, labelcolor=INK)
     return drawn
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
-from presparse.report.style import BLUE, INK, figure, plain
+from presparse.report.style import BLUE, figure, plain, titled
 
 LAYERS = (800, 100, 100, 10)
 SPLITS = ((1, 70, 10), (3, 54, 10), (5, 40, 8), (7, 27, 5), (9, 14, 2), (10, 7, 1))
@@ -36,7 +36,7 @@ def report(done: Done) -> dict[str, Any]:
 
 def picture(found: Report) -> Figure:
     """Test accuracy, by where the edges are."""
-    drawn = figure(8, 4.5)
+    drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
     points = list(found["rows"].values())
     errorbars(axes, range(len(points)), points, "test_accuracy", color=BLUE)
@@ -45,7 +45,7 @@ def picture(found: Report) -> Figure:
     axes.set_xlabel("density of junctions 1 / 2 / 3 (%), 8,800 edges in all")
     axes.set_ylabel("test accuracy (%)")
     title = "Test accuracy by the densities of three junctions: 800-100-100-10 on MNIST (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     return drawn
 
 

@@ -10,7 +10,7 @@ from presparse.contract.network import Network, densities
 from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
-from presparse.report.style import BLUE, INK, figure, plain
+from presparse.report.style import BLUE, figure, plain, titled
 
 WIDTHS = (14, 28, 56, 112, 224)
 EDGES = 11_508
@@ -50,7 +50,7 @@ def report(done: Done) -> dict[str, Any]:
 
 def picture(found: Report) -> Figure:
     """Test accuracy by width; the number of edges stays about the same."""
-    drawn = figure(8, 4.5)
+    drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
     points = list(found["rows"].values())
     errorbars(axes, range(len(points)), points, "test_accuracy", color=BLUE)
@@ -59,7 +59,7 @@ def picture(found: Report) -> Figure:
     axes.set_xlabel("neurons x of each hidden layer, density, edges")
     axes.set_ylabel("test accuracy (%)")
     title = "Test accuracy of about equally many edges, by width: 784-x-x-x-10 on MNIST (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     return drawn
 
 

@@ -20,7 +20,7 @@ from presparse.experiments.experiment import Done, Experiment, Figures, Report, 
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
 from presparse.prune.lanes import to_lanes
-from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain
+from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain, titled
 from presparse.sparsity import ProximalOptimizer, SparseGroupLasso, left_over
 from presparse.train import QuantizedNetwork, fit
 
@@ -113,7 +113,7 @@ def report(setting: Setting, done: Done) -> dict[str, Any]:
 
 def picture(setting: Setting, found: Report) -> Figure:
     """Test accuracy of each row."""
-    drawn = figure(7, 4.5)
+    drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
     for place, (name, color) in enumerate(zip(ROWS, (BLUE, GREEN, ORANGE), strict=True)):
         figures = found["rows"][name]
@@ -125,7 +125,7 @@ def picture(setting: Setting, found: Report) -> Figure:
     axes.set_ylabel("test accuracy on the board's integers (%)")
     edges = found["rows"][ROWS[0]]["edges_mean"]
     title = f"{setting.source}: {edges:,.0f} edges on the lanes of {setting.network} (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     return drawn
 
 

@@ -20,7 +20,7 @@ from presparse.data import Data
 from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, choose_then_report, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
-from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, SOFT, figure, plain
+from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, SOFT, figure, plain, titled
 from presparse.sparsity import L1, L2, GroupLasso, Penalty, ProximalOptimizer, SparseGroupLasso, left_over
 
 THRESHOLD = 1e-3
@@ -176,7 +176,7 @@ _COLORS = {
 
 def picture(setting: Setting, found: Report) -> Figure:
     """Test accuracy against exact zeros: means, with intervals both ways."""
-    drawn = figure(8, 4.5)
+    drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
     for name, figures in found["rows"].items():
         label = name.replace("_prox", ", proximal, refit").replace("_", " ").replace("l1", "L1").replace("l2", "L2")
@@ -196,7 +196,7 @@ def picture(setting: Setting, found: Report) -> Figure:
     axes.set_xlabel("weights that are 0 (%)")
     axes.set_ylabel("test accuracy (%)")
     title = f"{'-'.join(map(str, setting.sizes))} on {setting.source} (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     # Above the bars: no line of theirs is covered.
     axes.legend(frameon=False, labelcolor=INK, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     return drawn

@@ -13,7 +13,7 @@ from presparse.data import Splits
 from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
 from presparse.experiments.perceptron import each_part, parts, together
 from presparse.experiments.predefined import error, shaped, trained
-from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain
+from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain, titled
 
 FEATURES = {"twice": 1600, "pixels": 800, "components": 50}
 """Neurons of the first layer: every pixel twice, every pixel, the 50 largest principal components."""
@@ -71,7 +71,7 @@ def report(done: Done) -> dict[str, Any]:
 
 def picture(found: Report) -> Figure:
     """Accuracy lost against density, one line for each kind of features."""
-    drawn = figure(8, 4.5)
+    drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
     for features, color in zip(FEATURES, (GREEN, BLUE, ORANGE), strict=True):
         points = [found["rows"][f"{features} {density}"] for density in DENSITIES]
@@ -85,7 +85,7 @@ def picture(found: Report) -> Figure:
     axes.set_xlabel("density of junction 1 (%)")
     axes.set_ylabel("test accuracy, points beside the dense network")
     title = "Test accuracy against density of junction 1, by kind of features: MNIST (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     axes.legend(frameon=False, labelcolor=INK)
     return drawn
 

@@ -29,7 +29,7 @@ from presparse.experiments.experiment import (
 )
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import PrunedModel, fine_tune, slim
-from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain
+from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain, titled
 from presparse.sparsity import L1
 
 SIZES = (784, 500, 300, 10)
@@ -129,7 +129,7 @@ def report(done: Done) -> dict[str, Any]:
 
 def picture(found: Report) -> Figure:
     """Test errors before, right after the last cut, and after fine-tuning."""
-    drawn = figure(7, 4)
+    drawn = figure(6.6, 4)
     axes = plain(drawn.subplots())
     figures = found["rows"]["slimmed"]
     stages = (("test_error_before", BLUE), ("test_error_cut", SOFT), ("test_error", ORANGE))
@@ -143,7 +143,7 @@ def picture(found: Report) -> Figure:
     axes.set_ylabel("test error (%)")
     fewer = figures["parameters_removed_mean"]
     title = f"Test error of 784-500-300-10 on MNIST, {fewer:.1%} fewer parameters (bars: 95 % confidence)"
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    titled(axes, title)
     return drawn
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,6 +32,11 @@ def plain(axes: Axes, *, grid: bool = True) -> Axes:
     if grid:
         axes.grid(axis="y", color=LINE, linewidth=1)
     return axes
+
+
+def titled(axes: Axes, title: str) -> None:
+    """A title above the left edge, in lines that a figure of 6.6 inches holds."""
+    axes.set_title(fill(title, 76), loc="left", color=INK, fontsize=10)
 
 
 def png(drawn: Figure) -> bytes:

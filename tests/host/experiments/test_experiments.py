@@ -157,6 +157,12 @@ def test_plans_are_whole_and_have_no_trial_twice(name: str) -> None:
     assert {trial["seed"] for trial in planned} == {0, 1, 2}
 
 
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_kept_report_can_be_drawn_again(name: str) -> None:
+    kept = json.loads((Path(__file__).parents[3] / f"docs/experiments/{name}.json").read_text(encoding="utf-8"))
+    assert png(EXPERIMENTS[name].picture(kept)).startswith(b"\x89PNG")
+
+
 # --- penalties --------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presparse.support.cache import Cache
+from presparse.support.processors import processors
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, SimulationError
 from presparse_sim.toolchain import Toolchain, find_toolchain
@@ -127,7 +128,7 @@ class _Compiler:
         self.trace = trace
         self.progress = progress
         self.flags = [*flags, f"-I{toolchain.include}", f"-I{toolchain.include / 'vltstd'}"]
-        self.jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.jobs = processors()
 
     def compile(self, design: Design, folder: Path) -> None:
         work = folder / "work"

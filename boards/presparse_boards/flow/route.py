@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from presparse.messages.bundle import CriticalPath, Resource, Route, Use
+from presparse.support.processors import processors
 from presparse_boards.boards.definition import Board
 from presparse_boards.errors import DoesNotFit, ToolFailed
 from presparse_boards.families.toolchain import Toolchain
@@ -64,11 +64,6 @@ class Routed:
         return critical_path(self.report, self.clock_net, self.toolchain.cell_names)
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def packed_use(workshop: Workshop, plan: Plan, board: Board, netlist: str, flip_flops: int) -> Use:
     """What the design takes, before it is placed (1 to 10 s).
 
@@ -101,7 +96,7 @@ def route_all(
     one is not. `under_way` is told every second how far the runs are, `done` what came of a seed, None if it is left
     out; both in this thread. Raises DoesNotFit, ToolFailed.
     """
-    workers = ThreadPoolExecutor(min(len(seeds), cores()))
+    workers = ThreadPoolExecutor(min(len(seeds), processors()))
     with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
         patience = _Patience()
         runs = {workers.submit(_run, workshop, plan, netlist, seed, patience): seed for seed in seeds}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from presparse.reference.native.compiler import FLAGS, find_compiler
+from presparse.support.processors import processors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Machine:
         said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
         return cls(
             processor=_processor(),
-            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            cores=processors(),
             compiler=said.partition("\n")[0],
             flags=" ".join(FLAGS),
             torch=_version("torch"),

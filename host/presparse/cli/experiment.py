@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.support import atomic_files
+from presparse.support.processors import processors
 from presparse.terminal.options import AsJson
 from presparse.terminal.output import bar, drawn, people, put, say
 
@@ -28,7 +28,7 @@ def run(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the trials, the figures and the picture.")
     ] = Path("experiments"),
-    jobs: Annotated[int, typer.Option(help="Trials at a time.", min=1)] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option(help="Trials at a time.", min=1)] = processors(),
     as_json: AsJson = False,
 ) -> None:
     """Make an experiment. Ctrl-C stops it, and the same command goes on where it was."""

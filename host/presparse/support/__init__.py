@@ -1,1 +1,1 @@
-"""Files, the cache and interrupts: the few places where Presparse meets the operating system."""
+"""Files, the cache, interrupts and processors: the few places where Presparse meets the operating system."""

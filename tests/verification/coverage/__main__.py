@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from presparse.support.processors import processors
 from tests.verification.coverage import gateware, host
 from tests.verification.coverage.gateware import Counts, Measured
 from tests.verification.coverage.host import ROOT, File, NoCoverage
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.verification.coverage", description=__doc__)
     parser.add_argument("parts", nargs="*", default=["host", "gateware"], help="host, gateware (default: both)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="tests at a time (default: one per core)")
+    parser.add_argument("--jobs", type=int, default=processors(), help="tests at a time (default: one per core)")
     parser.add_argument("--cores", type=int, default=4, help="random cores, besides the boards (default: 4)")
     parser.add_argument("--json", action="store_true", help="the tables as JSON on standard output")
     return parser.parse_args(arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from presparse.support.processors import processors
 from tests.verification.formal.catalogue import PROOFS
 from tests.verification.formal.prover import Outcome, ToolError, prove
 
@@ -56,9 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.verification.formal", description=__doc__)
     parser.add_argument("only", nargs="*", default=[""], help="parts of names: prove only these")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 2, help="proofs at a time (default: one per core)"
-    )
+    parser.add_argument("--jobs", type=int, default=processors(), help="proofs at a time (default: one per core)")
     parser.add_argument("--fast", action="store_true", help="only what `make test` proves, too")
     parser.add_argument("--json", action="store_true", help="the table as JSON on standard output")
     parser.add_argument("--list", action="store_true", help="names and claims; proves nothing")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from presparse.support.processors import processors
 from tests.verification.mutants.mutant import MutantError, Outcome, judge, mutants
 
 
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.verification.mutants", description=__doc__)
     parser.add_argument("only", nargs="*", default=[""], help="parts of names or files: try only these")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 2, help="mutants at a time (default: one per core)"
-    )
+    parser.add_argument("--jobs", type=int, default=processors(), help="mutants at a time (default: one per core)")
     parser.add_argument("--json", action="store_true", help="the table as JSON on standard output")
     return parser.parse_args(arguments)
 

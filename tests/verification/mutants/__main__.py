@@ -20,9 +20,9 @@ from tests.verification.mutants.mutant import MutantError, Outcome, judge, mutan
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    chosen = [m for m in mutants() if any(part in f"{m.name} {m.file}" for part in options.only)]
+    chosen = [m for m in mutants() if any(part in f"{m.name} {m.place}" for part in options.only)]
     if not chosen:
-        print(f"no mutant has {' or '.join(options.only)} in its name or file", file=sys.stderr)
+        print(f"no mutant has {' or '.join(options.only)} in its name or place", file=sys.stderr)
         return 2
     began = time.monotonic()
     progress = Console(stderr=True)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.verification.mutants", description=__doc__)
-    parser.add_argument("only", nargs="*", default=[""], help="parts of names or files: try only these")
+    parser.add_argument("only", nargs="*", default=[""], help="parts of names or places: try only these")
     parser.add_argument("--jobs", type=int, default=processors(), help="mutants at a time (default: one per core)")
     parser.add_argument("--json", action="store_true", help="the table as JSON on standard output")
     return parser.parse_args(arguments)
@@ -59,13 +59,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _show(outcomes: Sequence[Outcome], seconds: float) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("fault", "file", "verdict", "first test that failed"):
+    for heading in ("fault", "place", "verdict", "first test that failed"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
     for o in outcomes:
         verdict = f"[green]{o.verdict}" if o.caught else f"[bold red]{o.verdict}"
         first = escape(o.first.partition("/")[2])
-        table.add_row(escape(o.mutant.name), o.mutant.file, verdict, first, f"{o.seconds:.0f}")
+        table.add_row(escape(o.mutant.name), o.mutant.place, verdict, first, f"{o.seconds:.0f}")
     console = Console()
     console.print(table)
     caught = sum(outcome.caught for outcome in outcomes)

@@ -1,7 +1,12 @@
-"""A seeded fault: one piece of the source replaced, and the tests that must notice."""
+"""A seeded fault: one piece of the source replaced, and the tests that must notice.
+
+The piece is found as code, not as text: a syntax tree has no line breaks, quotes or comments to differ in, and a class
+is where it is whatever is written around it.
+"""
 
 from __future__ import annotations
 
+import ast
 import os
 import shlex
 import shutil
@@ -33,20 +38,67 @@ class Mutant:
 
     name: str
     """What is wrong, in words."""
-    file: str
-    old: str
-    """Occurs once in `file`."""
-    new: str
+    place: str
+    """module:Class, module:function or module:Class.method."""
+    code: str
+    """An expression or a statement, which is in `place` once."""
+    fault: str
+    """What takes its place: an expression for an expression."""
     caught_by: str
     """Arguments of pytest."""
+
+    @property
+    def file(self) -> Path:
+        """Of the module, relative to the repository. Raises MutantError."""
+        inside = Path(*self.place.partition(":")[0].split(".")).with_suffix(".py")
+        for part in _SOURCES:
+            if (ROOT / part / inside).is_file():
+                return Path(part) / inside
+        raise MutantError(f"{self.name}: there is no {inside} in {', '.join(_SOURCES)}")
 
     def apply(self, root: Path) -> None:
         """Put the fault into the source under `root`. Raises MutantError."""
         path = root / self.file
-        text = path.read_text()
-        if text.count(self.old) != 1:
-            raise MutantError(f"{self.name}: {self.file} has {text.count(self.old)} times instead of once: {self.old}")
-        path.write_text(text.replace(self.old, self.new))
+        tree = ast.parse(path.read_text())
+        code, fault = _parsed(self.code), _parsed(self.fault)
+        if isinstance(code, ast.expr) != isinstance(fault, ast.expr):
+            raise MutantError(f"{self.name}: one is an expression and one a statement: {self.code}; {self.fault}")
+        replacement = _Replacement(code, fault)
+        replacement.visit(self._definition(tree))
+        if replacement.times != 1:
+            raise MutantError(f"{self.name}: {self.place} has {replacement.times} times instead of once: {self.code}")
+        path.write_text(ast.unparse(tree) + "\n")
+
+    def _definition(self, tree: ast.Module) -> ast.AST:
+        """The class or function that is named after the module."""
+        node: ast.Module | ast.ClassDef | ast.FunctionDef = tree
+        for name in self.place.partition(":")[2].split("."):
+            found = [n for n in node.body if isinstance(n, (ast.ClassDef, ast.FunctionDef)) and n.name == name]
+            if len(found) != 1:
+                raise MutantError(f"{self.name}: {self.file} has {len(found)} definitions of {name} instead of one")
+            [node] = found
+        return node
+
+
+class _Replacement(ast.NodeTransformer):
+    """Puts one piece of code wherever another is, and counts."""
+
+    def __init__(self, code: ast.AST, fault: ast.AST) -> None:
+        self._wanted, self._fault = ast.dump(code), fault
+        self._kind = type(code)
+        self.times = 0
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, self._kind) and ast.dump(node) == self._wanted:
+            self.times += 1
+            return self._fault
+        return self.generic_visit(node)
+
+
+def _parsed(code: str) -> ast.AST:
+    """One expression, or one statement."""
+    [statement] = ast.parse(code).body
+    return statement.value if isinstance(statement, ast.Expr) else statement
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 from pathlib import Path
 
 import pytest
@@ -14,15 +16,43 @@ QUICK = ("rounding in the contract is half down", "equal scores: the last class 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_each_still_fits_the_source(mutant: Mutant, tmp_path: Path) -> None:
-    copy = tmp_path / mutant.file
+    before, after = mutated(mutant, tmp_path)
+    assert ast.dump(ast.parse(after)) != ast.dump(ast.parse(before))
+    tests = [word.partition("::") for word in mutant.caught_by.split() if word.startswith("tests/")]
+    assert tests
+    for file, _, test in tests:
+        assert not test or f"def {test.partition('[')[0]}(" in (ROOT / file).read_text()
+
+
+def mutated(mutant: Mutant, folder: Path) -> tuple[str, str]:
+    """The file before and after."""
+    copy = folder / mutant.file
     copy.parent.mkdir(parents=True)
     original = (ROOT / mutant.file).read_text()
     copy.write_text(original)
-    mutant.apply(tmp_path)
-    assert copy.read_text() != original
-    tests = [word.partition("::")[0] for word in mutant.caught_by.split() if word.startswith("tests/")]
-    assert tests
-    assert all((ROOT / test).exists() for test in tests)
+    mutant.apply(folder)
+    return original, copy.read_text()
+
+
+def test_one_place_is_changed_and_nothing_else(tmp_path: Path) -> None:
+    """However it is laid out: here over lines, with a comment, and with other quotes and brackets."""
+    mutant = Mutant(
+        name="truncates",
+        place="presparse.contract.formats:Format.max",
+        code="""return (
+            # the largest
+            (1 << self.width - 1) - 1
+        )""",
+        fault="return 0",
+        caught_by="tests/contract/test_formats.py",
+    )
+    before, after = mutated(mutant, tmp_path)
+    changed = [
+        line
+        for line in difflib.unified_diff(ast.unparse(ast.parse(before)).splitlines(), after.splitlines(), n=0)
+        if line[0] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    assert changed == ["-        return (1 << self.width - 1) - 1", "+        return 0"]
 
 
 def test_names_are_different() -> None:
@@ -37,17 +67,27 @@ def test_the_quickest_are_caught(name: str) -> None:
 
 
 def test_a_fault_that_is_none_survives() -> None:
-    """A changed comment changes nothing, so the harness itself can say that a mutant lives."""
+    """Another way to write the same number, so the harness itself can say that a mutant lives."""
     harmless = Mutant(
         name="harmless",
-        file="host/presparse/contract/formats.py",
-        old="Dropped bits round half up:",
-        new="Bits that are dropped round half up:",
+        place="presparse.contract.formats:rescale",
+        code="1 << (drop - 1)",
+        fault="2 ** (drop - 1)",
         caught_by="tests/contract/test_formats.py",
     )
     assert judge(harmless).verdict == "survived"
 
 
-def test_a_mutant_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(MutantError, match=r"nowhere: README\.md has 0 times instead of once: no such line"):
-        judge(Mutant(name="nowhere", file="README.md", old="no such line", new="", caught_by="tests"))
+@pytest.mark.parametrize(
+    ("place", "code", "fault", "message"),
+    [
+        ("formats:rescale", "a + b", "a", r"wrong: .*formats:rescale has 0 times instead of once: a \+ b"),
+        ("formats:rescale", "drop", "0", r"wrong: .*formats:rescale has \d times instead of once: drop"),
+        ("formats:rescale", "drop", "pass", "wrong: one is an expression and one a statement: drop; pass"),
+        ("formats:Format.least", "a", "b", r"wrong: .*formats\.py has 0 definitions of least instead of one"),
+        ("forms:rescale", "a", "b", r"wrong: there is no presparse/contract/forms\.py in host, hw, sim, boards"),
+    ],
+)
+def test_a_mutant_that_does_not_fit_is_refused(place: str, code: str, fault: str, message: str) -> None:
+    with pytest.raises(MutantError, match=message):
+        judge(Mutant(name="wrong", place=f"presparse.contract.{place}", code=code, fault=fault, caught_by="tests"))

@@ -88,9 +88,11 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
     assert core["cycles_per_sample"] == manifest.build.schedule.period  # measured; no cycle is idle
     assert (core["board"], core["fmax_mhz"], core["fmax_source"]) == ("ulx3s-12f", 50.0, str(folder))
     assert core["samples_per_second"] == 50e6 / core["cycles_per_sample"]
+    assert core["latency_cycles"] == manifest.build.latency
+    assert core["latency_us"] == manifest.build.latency / 50
     assert core["limit_samples_per_second"] == core["multipliers"] * 50e6 / core["products_per_sample"]
-    assert core["utilisation"] == pytest.approx(core["samples_per_second"] / core["limit_samples_per_second"])
-    assert core["distance_to_limit"] == pytest.approx(1 - core["utilisation"])
+    assert core["utilization"] == pytest.approx(core["samples_per_second"] / core["limit_samples_per_second"])
+    assert core["distance_to_limit"] == pytest.approx(1 - core["utilization"])
 
     store = figures["store"]
     assert store["cycles_per_sample"] == core["cycles_per_sample"]

@@ -45,7 +45,7 @@ def predictions(seed: int, count: int) -> Samples:
 
 def clusters(seed: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Real features (count, 7), labels (count,): three clusters that can be learned."""
-    centres = np.random.default_rng(7).uniform(0, 100, size=(NETWORK.classes, NETWORK.features))
+    centers = np.random.default_rng(7).uniform(0, 100, size=(NETWORK.classes, NETWORK.features))
     rng = np.random.default_rng(seed)
     labels = rng.integers(NETWORK.classes, size=count)
-    return centres[labels] + rng.normal(0, 4, size=(count, NETWORK.features)), labels
+    return centers[labels] + rng.normal(0, 4, size=(count, NETWORK.features)), labels

@@ -26,7 +26,7 @@ def _pins(size: str) -> type[LatticePlatform]:
     class Ecpix5(base):
         resources = [  # noqa: RUF012  the class attribute that Amaranth reads
             *base.resources,
-            # Two of the four RGB LEDs, one colour each.
+            # Two of the four RGB LEDs, one color each.
             Resource("led", 0, PinsN("R21", dir="o"), pulled_up),  # LD5, green
             Resource("led", 1, PinsN("T24", dir="o"), pulled_up),  # LD6, blue
         ]

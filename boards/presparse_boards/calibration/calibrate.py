@@ -9,6 +9,8 @@ Three steps, each of which can be run alone; without a step, all three are.
 
 from __future__ import annotations
 
+from presparse.support import atomic_files
+
 import argparse
 import json
 import sys
@@ -81,7 +83,7 @@ def _read(work: Path, design: Design) -> records.Record:
 def _measure(work: Path, design: Design, seeds: int) -> records.Record:
     """In a process of its own; the record is kept whatever becomes of other designs."""
     record = measure(design, work / design.name, seeds)
-    _file(work, design).write_text(record.model_dump_json())
+    atomic_files.write(_file(work, design), record.model_dump_json())
     return record
 
 
@@ -93,7 +95,7 @@ def _report(options: argparse.Namespace) -> int:
     _, comparisons = calibrate(records.shipped())
     print(table(comparisons))
     if options.json:
-        options.json.write_text(json.dumps(figures(comparisons), indent=2) + "\n")
+        atomic_files.write(options.json, json.dumps(figures(comparisons), indent=2) + "\n")
     if options.plot:
         plot(comparisons, options.plot)
     return 0 if all(comparison.verdict_is_right for comparison in comparisons) else 1

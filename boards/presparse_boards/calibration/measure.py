@@ -1,4 +1,4 @@
-"""One real build of a design: synthesised, placed and routed as `presparse build` does it."""
+"""One real build of a design: synthesized, placed and routed as `presparse build` does it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from presparse_boards.calibration.records import Record
 from presparse_boards.errors import DoesNotFit
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.flow.route import packed_use, route_all, use_in_report
-from presparse_boards.flow.synthesis import NETLIST, synthesise
+from presparse_boards.flow.synthesis import NETLIST, synthesize
 from presparse_boards.flow.tools import Workshop
 
 _BUILD_ID = "0" * 16
@@ -24,7 +24,7 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     plan = make_plan(design.build, board, board.default_clock_hz, _BUILD_ID)
     plan.write(folder)
     with Workshop(folder) as workshop:
-        netlist = synthesise(workshop, plan.toolchain)
+        netlist = synthesize(workshop, plan.toolchain)
     tried = range(1, seeds + 1)
     try:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from presparse.support import atomic_files
+
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -34,4 +36,4 @@ def shipped() -> tuple[Record, ...]:
 def write(folder: Path, records: Sequence[Record]) -> None:
     """Replace the shipped file, one build a line."""
     lines = ",\n".join(record.model_dump_json() for record in records)
-    (folder / _FILE).write_text(f"[\n{lines}\n]\n")
+    atomic_files.write(folder / _FILE, f"[\n{lines}\n]\n")

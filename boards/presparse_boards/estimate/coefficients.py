@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field, RootModel
 
 from presparse.contract.description import Description
+from presparse.support import atomic_files
 from presparse_boards.errors import BoardError
 from presparse_boards.families.family import FpgaFamily
 
@@ -49,4 +50,4 @@ def _shipped() -> dict[str, Coefficients]:
 
 def write(folder: Path, fitted: Mapping[str, Coefficients]) -> None:
     """Replace the shipped file."""
-    (folder / _FILE).write_text(AllCoefficients(dict(fitted)).model_dump_json(indent=2) + "\n")
+    atomic_files.write(folder / _FILE, AllCoefficients(dict(fitted)).model_dump_json(indent=2) + "\n")

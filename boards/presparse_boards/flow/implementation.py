@@ -15,7 +15,7 @@ from presparse_boards.errors import ClockError, TooSlow
 from presparse_boards.flow.plan import Plan, make_plan
 from presparse_boards.flow.retiming import fastest_clock, set_clock
 from presparse_boards.flow.route import Routed, packed_use, route_all
-from presparse_boards.flow.synthesis import Netlist, synthesise
+from presparse_boards.flow.synthesis import Netlist, synthesize
 from presparse_boards.flow.tools import Workshop
 
 Progress = Callable[[Step], None]
@@ -62,7 +62,7 @@ class Flow:
         return self._clocked(plan, netlist, routes, clock)
 
     def _routed(self, clock_hz: float) -> tuple[Plan, Netlist, list[Routed]]:
-        """Elaborate for a clock, synthesise, place and route; the fastest route first."""
+        """Elaborate for a clock, synthesize, place and route; the fastest route first."""
         self._begin("elaborating")
         plan = make_plan(self.build, self.board, clock_hz, self.build_id)
         plan.write(self.work)
@@ -70,8 +70,8 @@ class Flow:
 
         self._begin("synthesising")
         with Workshop(self.work) as workshop:
-            netlist = synthesise(workshop, plan.toolchain)
-        self._end("synthesised", f"{netlist.counts.total():,} cells, {netlist.flip_flops:,} of them flip-flops")
+            netlist = synthesize(workshop, plan.toolchain)
+        self._end("synthesized", f"{netlist.counts.total():,} cells, {netlist.flip_flops:,} of them flip-flops")
 
         self._begin("fitting")
         use = packed_use(Workshop(self.work), plan, self.board, netlist.path.name, netlist.flip_flops)

@@ -49,7 +49,7 @@ class Netlist:
         return sum(count for kind, count in self.counts.items() if kind.startswith(self.toolchain.flip_flop_cells))
 
 
-def synthesise(workshop: Workshop, toolchain: Toolchain) -> Netlist:
+def synthesize(workshop: Workshop, toolchain: Toolchain) -> Netlist:
     """Run Yosys on the plan's files. Raises ToolFailed, also for a net with two drivers, of which Yosys drops one."""
     workshop.check(YOSYS, ["-q", "-l", LOG, f"{TOP}.ys"], "synthesis.out")
     log = (workshop.folder / LOG).read_text(errors="replace")

@@ -34,7 +34,7 @@ class ResetHold(wiring.Component):
         m = Module()
         m.domains.start = start = ClockDomain(local=True)
         m.d.comb += start.clk.eq(self.clk)
-        m.submodules.synchroniser = ResetSynchronizer(self.i_reset, domain="start")
+        m.submodules.synchronizer = ResetSynchronizer(self.i_reset, domain="start")
         left = Signal(range(self._hold + 1), init=self._hold)
         held = Signal(init=1)
         with m.If(left != 0):

@@ -16,9 +16,13 @@ class Core:
     lanes: tuple[int, ...]
     cycles_per_sample: float
     """Measured in the simulated core."""
+    latency_cycles: int
+    """Of one inference alone (`Build.latency`), as calculated."""
+    latency_us: float | None
+    """The same in microseconds at fmax."""
     products_per_sample: int
     multipliers: int
-    utilisation: float
+    utilization: float
     """Useful products over multipliers times cycles."""
     board: str | None
     fmax_mhz: float | None
@@ -39,9 +43,11 @@ class Core:
         return cls(
             lanes=build.lanes,
             cycles_per_sample=cycles,
+            latency_cycles=build.latency,
+            latency_us=build.latency / clock.fmax_mhz if clock else None,
             products_per_sample=work.products,
             multipliers=work.multipliers,
-            utilisation=work.utilisation(cycles),
+            utilization=work.utilization(cycles),
             board=clock.board if clock else None,
             fmax_mhz=clock.fmax_mhz if clock else None,
             fmax_source=clock.source if clock else None,

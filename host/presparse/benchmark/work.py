@@ -1,4 +1,4 @@
-"""What a build's multipliers could do, and what they do: products, utilisation, the limit. All from the contract."""
+"""What a build's multipliers could do, and what they do: products, utilization, the limit. All from the contract."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Work:
             multipliers=sum(group.count for group in multipliers(build)),
         )
 
-    def utilisation(self, cycles: float) -> float:
+    def utilization(self, cycles: float) -> float:
         """Share of all multiplier cycles that give a useful product, if a sample takes `cycles`; at most 1."""
         return self.products / (self.multipliers * cycles)
 

@@ -87,8 +87,10 @@ def table(report: Report) -> str:
     lines += [
         "",
         f"lanes {', '.join(map(str, core.lanes))}: {core.multipliers:,} multipliers, {core.products_per_sample:,} "
-        f"useful products in {core.cycles_per_sample:g} cycles per sample: {core.utilisation:.1%} utilised",
+        f"useful products in {core.cycles_per_sample:g} cycles per sample: {core.utilization:.1%} utilized",
     ]
+    took = "" if core.latency_us is None else f", {core.latency_us:,.2f} µs at fmax"
+    lines.append(f"one inference takes {core.latency_cycles:,} cycles in the core{took} (calculated)")
     if core.limit_samples_per_second is not None and core.distance_to_limit is not None:
         lines.append(
             f"limit, {core.multipliers:,} multipliers at {core.fmax_mhz:.1f} MHz: {core.limit_samples_per_second:,.0f} "

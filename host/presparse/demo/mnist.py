@@ -39,7 +39,7 @@ GAIN = 1 / 255
 WIDTH = 28
 """Pixels of an image's side."""
 MARGIN = 4.0
-"""Pixels at every edge, mostly dark, in which no receptive field has its centre."""
+"""Pixels at every edge, mostly dark, in which no receptive field has its center."""
 SEED = 0
 """Of the order of pixels, the pattern, the first weights, and the order of images."""
 LEAST = 0.976

@@ -19,7 +19,7 @@ def receptive_fields(
 ) -> NDArray[np.int64]:
     """A pattern (right, in_degree) that leaves padding out.
 
-    `places` (features, 2) says where each feature is in the image. Every right neuron has a centre, drawn from the
+    `places` (features, 2) says where each feature is in the image. Every right neuron has a center, drawn from the
     image less a `margin` on each side, and takes from each bank the features nearest to it.
     Raises PatternError if right neurons do not read every bank equally often, or a bank has too few features.
     """
@@ -34,7 +34,7 @@ def receptive_fields(
     banks = [np.arange(bank, len(places), junction.lanes) for bank in range(junction.lanes)]
     low, high = places.min(axis=0) + margin, places.max(axis=0) - margin
     left = np.empty((junction.right, junction.in_degree), dtype=np.int64)
-    for neuron, centre in enumerate(rng.uniform(low, high, size=(junction.right, 2))):
-        distance = ((places - centre) ** 2).sum(axis=1)
+    for neuron, center in enumerate(rng.uniform(low, high, size=(junction.right, 2))):
+        distance = ((places - center) ** 2).sum(axis=1)
         left[neuron] = np.concatenate([bank[np.argsort(distance[bank])[:share]] for bank in banks])
     return arrange(junction, left)

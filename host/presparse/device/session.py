@@ -98,7 +98,7 @@ class Session:
         sequence = secrets.randbelow(256) if first_sequence is None else first_sequence
         self._transport = Transport(open_link(), first_sequence=sequence, timeout=timeout, retries=retries, clock=clock)
         try:
-            self._synchronise()
+            self._synchronize()
             self._stop_run()
             if self._accepted:
                 self._discard_results()
@@ -108,7 +108,7 @@ class Session:
         self._certain = True
 
     def identify(self) -> Identity:
-        return self._persist(self._synchronise)
+        return self._persist(self._synchronize)
 
     def load(self, model: Model) -> None:
         """Raises ModelError for a model of another network, PatternError for one whose pattern clashes on this
@@ -278,7 +278,7 @@ class Session:
 
     def _restore(self, *, reopened: bool, own: bool) -> None:
         """After an error or a cut: learn where the board stands, and read no score that nobody waits for."""
-        accepted = self._synchronise().accepted
+        accepted = self._synchronize().accepted
         if not own:
             self._results.clear()
             self._stop_run()
@@ -298,7 +298,7 @@ class Session:
                 f"it is up again, and the pipeline is flushed: predict these samples again"
             )
 
-    def _synchronise(self) -> Identity:
+    def _synchronize(self) -> Identity:
         """IDENTIFY: end what was in flight, check whose board this is, and take over what it says."""
         try:
             identity = Identity.unpack(self._transport.start())
@@ -373,7 +373,7 @@ class Session:
         elif self.build.store is not None and self._run_state().runs:
             # Another session's run may have fed samples, and ended, after this one last asked for their count.
             self._offered = None
-            self._synchronise()
+            self._synchronize()
 
     # Samples and results
 

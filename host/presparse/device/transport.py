@@ -71,7 +71,7 @@ class Transport:
         self._reader.clear()
         for _ in range(_STARTS):
             identity: list[bytes] = []
-            self.send(Operation.IDENTIFY, b"", identity.append, resynchronise=True)
+            self.send(Operation.IDENTIFY, b"", identity.append, resynchronize=True)
             try:
                 self.finish()
             except _OtherOperation:
@@ -88,7 +88,7 @@ class Transport:
         payload: bytes = b"",
         deliver: Callable[[bytes], None] | None = None,
         *,
-        resynchronise: bool = False,
+        resynchronize: bool = False,
     ) -> None:
         """Send a request as soon as the window allows; `deliver` gets its answer's payload, in order.
 
@@ -103,7 +103,7 @@ class Transport:
             self._expect()
         self._unanswered.append(request)
         # A delimiter first ends what an interrupted write may have left half-sent.
-        self.link.write(b"\0" + request.frame if resynchronise else request.frame)
+        self.link.write(b"\0" + request.frame if resynchronize else request.frame)
 
     def request(self, operation: Operation, payload: bytes = b"") -> bytes:
         """Send a request, wait for it and all before it; returns its answer's payload. Raises as `send`."""

@@ -1,4 +1,4 @@
-"""The predicted class, argmax of the decision function: whether labelled samples were classified correctly."""
+"""The predicted class, argmax of the decision function: whether labeled samples were classified correctly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ArgMax(wiring.Component):
     Members
     -------
     right : In(RightValues)   a step's scores, of the output layer
-    correct : Out(1)  a labelled sample was predicted correctly (a pulse, some cycles later)
+    correct : Out(1)  a labeled sample was predicted correctly (a pulse, some cycles later)
     """
 
     right: wiring.PureInterface
@@ -55,7 +55,7 @@ class ArgMax(wiring.Component):
         index = Signal(range(self._junction.right))
         counted = Signal()
         label = Signal.like(item.label)
-        labelled = (item.kind == SampleKind.TRAIN) | (item.kind == SampleKind.EVALUATE)
+        labeled = (item.kind == SampleKind.TRAIN) | (item.kind == SampleKind.EVALUATE)
         real = base + column < self._build.network.classes
         m.d.sync += [
             compare.eq(valid),
@@ -64,7 +64,7 @@ class ArgMax(wiring.Component):
             competes.eq(valid & real),
             challenger.eq(score),
             index.eq(base + column),
-            counted.eq(labelled),
+            counted.eq(labeled),
         ]
         with m.If(valid):
             m.d.sync += [step.eq(step + 1), base.eq(base + group), label.eq(item.label)]

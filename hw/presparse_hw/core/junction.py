@@ -52,7 +52,7 @@ from presparse_hw.lib.sequencer import Sequencer, count_modulo
 
 ACCESS = max(WORD_READ + 2, UPDATE + 1)
 """Cycles until a word read by the host is there, or one written has been."""
-_NEIGHBOURS = 4
+_NEIGHBORS = 4
 """Groups of lanes whose words for the host come together in one cycle."""
 
 
@@ -268,8 +268,8 @@ class Junction(wiring.Component):
         for part in (lanes.words for lanes in groups):
             m.d.comb += [part.write.eq(write), part.column.eq(host.column), part.data.eq(host.data)]
         words = [lanes.words.word for lanes in groups]
-        if len(words) > _NEIGHBOURS:  # they stand all over the chip
-            words = [_register(m, _any(words[i : i + _NEIGHBOURS])) for i in range(0, len(words), _NEIGHBOURS)]
+        if len(words) > _NEIGHBORS:  # they stand all over the chip
+            words = [_register(m, _any(words[i : i + _NEIGHBORS])) for i in range(0, len(words), _NEIGHBORS)]
         m.d.sync += host.word.eq(_any(words))
 
 

@@ -34,7 +34,7 @@ WORD_READ = SPREAD + EDGE_READ + 1
 
 
 class LaneGroup(wiring.Component):
-    """Up to `MAX_LANES` neighbouring lanes of a junction.
+    """Up to `MAX_LANES` neighboring lanes of a junction.
 
     Cycles count from an edge's issue cycle ("turn"): that of its address here. What goes with an edge comes SPREAD
     before the lanes use it: the junction delays it once for all groups.

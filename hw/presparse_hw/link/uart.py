@@ -52,7 +52,7 @@ class UartReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         early = Signal(init=1)
-        m.submodules.synchroniser = FFSynchronizer(self.rx, early, init=1)
+        m.submodules.synchronizer = FFSynchronizer(self.rx, early, init=1)
         timer = _timer(self._divisor)
         tick = Signal()  # out of a register, so a cycle late, as is what it samples
         rx = Signal(init=1)

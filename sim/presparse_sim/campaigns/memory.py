@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from presparse.support import atomic_files
+
 MIB = 1 << 20
 ALLOWED_MIB = 8.0
 """Growth that allocator and caches may still show: a leak of a kilobyte per session is more within an hour."""
@@ -51,7 +53,7 @@ def plot(looks: Sequence[Look], path: Path) -> None:
     axes.set_ylim(0, 1.2 * max(look.mib for look in looks))
     axes.set_xlabel("minutes")
     axes.set_ylabel("resident memory, MiB")
-    path.write_bytes(png(drawn))
+    atomic_files.write(path, png(drawn))
 
 
 def _median(looks: Sequence[Look]) -> float:

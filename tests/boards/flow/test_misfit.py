@@ -21,7 +21,7 @@ from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.flow.route import use_of
 from presparse_boards.flow.service import bundle
-from presparse_boards.flow.synthesis import LOG, memories, notes, synthesise
+from presparse_boards.flow.synthesis import LOG, memories, notes, synthesize
 from presparse_boards.flow.tools import Workshop
 from tests.boards.networks import NANO, NANO_INFERENCE, TINY
 
@@ -57,7 +57,7 @@ def test_a_memory_made_of_flip_flops_is_named(tmp_path: Path, monkeypatch: pytes
     board = find_board("ulx3s-12f")
     plan = make_plan(NANO_INFERENCE, board, 25e6, "0" * 16)
     plan.write(tmp_path)
-    netlist = synthesise(Workshop(tmp_path), plan.toolchain)
+    netlist = synthesize(Workshop(tmp_path), plan.toolchain)
     log = (tmp_path / LOG).read_text()
     assert memories(log) == {"top.usual": "TRELLIS_DPR16X4"}
     found = notes(log, netlist, planned_dsp=3, family_dsp=28)

@@ -13,7 +13,7 @@ from presparse_boards.families.ecp5.routed_clock import patched
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.flow.retiming import fastest_clock, set_clock
 from presparse_boards.flow.route import Routed, route_all
-from presparse_boards.flow.synthesis import synthesise
+from presparse_boards.flow.synthesis import synthesize
 from presparse_boards.flow.tools import Workshop
 from tests.boards.networks import NANO_INFERENCE
 
@@ -23,7 +23,7 @@ def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> N
     board = find_board("ulx3s-12f")
     plan = make_plan(NANO_INFERENCE, board, board.default_clock_hz, "0" * 16)
     plan.write(tmp_path)
-    netlist = synthesise(Workshop(tmp_path), plan.toolchain)
+    netlist = synthesize(Workshop(tmp_path), plan.toolchain)
 
     def routed(json: str) -> tuple[Routed, str]:
         [found] = route_all(Workshop(tmp_path), plan, board, json, [3], netlist.flip_flops)

@@ -20,7 +20,7 @@ def test_products_and_multipliers_of_training() -> None:
     work = Work.of(Build(network=NETWORK))
     assert work.products == 48 * 2 + 24 * 3  # junction 1 has FF and UP, junction 2 BP as well
     assert work.multipliers == 4 * 2 + 6 * 3  # as many per lane; ReLU's derivative needs none
-    assert work.utilisation(12) == 168 / (26 * 12)
+    assert work.utilization(12) == 168 / (26 * 12)
     assert work.limit(52e6) == pytest.approx(26 * 52e6 / 168)
 
 
@@ -38,7 +38,7 @@ def test_multipliers_of_a_sigmoid_s_derivative_count_as_cost_and_not_as_use() ->
 def test_balanced_junctions_without_gaps_use_every_multiplier_in_every_cycle() -> None:
     build = Build(network=Network.load("mnist"))
     work = Work.of(build)
-    assert work.utilisation(build.schedule.period) == 1.0
+    assert work.utilization(build.schedule.period) == 1.0
 
 
 def test_core_at_a_clock() -> None:
@@ -48,8 +48,8 @@ def test_core_at_a_clock() -> None:
     assert core.limit_samples_per_second == pytest.approx(26 * 120e6 / 168)
     assert core.distance_to_limit == pytest.approx(1 - 168 / (26 * 12))
     unknown = Core.of(Build(network=NETWORK), 12.0, None)
-    assert (unknown.utilisation, unknown.samples_per_second, unknown.distance_to_limit) == (
-        core.utilisation,
+    assert (unknown.utilization, unknown.samples_per_second, unknown.distance_to_limit) == (
+        core.utilization,
         None,
         None,
     )

@@ -1,4 +1,4 @@
-"""Receptive fields: clash-free, near their centre, and without padding."""
+"""Receptive fields: clash-free, near their center, and without padding."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_one_neuron_by_hand() -> None:
     j = junction(left=8, right=4, in_degree=4, lanes=2)
     places = np.array([[0, 0], [1, 0], [2, 0], [3, 0], [4, 0], [5, 0]], dtype=np.float64)
     left = receptive_fields(j, places, 0.0, np.random.default_rng(0))
-    centres = np.random.default_rng(0).uniform([0, 0], [5, 0], size=(4, 2))[:, 0]
-    for row, centre in zip(left, centres, strict=True):
-        even = sorted((0, 2, 4), key=lambda f: abs(f - centre))[:2]
-        odd = sorted((1, 3, 5), key=lambda f: abs(f - centre))[:2]
+    centers = np.random.default_rng(0).uniform([0, 0], [5, 0], size=(4, 2))[:, 0]
+    for row, center in zip(left, centers, strict=True):
+        even = sorted((0, 2, 4), key=lambda f: abs(f - center))[:2]
+        odd = sorted((1, 3, 5), key=lambda f: abs(f - center))[:2]
         assert sorted(row) == sorted(even + odd)
     check(j, left)
 
@@ -50,7 +50,7 @@ def test_of_mnist_see_one_neighborhood_each() -> None:
     anywhere = np.random.default_rng(0).integers(0, 28, size=places.shape).std(axis=1).mean()
     assert spread < anywhere / 2
     assert places.mean(axis=1).min() > 3
-    assert len(np.unique(model.left[0], axis=0)) > 0.9 * first.right  # near centres may give the same field
+    assert len(np.unique(model.left[0], axis=0)) > 0.9 * first.right  # near centers may give the same field
 
 
 @pytest.mark.parametrize(("in_degree", "lanes"), [(4, 8), (8, 2)])

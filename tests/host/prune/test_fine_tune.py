@@ -22,10 +22,10 @@ from presparse.sparsity import GroupLasso, ProximalOptimizer
 
 def blobs(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Three well separated classes in five features."""
-    centres = np.random.default_rng(0).normal(size=(3, 5)) * 2
+    centers = np.random.default_rng(0).normal(size=(3, 5)) * 2
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=count)
-    return centres[y] + rng.normal(size=(count, 5)) * 0.3, y
+    return centers[y] + rng.normal(size=(count, 5)) * 0.3, y
 
 
 X, Y = blobs(257, 1)  # one more than whole batches of 32

@@ -36,10 +36,10 @@ BLOBS = Network(
 
 def blobs(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Three well separated classes in five features of different scales; one feature never changes."""
-    centres = np.random.default_rng(0).normal(size=(3, 5)) * 3
+    centers = np.random.default_rng(0).normal(size=(3, 5)) * 3
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=count)
-    X = (centres[y] + rng.normal(size=(count, 5)) * 0.3) * [1, 100, 0.01, 0, 7] + [0, 50, 0, 3, -2]
+    X = (centers[y] + rng.normal(size=(count, 5)) * 0.3) * [1, 100, 0.01, 0, 7] + [0, 50, 0, 3, -2]
     return X, y
 
 

@@ -69,7 +69,7 @@ def measure(run: Run) -> Measured:
         run.design,
         name=f"{run.design.name}-sourced",
         translate=to_sourced_verilog,
-        optimisation="-O1",  # runs for a million cycles at most
+        optimization="-O1",  # runs for a million cycles at most
     )
     with tempfile.TemporaryDirectory(prefix="presparse-coverage-") as folder:
         file = Path(folder) / "coverage.dat"

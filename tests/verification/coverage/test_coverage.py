@@ -90,7 +90,7 @@ def test_runs_add_up() -> None:
 def test_a_core_that_counts_computes_the_same(tmp_path: Path) -> None:
     """And says at its end what was exercised."""
     rng = np.random.default_rng(0)
-    design = replace(core_design(NANO_INFERENCE), optimisation="-O0")
+    design = replace(core_design(NANO_INFERENCE), optimization="-O0")
     model, samples = random_model(rng, NANO_INFERENCE.network), random_samples(rng, NANO_INFERENCE, 20)
     reference = Reference(NANO_INFERENCE, model)
     file = tmp_path / "coverage.dat"

@@ -82,8 +82,8 @@ def _record(outcome: Outcome) -> dict[str, object]:
 def _show(outcomes: list[Outcome], seconds: float, jobs: int) -> None:
     table = Table("property", "what it proves", "method", "depth", "seconds", "result")
     for outcome in outcomes:
-        proof, colour = outcome.proof, "green" if outcome.verdict == "proved" else "red"
-        result = f"[{colour}]{outcome.verdict}[/]"
+        proof, color = outcome.proof, "green" if outcome.verdict == "proved" else "red"
+        result = f"[{color}]{outcome.verdict}[/]"
         table.add_row(proof.name, proof.claim, proof.method, str(proof.depth), f"{outcome.seconds:.1f}", result)
     console = Console()
     console.print(table)

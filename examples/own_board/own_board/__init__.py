@@ -34,7 +34,7 @@ def _pins(size: str) -> type[LatticePlatform]:
                 Subsignal("rx", Pins("N17", dir="i"), Attrs(PULLMODE="UP")),
                 io,
             ),
-            # Two colours of the RGB LED.
+            # Two colors of the RGB LED.
             Resource("led", 0, PinsN("M3", dir="o"), io),  # green: alive
             Resource("led", 1, PinsN("J3", dir="o"), io),  # blue: bytes come or go
         ]

@@ -9,6 +9,22 @@ using Output = std::remove_reference_t<decltype(Vtop::o)>;
 
 }  // namespace
 
+// One cycle, as in vectors_run, of a design that is held between calls.
+EXPORT void* vectors_open() { return new Bench({}); }
+
+EXPORT void vectors_close(void* bench) { delete static_cast<Bench*>(bench); }
+
+EXPORT void vectors_step(void* handle, const uint32_t* input, uint32_t* output) {
+    Bench& bench = *static_cast<Bench*>(handle);
+    Words<Input> in{};
+    std::memcpy(in.data(), input, sizeof(in));
+    put(bench.top.i, in);
+    bench.settle();
+    const auto out = get(bench.top.o);
+    std::memcpy(output, out.data(), sizeof(out));
+    bench.edge();
+}
+
 EXPORT size_t vectors_input_words() { return words_of<Input>(); }
 EXPORT size_t vectors_output_words() { return words_of<Output>(); }
 
@@ -16,12 +32,6 @@ EXPORT size_t vectors_output_words() { return words_of<Output>(); }
 EXPORT void vectors_run(size_t count, const uint32_t* inputs, uint32_t* outputs) {
     Bench bench({});
     for (size_t cycle = 0; cycle < count; ++cycle) {
-        Words<Input> in{};
-        std::memcpy(in.data(), inputs + cycle * in.size(), sizeof(in));
-        put(bench.top.i, in);
-        bench.settle();
-        const auto out = get(bench.top.o);
-        std::memcpy(outputs + cycle * out.size(), out.data(), sizeof(out));
-        bench.edge();
+        vectors_step(&bench, inputs + cycle * words_of<Input>(), outputs + cycle * words_of<Output>());
     }
 }

@@ -20,7 +20,11 @@ from presparse.contract.network import Network
 from presparse.contract.operations import OPERATIONS, Operation, Status
 from presparse.contract.wire import RECORD_HEADER, WINDOW, SampleKind, value_bytes
 from presparse_hw.link.endpoint import Endpoint
+from tests.hw import compiled
+from tests.hw.compiled import CompiledContext
 from tests.hw.link.fake_core import FakeCore
+
+Context = SimulatorContext | CompiledContext
 
 WATCHDOG_CYCLES = 200
 TIME_LIMIT = 300
@@ -74,7 +78,10 @@ class Answer:
 
 
 class Bench:
-    """Runs a test against an endpoint. `gaps` is the probability of a pause, per byte and stream."""
+    """Runs a test against an endpoint. `gaps` is the probability of a pause, per byte and stream.
+
+    `compiled`: in Verilator, else in Amaranth's simulator, which is quicker for a short test of a build of its own.
+    """
 
     def __init__(
         self,
@@ -84,8 +91,11 @@ class Bench:
         gaps: float = 0.0,
         core_stall: float = 0.0,
         window: int = WINDOW,
+        compiled: bool = True,
     ) -> None:
         self.build = build or small_build()
+        self._identity = f"{self.build.hash} {window}"
+        self._compiled = compiled
         self.rng = random.Random(seed)
         self.gaps = gaps
         self.endpoint = Endpoint(
@@ -105,21 +115,23 @@ class Bench:
         self._to_board: deque[int] = deque()
         self._received = bytearray()
         self._answers: deque[Answer] = deque()
-        self._ctx: SimulatorContext
+        self._ctx: Context
 
     def run(self, test: Callable[[Bench], Awaitable[None]]) -> None:
-        simulator = Simulator(self.endpoint)
-        simulator.add_clock(1e-8)
-        simulator.add_testbench(self._send, background=True)
-        simulator.add_testbench(self._receive, background=True)
-        simulator.add_testbench(self.core.run, background=True)
-
-        async def main(ctx: SimulatorContext) -> None:
+        async def main(ctx: Context) -> None:
             self._ctx = ctx
             await test(self)
 
-        simulator.add_testbench(main)
-        simulator.run()
+        background = self._send, self._receive, self.core.run
+        if self._compiled:
+            compiled.simulate(self.endpoint, self._identity, main, *background)
+        else:
+            simulator = Simulator(self.endpoint)
+            simulator.add_clock(1e-8)
+            for each in background:
+                simulator.add_testbench(each, background=True)
+            simulator.add_testbench(main)
+            simulator.run()
 
     # What a test does
 
@@ -183,7 +195,7 @@ class Bench:
 
     # Streams
 
-    async def _send(self, ctx: SimulatorContext) -> None:
+    async def _send(self, ctx: Context) -> None:
         stream = self.endpoint.i_bytes
         while True:
             sending = bool(self._to_board) and self.rng.random() >= self.gaps
@@ -197,7 +209,7 @@ class Bench:
                 self.first_byte_at = self.cycle if self.first_byte_at is None else self.first_byte_at
                 self._to_board.popleft()
 
-    async def _receive(self, ctx: SimulatorContext) -> None:
+    async def _receive(self, ctx: Context) -> None:
         stream = self.endpoint.o_bytes
         while True:
             ctx.set(stream.ready, not self.hold_output and self.rng.random() >= self.gaps)

@@ -6,11 +6,11 @@ registers do. The score of output o is feature o + o, saturated, so that every v
 
 from __future__ import annotations
 
+import operator
 import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from amaranth.hdl import Cat
 from amaranth.lib import data, wiring
 from amaranth.sim import SimulatorContext
 
@@ -18,6 +18,7 @@ from presparse.contract.address_map import CORE_COUNTERS, REGION_SHIFT
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.ports import CommandLayout, SampleLayout
+from tests.hw.compiled import CompiledContext
 
 DEPTH = 3
 """Samples that stay in the pipeline until others or a flush push them out."""
@@ -84,16 +85,20 @@ class FakeCore:
     def results_waiting(self) -> int:
         return len(self._results) // self._transfers_per_result
 
-    async def run(self, ctx: SimulatorContext) -> None:
+    async def run(self, ctx: SimulatorContext | CompiledContext) -> None:
         port = self.port
-        flags = Cat(port.samples.valid & port.samples.ready, port.results.valid & port.results.ready,
-                    port.commands.valid & port.commands.ready, port.answers.valid & port.answers.ready,
-                    port.discard, port.restart)  # fmt: skip
+        streams = (port.samples, port.results, port.commands, port.answers)
         payloads = port.samples.payload.as_value(), port.commands.payload.as_value()
+        observed = (
+            *(stream.valid for stream in streams),
+            *(stream.ready for stream in streams),
+            *(port.discard, port.restart, *payloads),
+        )
         while True:
             self._drive(ctx)
-            _, _, events, sample, command = await ctx.tick().sample(flags, *payloads)
-            sent, result_taken, commanded, answer_taken, discard, restart = (events >> i & 1 for i in range(6))
+            _, _, *found = await ctx.tick().sample(*observed)
+            discard, restart, sample, command = found[8:]
+            sent, result_taken, commanded, answer_taken = map(operator.and_, found[:4], found[4:8])
             if result_taken:
                 self._results.popleft()
                 self._results_valid = False
@@ -158,7 +163,7 @@ class FakeCore:
     def _moves(self) -> bool:
         return self.rng.random() >= self.stall
 
-    def _drive(self, ctx: SimulatorContext) -> None:
+    def _drive(self, ctx: SimulatorContext | CompiledContext) -> None:
         """Set the outputs that change; a valid transfer stays valid until it is taken."""
         port = self.port
         events = {name: int(count > 0) for name, count in self.events.items()}

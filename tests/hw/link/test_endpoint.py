@@ -145,7 +145,7 @@ def test_samples_arrive_whole_however_they_are_cut(feature_port: int, width: int
         assert results == b"".join(score.to_bytes(size, "little", signed=True) for score in expected)
         assert await bench.ask(Operation.RESULTS) == b""
 
-    Bench(build, seed=width, gaps=0.1, core_stall=0.3).run(test)
+    Bench(build, seed=width, gaps=0.1, core_stall=0.3, compiled=False).run(test)
 
 
 def test_results_are_whole_and_as_many_as_fit() -> None:
@@ -203,7 +203,7 @@ def test_a_build_that_only_infers_refuses_training() -> None:
         await bench.ask(Operation.SAMPLES, record(bench.build, SampleKind.EVALUATE, FEATURES))
         assert len(bench.core.samples) == 1
 
-    Bench(small_build(mode="infer")).run(test)
+    Bench(small_build(mode="infer"), compiled=False).run(test)
 
 
 def test_memory_waits_for_a_drained_pipeline() -> None:
@@ -244,7 +244,7 @@ def test_identify_drops_half_a_record() -> None:
             assert bench.core.samples == [TakenSample(2, 5, 1, tuple(FEATURES)), TakenSample(3, 0, 2, tuple(FEATURES))]
             bench.core.samples.clear()
 
-    Bench(small_build(feature_port=2)).run(test)
+    Bench(small_build(feature_port=2), compiled=False).run(test)
 
 
 def test_reset() -> None:

@@ -104,7 +104,7 @@ def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per 
             accepted += run.count
         assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == accepted
 
-    Bench(build, core_stall=0.3).run(test)
+    Bench(build, core_stall=0.3, compiled=False).run(test)
 
 
 @pytest.mark.parametrize("port", [1, 2, 4])
@@ -121,7 +121,7 @@ def test_what_no_feature_fills_is_zero(port: int) -> None:
         assert bench.core.samples == expected(stored, run)
         assert all(not any(sample.features[5:]) for sample in bench.core.samples)
 
-    Bench(build, core_stall=0.3).run(test)
+    Bench(build, core_stall=0.3, compiled=False).run(test)
 
 
 @pytest.mark.parametrize(("port", "bits", "palettes"), SHAPES[:-1])  # not the largest palette, word by word
@@ -145,7 +145,7 @@ def test_every_word_is_kept_as_the_protocol_says(
                 assert found == words(*part.tolist())
         assert bench.core.writes == 0
 
-    Bench(build).run(test)
+    Bench(build, compiled=False).run(test)
 
 
 def test_words_that_do_not_exist() -> None:
@@ -217,7 +217,7 @@ def test_a_build_that_only_infers_runs_evaluations() -> None:
         await bench.ask(Operation.RUN, StoredRun(kind=SampleKind.EVALUATE, count=3).pack())
         assert (await finished(bench)).fed == 3
 
-    Bench(small_build(mode="infer", store_samples=4, store_bits=2)).run(test)
+    Bench(small_build(mode="infer", store_samples=4, store_bits=2), compiled=False).run(test)
 
 
 def test_without_a_store_there_are_no_runs() -> None:

@@ -42,7 +42,8 @@ copybutton_prompt_text = "$ "
 napoleon_custom_sections = [("Members", "params_style")]
 default_role = "literal"  # `name` in a docstring
 autodoc_member_order = "bysource"
-autodoc_default_options = {"exclude-members": "model_config, refusal"}  # pydantic's, and how descriptions refuse
+# Pydantic's, how descriptions refuse, and what PyTorch's modules inherit.
+autodoc_default_options = {"exclude-members": "model_config, refusal, extra_repr"}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -135,7 +136,8 @@ def shorten(
 
 def plain_text(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
     """Docstrings are plain text for people: what is indented after an empty line is code, and a bar is a bar."""
-    written: list[str] = []
+    # Napoleon takes what stands before a colon in an attribute's first line for its type.
+    written: list[str] = [""] if what in ("attribute", "data", "property") else []
     code = False
     for number, line in enumerate(lines):
         indented = line.startswith("    ")

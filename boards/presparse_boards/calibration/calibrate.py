@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from presparse.contract.errors import PresparseError
+from presparse.support import atomic_files
 from presparse_boards.calibration import records
 from presparse_boards.calibration.accuracy import figures, plot, table
 from presparse_boards.estimate.coefficients import write as write_coefficients

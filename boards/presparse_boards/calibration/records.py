@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field, RootModel
 
 from presparse.messages.bundle import Use
+from presparse.support import atomic_files
 from presparse_boards.calibration.designs import Design
 
 _FILE = "builds.json"

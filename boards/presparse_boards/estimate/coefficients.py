@@ -11,7 +11,6 @@ from pydantic import Field, RootModel
 
 from presparse.contract.description import Description
 from presparse.support import atomic_files
-from presparse_boards.errors import BoardError
 from presparse_boards.families.family import FpgaFamily
 
 _FILE = "coefficients.json"
@@ -33,14 +32,8 @@ class AllCoefficients(RootModel[dict[str, Coefficients]]):
 
 
 def coefficients(family: FpgaFamily) -> Coefficients:
-    """Those of a family, or of the one that stands in for it; estimates say so. Raises BoardError if there are none."""
-    fitted, name = _shipped(), family.estimated_as or family.name
-    if name not in fitted:
-        raise BoardError(
-            f"FPGA family {family.name}: there are no coefficients of {name}, only of {' and '.join(fitted)}; "
-            "name one of these as the family's estimated_as"
-        )
-    return fitted[name]
+    """Those of a family, or of the one that stands in for it; estimates say so."""
+    return _shipped()[family.name if family.calibrated else family.estimated_as]
 
 
 @cache

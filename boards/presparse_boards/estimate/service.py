@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,8 +11,11 @@ from presparse.contract.network import Network
 from presparse.messages.estimate import Estimate
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board, known_boards
+from presparse_boards.errors import ClockError
 from presparse_boards.estimate.estimate import estimate
 from presparse_boards.estimate.lane_search import NoFit, best_build, smallest_build, what_would_fit
+
+_LOG = logging.getLogger("presparse.estimate")
 
 
 def estimates(
@@ -24,14 +28,24 @@ def estimates(
 ) -> tuple[Estimate, ...]:
     """One estimate per board (all boards, if none are named); without `lanes`, with the best lanes of each.
 
-    Where no lanes fit, the fewest are estimated; `advice` says what would fit. `options` are Build's. Raises BoardError
-    (unknown board) and BuildError (lanes that the network does not allow).
+    Where no lanes fit, the fewest are estimated; `advice` says what would fit. `options` are Build's. Of all boards,
+    those are left out, with a warning in the log, that can make no clock as slow as the design is estimated to be.
+    Raises BoardError (unknown board; ClockError) and BuildError (lanes that the network does not allow).
     """
-    chosen = [find_board(name) for name in boards] or list(known_boards().boards.values())
-    if lanes:
-        build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
-        return tuple(_advised(build, board) for board in chosen)
-    return tuple(_best(network, board, mode, options or {}) for board in chosen)
+    build = Build(network=network, lanes=lanes, mode=mode, **(options or {})) if lanes else None
+
+    def one(board: Board) -> Estimate:
+        return _advised(build, board) if build else _best(network, board, mode, options or {})
+
+    if boards:
+        return tuple(one(find_board(name)) for name in boards)
+    found = []
+    for board in known_boards().boards.values():
+        try:
+            found.append(one(board))
+        except ClockError as error:
+            _LOG.warning("no estimate: %s", error)
+    return tuple(found)
 
 
 def _best(network: Network, board: Board, mode: Literal["train", "infer"], options: Mapping[str, Any]) -> Estimate:

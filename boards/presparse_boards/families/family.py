@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from presparse.contract.build import Build
 from presparse_boards.clocking.solver import Limits, Settings
+from presparse_boards.errors import BoardError
 from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.resources.capacity import Capacity
 from presparse_boards.resources.inferred_memory import MemoryCells, Storage
@@ -20,6 +21,10 @@ from presparse_boards.resources.multipliers import DspBlock, logic_multiplier
 if TYPE_CHECKING:
     from amaranth.hdl import Module, Signal
     from amaranth.lib import io
+
+
+CALIBRATED = ("ecp5", "ice40")
+"""Families with coefficients of their own in `estimate/coefficients.json`, fitted to real builds."""
 
 
 class Pll(Protocol):
@@ -71,14 +76,21 @@ class FpgaFamily:
     """Of a critical path: where calibration begins, before it has seen any build."""
     fast_grades: frozenset[str] = frozenset()
     """Speed grades that are faster than the usual one."""
-    estimated_as: str = ""
-    """Name of the family whose coefficients (`estimate/coefficients.json`) stand in for its own; empty: it has some."""
+    estimated_as: str = CALIBRATED[0]
+    """Name of the family whose coefficients stand in as long as it has none of its own."""
 
     toolchain: Toolchain | None = None
     """None: bitstreams need `vendor_tool`."""
     vendor_tool: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises BoardError for a stand-in that is none."""
+        if self.estimated_as not in CALIBRATED:
+            raise BoardError(
+                f"FPGA family {self.name}: estimated_as must be {' or '.join(CALIBRATED)}, and is {self.estimated_as!r}"
+            )
+
     @property
     def calibrated(self) -> bool:
         """Real builds stand behind its estimates."""
-        return not self.estimated_as
+        return self.name in CALIBRATED

@@ -139,6 +139,19 @@ def test_a_name_that_exists_already(install: Install, shell: Shell, other: str) 
     assert "rename the one that is yours, or uninstall its package" in ran.err
 
 
+def test_a_board_whose_clock_cannot_be_made_takes_no_other_away(
+    install: Install, shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A UART of 60 Mbaud needs 235 MHz."""
+    install("pear-board", ABOUT + 'BOARDS = {"pear": replace(OURS, name="pear", title="Pear", baud=60_000_000)}')
+    ran = shell("estimate", "digits-small", "--all-boards", "--json")
+    assert [found["board"] for found in ran.figures["estimates"]] == list(BOARDS)
+    assert "no estimate: Pear: a clock of " in caplog.text
+    ran = shell("estimate", "digits-small", "--board", "pear")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("error: Pear: a clock of ")
+
+
 # ------------------------------------------------------------------------------------------------- platforms
 
 CLOCK = Resource("clk25", 0, Pins("G2", dir="i"), Clock(25e6), Attrs(IO_TYPE="LVCMOS33"))

@@ -14,16 +14,17 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import BOARDS
+from presparse_boards.calibration import records
 from presparse_boards.errors import BoardError, MakeError
 from presparse_boards.estimate import estimate
 from presparse_boards.families.ecp5.family import ECP5
-from presparse_boards.families.family import FpgaFamily
+from presparse_boards.families.family import CALIBRATED, FpgaFamily
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.resources.inferred_memory import MemoryCells
 from presparse_boards.resources.multipliers import DspBlock
 from tests.boards.networks import NANO_INFERENCE
 
-PACKAGE = Path(presparse_boards.__file__).parent
+PACKAGE = Path(presparse_boards.__path__[0])
 MADE_UP = FpgaFamily(
     name="pear",
     pll_limits=ECP5.pll_limits,
@@ -31,7 +32,6 @@ MADE_UP = FpgaFamily(
     dsp=DspBlock(width=9, registers=2),
     memory=MemoryCells(address_bits=13, widths=(1, 2, 4, 8), byte=8, cost=32),
     fillable=0.5,
-    estimated_as=ECP5.name,
     vendor_tool="Orchard",
 )
 """Small multipliers, no distributed RAM, no multipliers or memories of its own, no open tools."""
@@ -52,9 +52,10 @@ def test_estimate() -> None:
     assert found.use.lut.used > real.use.lut.used
 
 
-def test_a_family_without_coefficients() -> None:
-    with pytest.raises(BoardError, match="FPGA family pear: there are no coefficients of pear, only of ice40 and ecp5"):
-        estimate(NANO_INFERENCE, _on(replace(MADE_UP, estimated_as="")))
+def test_only_families_with_real_builds_stand_in() -> None:
+    with pytest.raises(BoardError, match="FPGA family pear: estimated_as must be ecp5 or ice40, and is 'pear'"):
+        replace(MADE_UP, estimated_as="pear")
+    assert {record.on.family.name for record in records.shipped()} == set(CALIBRATED)
 
 
 def test_plan() -> None:

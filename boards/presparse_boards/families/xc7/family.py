@@ -39,6 +39,5 @@ XC7 = FpgaFamily(
     dsp=DspBlock(width=18, registers=3),  # one operand of a DSP48E1 may have 25 bits
     memory=MemoryCells(address_bits=15, widths=(1, 2, 4, 9, 18, 36, 72), byte=9, cost=256, cell_luts=6),
     fillable=0.95,
-    estimated_as="ecp5",
     vendor_tool="Vivado",
 )

@@ -22,6 +22,7 @@ from presparse.contract.build import Build
 from presparse.contract.schedule import (
     BACKPROPAGATE,
     EDGE_READ,
+    LANE_GROUP,
     MULTIPLY,
     OPERANDS,
     READ,
@@ -44,7 +45,7 @@ from presparse_hw.core.junction_ports import (
     RightValues,
     has_deltas,
 )
-from presparse_hw.core.lane_group import MAX_LANES, WORD_READ, LaneGroup
+from presparse_hw.core.lane_group import WORD_READ, LaneGroup
 from presparse_hw.core.right_neuron import RightNeuron
 from presparse_hw.lib.adder_tree import AdderTree
 from presparse_hw.lib.delays import ages, delay
@@ -135,8 +136,8 @@ class Junction(wiring.Component):
         m.submodules.biases = biases = BiasMemory(self._build, self._index)
         lanes = range(self._junction.lanes)
         groups = []
-        for number, first in enumerate(range(0, len(lanes), MAX_LANES)):
-            part = lanes[first : first + MAX_LANES]
+        for number, first in enumerate(range(0, len(lanes), LANE_GROUP)):
+            part = lanes[first : first + LANE_GROUP]
             groups.append(LaneGroup(self._build, self._index, part, len(self.left.values)))
             m.submodules[f"lanes{number}"] = groups[-1]
         edge = EdgeControl(self._build, self._index).create(path=("edge",))

@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.schedule import EDGE_READ, LANE_GROUP, SPREAD
+from presparse.contract.schedule import EDGE_READ, SPREAD
 from presparse_hw.core.junction_ports import (
     STROBES,
     BankWrite,
@@ -27,14 +27,12 @@ from presparse_hw.core.junction_ports import (
 from presparse_hw.core.lane import Lane
 from presparse_hw.lib.delays import LOCAL, delay, spread
 
-MAX_LANES = LANE_GROUP
-"""Lanes of one group."""
 WORD_READ = SPREAD + EDGE_READ + 1
 """Cycles from the issue cycle of an edge to its word at the group."""
 
 
 class LaneGroup(wiring.Component):
-    """Up to `MAX_LANES` neighboring lanes of a junction.
+    """Up to `LANE_GROUP` neighboring lanes of a junction.
 
     Cycles count from an edge's issue cycle ("turn"): that of its address here. What goes with an edge comes SPREAD
     before the lanes use it: the junction delays it once for all groups.

@@ -14,11 +14,12 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo test sim formal mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint docs format clean
+.PHONY: help demo check test sim formal mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint docs format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     train a sparse network, run it on a simulated board, check every bit, write report.html"
+	@echo "make check    lint and the quick tests: what to run before a commit"
 	@echo "make test     all tests (a seeded subset of the random networks)"
 	@echo "make lint     ruff, pyright, import-linter"
 	@echo "make docs     the site with the API reference, in docs/_build/html; a warning is an error"
@@ -39,6 +40,9 @@ help:
 
 demo: $(DEMO)
 	$(BIN)/presparse demo
+
+check: lint
+	$(BIN)/pytest -n $(JOBS) -m "not slow" $(ARGS)
 
 test: $(DEV)
 	$(BIN)/pytest -n $(JOBS) $(ARGS)

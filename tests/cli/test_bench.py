@@ -16,6 +16,9 @@ from presparse.contract.network import Network
 from presparse.messages.bundle import MANIFEST, CriticalPath, Manifest, Resource, Route, Use
 from tests.cli.command import Shell
 
+pytestmark = pytest.mark.slow
+
+
 CONTESTANTS = {
     "plain C, batch 1, one core",
     "PyTorch eager, sparse layers, batch 1",

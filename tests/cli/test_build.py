@@ -16,6 +16,8 @@ from presparse_boards.boards.registry import BOARDS
 from tests.boards.networks import NANO
 from tests.cli.command import Ran, Shell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:

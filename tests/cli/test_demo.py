@@ -14,6 +14,9 @@ from presparse.demo import run as demo
 from presparse.model import Model
 from tests.cli.command import Shell
 
+pytestmark = pytest.mark.slow
+
+
 KEYS = {
     "predictions_checked",
     "predictions_equal",

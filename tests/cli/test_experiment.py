@@ -12,6 +12,9 @@ import pytest
 from presparse.experiments import catalogue, penalties
 from tests.cli.command import Shell
 
+pytestmark = pytest.mark.slow
+
+
 TINY = replace(
     penalties.DIGITS,
     rows={"l1": replace(penalties.DIGITS.rows["l1"], strengths=(1e-3,))},

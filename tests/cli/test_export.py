@@ -25,6 +25,8 @@ from tests.cli.command import Ran, Shell
 from tests.networks import random_model
 from tests.sim.export.network import TINY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -15,6 +15,9 @@ import pytest
 from presparse import plugins
 from tests.cli.command import Shell
 
+pytestmark = pytest.mark.slow
+
+
 CI = Path(__file__).parents[2] / "docs" / "ci.md"
 TINY = """
 features = 5

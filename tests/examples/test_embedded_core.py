@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import presparse as ps
+
+pytestmark = pytest.mark.slow
+
 
 FOLDER = Path(__file__).parents[2] / "examples" / "embedded_core"
 SCRIPT = FOLDER / "embedded_core.py"

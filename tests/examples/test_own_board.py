@@ -18,6 +18,9 @@ from presparse_boards.flow.identity import build_id
 from presparse_boards.flow.plan import make_plan
 from tests.boards.networks import NANO_INFERENCE
 
+pytestmark = pytest.mark.slow
+
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_board"
 
 

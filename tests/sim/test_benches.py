@@ -15,6 +15,9 @@ from presparse_hw.core import bias, lane
 from presparse_hw.lib.fixed import rounding
 from presparse_sim.benches import service
 
+pytestmark = pytest.mark.slow
+
+
 TINY = Network(
     name="tiny",
     features=5,

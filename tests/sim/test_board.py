@@ -19,6 +19,9 @@ from presparse_sim.errors import SimulationError
 from tests.networks import random_model
 from tests.sim.stand_ins import echo_design, small_build
 
+pytestmark = pytest.mark.slow
+
+
 DATA = bytes(range(256)) * 4
 PLUS_ONE = bytes((b + 1) % 256 for b in DATA)
 

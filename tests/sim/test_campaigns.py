@@ -19,6 +19,8 @@ from presparse_sim.campaigns.row import total
 from presparse_sim.campaigns.sessions import random_sessions
 from presparse_sim.campaigns.soak import soak
 
+pytestmark = pytest.mark.slow
+
 
 def test_harmed_frames_cuts_and_garbage_change_nothing() -> None:
     rows = campaign(frames=320, every=401, garbage=30_000, seed=5)

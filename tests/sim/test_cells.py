@@ -15,6 +15,9 @@ from presparse_sim.design import Design
 from presparse_sim.errors import CompileError
 from tests.sim.vectors import field, piece_design, run
 
+pytestmark = pytest.mark.slow
+
+
 CELLS = Path(presparse_sim.__file__).parent / "cells"
 
 

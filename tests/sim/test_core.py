@@ -22,6 +22,9 @@ from tests.networks import random_samples
 from tests.sim import stand_ins
 from tests.sim.stand_ins import checksum_design, small_build
 
+pytestmark = pytest.mark.slow
+
+
 STALLS = Stalls(samples=0.4, results=0.7, commands=0.3, answers=0.6, seed=5)
 
 

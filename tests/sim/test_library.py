@@ -21,6 +21,9 @@ from presparse_sim.library import load_library
 from presparse_sim.toolchain import find_toolchain
 from tests.sim.stand_ins import echo_design, small_build
 
+pytestmark = pytest.mark.slow
+
+
 PROCESS = """
 from presparse_sim.board import SimulatedBoard
 from tests.sim.stand_ins import echo_design

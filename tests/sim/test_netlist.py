@@ -34,6 +34,9 @@ from tests.hw.core.test_core import assert_same_state, in_parts, run_both
 from tests.networks import random_model, random_samples
 from tests.sim.vectors import field, piece_design, run
 
+pytestmark = pytest.mark.slow
+
+
 BOARDS = {"ecp5": "ulx3s-25f", "ice40": "icebreaker"}
 
 # ------------------------------------------------------------------------------------------------- whole cores

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse_sim.sharing import share_modules
 from presparse_sim.verilog import to_verilog
+
+pytestmark = pytest.mark.slow
+
 
 TWO_PARTS = r"""module \a (\port$7$0 , clk);
   input [3:0] \port$7$0 ;

@@ -12,6 +12,8 @@ from presparse_boards.errors import BoardError, ClockError
 from presparse_boards.flow.vivado import write_project
 from tests.boards.boards.pins import BUILD, plan
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("size", ["35", "100"])
 def test_pins(size: str) -> None:

@@ -3,7 +3,11 @@ https://github.com/q3k/chubby75 (5A-75B)."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.boards.boards.pins import plan
+
+pytestmark = pytest.mark.slow
 
 
 def test_i5() -> None:

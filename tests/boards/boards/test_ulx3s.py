@@ -6,6 +6,8 @@ import pytest
 
 from tests.boards.boards.pins import plan
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("size", ["12", "25", "45", "85"])
 def test_pins(size: str) -> None:

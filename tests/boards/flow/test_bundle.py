@@ -17,6 +17,9 @@ from presparse_boards.errors import TooSlow
 from presparse_boards.flow.bundle import build_bundle
 from tests.boards.networks import NANO_INFERENCE
 
+pytestmark = pytest.mark.slow
+
+
 FILES = {"manifest.json", "network.toml", "route-1.log", "synthesis.log.gz", "timing.json"}
 
 

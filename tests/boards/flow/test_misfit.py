@@ -25,6 +25,8 @@ from presparse_boards.flow.synthesis import LOG, memories, notes, synthesize
 from presparse_boards.flow.tools import Workshop
 from tests.boards.networks import NANO, NANO_INFERENCE, TINY
 
+pytestmark = pytest.mark.slow
+
 
 class ThreePorts(Elaboratable):
     """In the place of a board's top: a memory that two ports write, which no memory of an ECP5's slices does, and one

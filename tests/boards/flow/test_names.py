@@ -15,6 +15,9 @@ from presparse_boards.flow.names import between, path_of, readable
 from presparse_hw.accelerator import UartAccelerator
 from tests.boards.networks import NANO_INFERENCE, TINY, TINY_TRAINING
 
+pytestmark = pytest.mark.slow
+
+
 PREFIX = "accelerator.accelerator.core."
 CELLS = tuple(name for family in (ECP5, ICE40) if family.toolchain for name in family.toolchain.cell_names)
 

@@ -17,6 +17,8 @@ from presparse_boards.flow.synthesis import synthesize
 from presparse_boards.flow.tools import Workshop
 from tests.boards.networks import NANO_INFERENCE
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> None:
     """The whole routed design as text: every place, every route, every table."""

@@ -23,6 +23,9 @@ from presparse_boards.flow.route import route_all
 from presparse_boards.flow.tools import Workshop, tool_versions
 from tests.boards.networks import NANO_INFERENCE
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).parents[3]
 """Where the package `tests` is; tools run elsewhere."""
 PARENT = """

@@ -23,6 +23,9 @@ from presparse_hw.link.identity import identity_of
 from tests.boards.boards.pins import BUILD
 from tests.hw.link.bench import Answer, frame
 
+pytestmark = pytest.mark.slow
+
+
 BUILD_ID = "0123456789abcdef"
 BLINK_CYCLES = 8 * TICK_CYCLES
 LOCK_SECONDS = 3e-6

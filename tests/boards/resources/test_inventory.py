@@ -17,6 +17,9 @@ from presparse_hw.lib.multiplier import Multiplier
 from presparse_hw.lib.registered_memory import RegisteredMemory
 from tests.networks import random_build
 
+pytestmark = pytest.mark.slow
+
+
 Kind = tuple[int, tuple[int, ...], bool, bool, bool]
 """Depth, widths of fields, registered, written, with one port."""
 

@@ -24,6 +24,9 @@ from presparse.model import Model
 from presparse.reference.native import NativeReference
 from tests.host import small
 
+pytestmark = pytest.mark.slow
+
+
 RATES = (3, 3, 4)
 
 

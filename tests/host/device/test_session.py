@@ -31,6 +31,9 @@ from tests.host.device.cable import Cable
 from tests.host.device.protocol_board import IDENTIFY, RESET, SAMPLES, BoardLink, ProtocolBoard
 from tests.networks import random_build, random_model, random_samples
 
+pytestmark = pytest.mark.slow
+
+
 QUICK = 0.01
 """Seconds per answer where faults are meant to be met."""
 

@@ -14,6 +14,8 @@ from tests.host import small
 from tests.host.device.cable import Cable
 from tests.networks import random_samples
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", range(4))
 def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,9 @@ from presparse.experiments.predefined import shaped
 from presparse.prune import slim
 from presparse.report.style import figure, png
 
+pytestmark = pytest.mark.slow
+
+
 TINY = replace(penalties.DIGITS, epochs={"loss": 2, "prox": 2}, refit=1)
 
 

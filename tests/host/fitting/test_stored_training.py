@@ -32,6 +32,9 @@ from tests.host import small
 from tests.host.device.cable import Cable
 from tests.host.device.protocol_board import RUN, SAMPLES, BoardLink, ProtocolBoard
 
+pytestmark = pytest.mark.slow
+
+
 QUICK = 0.02
 STORE: dict[str, Any] = {"result_capacity": 16, "store_samples": 600}
 BUILD = Build(network=small.NETWORK, **STORE)

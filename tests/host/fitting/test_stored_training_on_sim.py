@@ -23,6 +23,9 @@ from presparse_sim.board import open_link
 from tests.host.device.cable import Cable
 from tests.networks import random_model
 
+pytestmark = pytest.mark.slow
+
+
 FAST = Build(
     network=Network(
         features=30, classes=5, layers=(32, 16, 8), out_degree=(4, 4), lanes=(8, 4), activations=("relu", "sigmoid")

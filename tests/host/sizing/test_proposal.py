@@ -12,6 +12,9 @@ from presparse.contract.errors import NetworkError
 from presparse.contract.network import Network, densities
 from presparse.sizing.proposal import design
 
+pytestmark = pytest.mark.slow
+
+
 sizes = st.integers(1, 2000)
 shares = st.floats(0.01, 1.0)
 

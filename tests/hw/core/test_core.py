@@ -23,6 +23,9 @@ from presparse.reference.pytorch import Reference
 from presparse_sim.core import NO_STALLS, SimulatedCore, Stalls
 from tests.networks import bank_balanced, random_build, random_model, random_samples
 
+pytestmark = pytest.mark.slow
+
+
 TIMED = ("cycles", "stalls_sample", "stalls_result")
 """Counters that depend on when samples come, not only on their order."""
 

@@ -12,6 +12,9 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse_hw.core.core import Core
 
+pytestmark = pytest.mark.slow
+
+
 NETWORK = Network(
     features=12,
     classes=4,

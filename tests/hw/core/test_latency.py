@@ -13,6 +13,9 @@ from presparse_hw.core.core import Core
 from tests.hw.bench import simulate
 from tests.networks import random_build
 
+pytestmark = pytest.mark.slow
+
+
 BUILDS = {
     **{f"random {seed}": random_build(np.random.default_rng(seed), neurons=12) for seed in range(12)},
     "features wider than the banks": Build(

@@ -17,6 +17,9 @@ from presparse.reference.pytorch import Reference
 from presparse_sim.core import SimulatedCore
 from tests.hw.core.test_core import assert_same_state
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLES, PREDICTED = 2000, 200
 
 

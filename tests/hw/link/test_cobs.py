@@ -10,6 +10,9 @@ from cobs import cobs
 
 from presparse_hw.link.cobs import CobsDecoder, CobsEncoder
 
+pytestmark = pytest.mark.slow
+
+
 ZERO_FREE = bytes(1 + i % 255 for i in range(1100))
 
 

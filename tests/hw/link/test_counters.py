@@ -12,6 +12,9 @@ from presparse.contract.address_map import COUNTER_BITS, COUNTERS, Counter
 from presparse_hw.link.counters import READ_CYCLES, ROUND, Counters
 from tests.hw.bench import simulate
 
+pytestmark = pytest.mark.slow
+
+
 MASK = (1 << COUNTER_BITS) - 1
 
 

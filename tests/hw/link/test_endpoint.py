@@ -15,6 +15,9 @@ from presparse_hw.link.identity import identity_of
 from tests.hw.link.bench import TIME_LIMIT, Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import POWER_ON, TakenSample, scores_of
 
+pytestmark = pytest.mark.slow
+
+
 FEATURES = [1, -1, 511, -512, 0, 77, -300, 256]
 
 

@@ -15,6 +15,9 @@ from presparse.contract.wire import WINDOW, SampleKind
 from tests.hw.link.bench import WATCHDOG_CYCLES, Bench, encode, frame, record, small_build
 from tests.hw.link.fake_core import POWER_ON
 
+pytestmark = pytest.mark.slow
+
+
 GOOD = bytes([0, Operation.RESULTS])
 
 

@@ -18,6 +18,9 @@ from tests.host.device.protocol_store import ProtocolStore
 from tests.hw.link.bench import Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import TakenSample
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLES = 12
 BUILD = small_build(feature_port=2, store_samples=SAMPLES, store_bits=3)
 

@@ -10,6 +10,9 @@ from amaranth.sim import Simulator, SimulatorContext
 
 from presparse_hw.link.uart import UartLink, UartReceiver, UartTransmitter
 
+pytestmark = pytest.mark.slow
+
+
 BYTES = [0x00, 0xFF, 0x55, 0xAA, 0x01, 0x80, 0x7F, 0xFE, 0x12, 0xED] * 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+import pytest
 from amaranth.sim import Simulator, SimulatorContext
 
 from presparse.contract.address_map import bias_address, edge_address, pack_biases, pack_edges
@@ -19,6 +20,9 @@ from presparse_hw.accelerator import UartAccelerator
 from presparse_hw.link.identity import identity_of
 from tests.hw.link.bench import Answer, frame, record
 from tests.networks import random_model
+
+pytestmark = pytest.mark.slow
+
 
 DIVISOR = 4
 BUILD_ID = "fedcba9876543210"

@@ -19,6 +19,9 @@ from tests.hw.bench import simulate
 from tests.networks import random_model
 from tests.sim.export.network import TINY
 
+pytestmark = pytest.mark.slow
+
+
 BUILD = Build(network=TINY, feature_port=3)
 
 

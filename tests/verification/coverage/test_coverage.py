@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -18,6 +19,8 @@ from tests.boards.networks import NANO_INFERENCE
 from tests.networks import random_model, random_samples
 from tests.verification.coverage.gateware import Measured, together
 from tests.verification.coverage.verilator import Point, Sources, read
+
+pytestmark = pytest.mark.slow
 
 
 class Gate(wiring.Component):

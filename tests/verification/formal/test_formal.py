@@ -12,6 +12,8 @@ from tests.verification.formal.catalogue import PROOFS
 from tests.verification.formal.proof import Proof
 from tests.verification.formal.prover import Verdict, prove
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("proof", [proof for proof in PROOFS if proof.fast], ids=lambda proof: proof.name)
 def test_is_proved(proof: Proof, tmp_path: Path) -> None:

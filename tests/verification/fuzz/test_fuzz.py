@@ -28,6 +28,9 @@ from tests.verification.fuzz.liar import LyingBoard, identity
 from tests.verification.fuzz.targets import PLANTED, TARGETS, BadMessage, Target
 from tests.verification.recordings.scenes import STORED
 
+pytestmark = pytest.mark.slow
+
+
 BY_NAME = {target.name: target for target in TARGETS}
 
 

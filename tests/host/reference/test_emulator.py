@@ -66,10 +66,10 @@ def test_emulator_and_board_give_the_same(reference: type[Reference] | type[Nati
     assert one["cleared"] == other["cleared"] == 0
 
 
-@pytest.mark.parametrize("call", ["read", "flush", "run"])
+@pytest.mark.parametrize("call", ["read", "flush", "feed"])
 def test_without_a_model(call: str) -> None:
     emulator = Emulator(small.BUILD)
-    arguments = (small.predictions(1, 1),) if call == "run" else ()
+    arguments = (small.predictions(1, 1),) if call == "feed" else ()
     with pytest.raises(ModelError, match="holds no model yet; load one"):
         getattr(emulator, call)(*arguments)
 

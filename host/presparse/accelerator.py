@@ -98,7 +98,14 @@ class Accelerator:
         scaled_as = self._scaled_by()
         self._feeding.drain()
         held = self._device.read()
-        return replace(scaled_as, network=self.network, left=held.left, weights=held.weights, biases=held.biases)
+        return replace(
+            scaled_as,
+            network=self.network,
+            left=held.left,
+            weights=held.weights,
+            biases=held.biases,
+            history=None,  # that of the loaded model is not what made these weights
+        )
 
     # Prediction
 

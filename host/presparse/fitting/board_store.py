@@ -38,12 +38,17 @@ class BoardStore:
         return layout
 
     def put(self, contents: Contents, model: Model, progress: StoreProgress | None = None) -> None:
-        """Write the contents instead of what is there, unless it is the same."""
-        if self._contents is None or not self._contents.equals(contents):
-            self._feeding.drain()
-            self._contents = None
-            self._device.store(contents, progress or (lambda done, of: None))
+        """Write the contents instead of what is there, and compare."""
+        self._feeding.drain()
+        self._contents = None
+        self._device.store(contents, progress or (lambda done, of: None))
         self._contents, self._model = contents, model
+
+    def ensure(self, contents: Contents, model: Model) -> None:
+        """The same, unless they are there already: a second fit of the same samples uploads nothing."""
+        if self._contents is None or not self._contents.equals(contents):
+            self.put(contents, model)
+        self._model = model
 
     def contents(self, model: Model | None) -> Contents:
         """What was stored last. Raises StoreError if nothing was, or `model` scales features otherwise."""

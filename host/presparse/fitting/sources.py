@@ -150,7 +150,7 @@ def _through_store(
     else:
         if held_out is not None:
             part = StoredPart(feeding=feeding, first=size, count=len(labels) - size)
-    store.put(contents, model)
+    store.ensure(contents, model)
     return FromStore(feeding=feeding, size=size, held_out=part, reason=_reason(contents))
 
 

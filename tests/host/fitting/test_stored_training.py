@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from presparse.device.links.faulty import Faults
 from presparse.device.session import Session
 from presparse.errors import ArgumentError, BuildError, DeviceFault, LinkTimeout, PresparseError, StoreError
 from presparse.fitting.holding_out import hold_out
-from presparse.history import Progress
+from presparse.history import History, Progress
 from presparse.model import Model
 from presparse.reference.emulator import Emulator
 from presparse.reference.pytorch import Reference
@@ -593,3 +594,33 @@ def test_a_run_whose_request_stays_unanswered_is_reckoned_with() -> None:
     reference.run(stored.samples(TRAINING)[:accepted])
     reference.flush()
     assert_holds(session, reference)
+
+
+def test_storing_again_writes_again_and_a_second_fit_does_not() -> None:
+    """`store` is also what mends a store that reads back wrong; a fit of the same samples has no reason to write."""
+    X, y = clusters(1, 200)
+    board = on_emulator()
+    board.load(scaled_model(X))
+    written: list[int] = []
+    device = board._device
+    store = device.store
+
+    def counting(contents: Contents, told: Callable[[int, int], None]) -> None:
+        written.append(len(contents))
+        store(contents, told)
+
+    device.store = counting  # pyright: ignore[reportAttributeAccessIssue]
+    board.fit(X, y, epochs=1)
+    board.fit(X, y, epochs=1)
+    assert written == [200]
+    board.store(X, y)
+    board.store(X, y)
+    assert written == [200, 200, 200]
+
+
+def test_a_model_that_is_read_back_has_no_history() -> None:
+    X, y = clusters(1, 100)
+    board = on_emulator()
+    board.load(replace(scaled_model(X), history=History(reason="another training")))
+    board.fit(X, y, epochs=1)
+    assert board.read_model().history is None

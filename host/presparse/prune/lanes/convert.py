@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -103,7 +103,7 @@ def to_lanes(
     stages.append(Stage(name="bank-balanced", accuracy=start.score(*measured), edges=onto.edges))
     refitted = placed.network(QuantizedNetwork)
     stages.append(Stage(name="in integers", accuracy=refitted.score(*measured), edges=onto.edges))
-    fit_network(
+    history = fit_network(
         refitted,
         values,
         labels,
@@ -116,4 +116,5 @@ def to_lanes(
         keep_on_interrupt=keep_on_interrupt,
     )
     stages.append(Stage(name="refitted", accuracy=refitted.score(*measured), edges=onto.edges))
-    return OnLanes(model=refitted.model(), stages=tuple(stages), kept_importance=placed.kept_importance)
+    model_on_lanes = replace(refitted.model(), history=history)
+    return OnLanes(model=model_on_lanes, stages=tuple(stages), kept_importance=placed.kept_importance)

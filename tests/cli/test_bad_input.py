@@ -136,6 +136,10 @@ def test_one_clear_line_and_status_2(
         (("new", "n.toml", "--features", "4", "--classes", "2", "--output", "relu"), "'relu' is not one of"),
         (("new", "n.toml", "--features", "4", "--classes", "2", "--activation", "tanh"), "'tanh' is not one of"),
         (("train", "small.toml", "small.npz", "--epochs", "0"), "greater than or equal to 1"),
+        (("estimate", "digits", "-b", "icebreaker", "--mode", "fly"), "'fly' is not one of 'train', 'infer'"),
+        (("sim", "--mode", "dream"), "'dream' is not one of 'train', 'infer'"),
+        (("sim", "--simulator", "questa"), "'questa' is not one of 'verilator', 'icarus'"),
+        (("sim", "--level", "chip"), "'chip' is not one of"),
         (("train", "small.toml", "small.npz", "--rate", "0.1"), "No such option: --rate"),
     ],
 )

@@ -78,7 +78,6 @@ def test_all_boards_as_json(shell: Shell) -> None:
         (["digits", "--board", "ulx3s"], "there is no board 'ulx3s'; did you mean ulx3s-"),
         (["digits"], "estimate needs one of --board NAME and --all-boards"),
         (["digits", "-b", "icebreaker", "--all-boards"], "estimate needs one of --board NAME and --all-boards"),
-        (["digits", "-b", "icebreaker", "--mode", "fly"], "--mode must be train or infer, and is 'fly'"),
         (["digits", "-b", "icebreaker", "--lanes", "many"], "--lanes must be auto, or whole numbers such as 32,16"),
         (["digits", "-b", "icebreaker", "--lanes", "3,32"], "junction 1: a build's lanes must divide the network's"),
         (["digits", "-b", "icebreaker", "--lanes", "8"], "lanes needs one entry per junction (2), and has 1"),

@@ -164,7 +164,6 @@ def refused(place: Path, ran: Ran, before: dict[str, bytes]) -> str:
     [
         (("--output", "tiny.toml"), "tiny.toml: is a file; an export is a folder: choose another --output"),
         (("--output", "no/core"), "no/core: there is no folder no; make it, or choose another"),
-        (("--mode", "dream"), "--mode must be train or infer, and is 'dream'"),
         (("--lanes", "a"), "and is 'a'"),
         (("--lanes", "2,2"), "2 does not divide 3"),
         (("--feature-port", "4"), "feature_port must divide the 6 left neurons"),

@@ -55,9 +55,6 @@ def test_verdicts_junit_and_waves(shell: Shell, tiny: Path, tmp_path: Path) -> N
     ("options", "said"),
     [
         (("nothing-here",), "nothing-here"),
-        (("--simulator", "questa"), "--simulator must be verilator or icarus, and is 'questa'"),
-        (("--level", "chip"), "--level must be lane, junction, core, pins or all, and is 'chip'"),
-        (("--mode", "dream"), "--mode must be train or infer, and is 'dream'"),
         (("--lanes", "a"), "--lanes must be whole numbers such as 32,16, and is 'a'"),
         (("--lanes", "7"), "lanes needs one entry per junction"),
         (("--board", "no-board"), "there is no board 'no-board'"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import typer
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 
-Mode = Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")]
+Mode = Annotated[Literal["train", "infer"], typer.Option(help="infer: no hardware that learns.")]
 Lanes = Annotated[str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")]
 Store = Annotated[int, typer.Option(help="Samples that the board can keep to learn from.", min=0)]
 StoreBits = Annotated[
@@ -31,13 +31,11 @@ class Wanted:
     """Build's others."""
 
     @classmethod
-    def of(cls, network: str, *, mode: str, lanes: str, store: int, store_bits: int) -> Wanted:
+    def of(cls, network: str, *, mode: Literal["train", "infer"], lanes: str, store: int, store_bits: int) -> Wanted:
         """From what was typed. Raises ArgumentError, NetworkError."""
-        if mode not in ("train", "infer"):
-            raise ArgumentError(f"--mode must be train or infer, and is {mode!r}")
         return cls(
             network=Network.load(network),
-            mode=cast("Literal['train', 'infer']", mode),
+            mode=mode,
             lanes=_lane_numbers(lanes),
             options={key: n for key, n in (("store_samples", store), ("store_bits", store_bits)) if n},
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 from xml.etree import ElementTree
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from presparse.cli.build_options import Mode
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 from presparse.messages.simulation import Level, Simulator, Verdict
@@ -20,7 +21,6 @@ from presparse.terminal.output import bar, drawn, put
 
 NAME = "sim"
 _LEVELS: tuple[Level, ...] = get_args(Level)
-_SIMULATORS: tuple[Simulator, ...] = get_args(Simulator)
 
 
 def run(
@@ -31,12 +31,12 @@ def run(
             show_default=False,
         ),
     ] = "",
-    simulator: Annotated[str, typer.Option(help=" or ".join(_SIMULATORS) + ".")] = "verilator",
-    level: Annotated[str, typer.Option(help=f"{', '.join(_LEVELS)}, or all.")] = "all",
+    simulator: Annotated[Simulator, typer.Option(help="Compiled, or event by event.")] = "verilator",
+    level: Annotated[Literal["lane", "junction", "core", "pins", "all"], typer.Option(help="Which benches.")] = "all",
     samples: Annotated[int, typer.Option(help="Samples that each bench feeds.", min=1)] = 60,
     seed: Annotated[int, typer.Option(help="Of weights, samples and pauses.", min=0)] = 0,
     board: Annotated[str, typer.Option(help="Whose clock and baud rate the pins have.")] = "ulx3s-85f",
-    mode: Annotated[str, typer.Option(help="train, or infer: no hardware that learns.")] = "train",
+    mode: Mode = "train",
     lanes: Annotated[
         str, typer.Option(help="One number per junction, such as 32,16; default: the network's.", show_default=False)
     ] = "",
@@ -49,9 +49,6 @@ def run(
     """Simulate a network's gateware against the PyTorch reference, bit by bit; exit status 1 if anything differs."""
     shape = Network.load(network) if network else None
     verdicts: list[Verdict] = []
-    _check("--simulator", simulator, _SIMULATORS)
-    _check("--level", level, (*_LEVELS, "all"))
-    _check("--mode", mode, ("train", "infer"))
     if junit is not None:
         atomic_files.check_writable(junit)
     if waves is not None and not waves.is_dir():
@@ -92,11 +89,6 @@ def run(
     put(figures, as_json=as_json, text=_table(verdicts))
     if not passed:
         raise typer.Exit(1)
-
-
-def _check(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ArgumentError(f"{option} must be {', '.join(known[:-1])} or {known[-1]}, and is {value!r}")
 
 
 def _lanes(text: str) -> tuple[int, ...]:

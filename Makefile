@@ -42,10 +42,10 @@ demo: $(DEMO)
 	$(BIN)/presparse demo
 
 check: lint
-	$(BIN)/pytest -n $(JOBS) -m "not slow" $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not slow" $(ARGS)
 
 test: $(DEV)
-	$(BIN)/pytest -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

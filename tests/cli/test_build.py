@@ -16,7 +16,7 @@ from presparse_boards.boards.registry import BOARDS
 from tests.boards.networks import NANO
 from tests.cli.command import Ran, Shell
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("build")]  # its fixture takes long: once is enough
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from presparse_boards.flow.identity import build_id
 from presparse_boards.flow.plan import make_plan
 from tests.boards.networks import NANO_INFERENCE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("own_board")]  # its fixture takes long: once is enough
 
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_board"

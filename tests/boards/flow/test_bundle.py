@@ -17,7 +17,7 @@ from presparse_boards.errors import TooSlow
 from presparse_boards.flow.bundle import build_bundle
 from tests.boards.networks import NANO_INFERENCE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundle")]  # its fixture takes long: once is enough
 
 
 FILES = {"manifest.json", "network.toml", "route-1.log", "synthesis.log.gz", "timing.json"}

@@ -28,7 +28,7 @@ from tests.verification.fuzz.liar import LyingBoard, identity
 from tests.verification.fuzz.targets import PLANTED, TARGETS, BadMessage, Target
 from tests.verification.recordings.scenes import STORED
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz")]  # its fixture takes long: once is enough
 
 
 BY_NAME = {target.name: target for target in TARGETS}

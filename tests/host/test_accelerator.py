@@ -96,7 +96,7 @@ def test_probabilities_of_identity_outputs() -> None:
     network = Network(**{**small.NETWORK.model_dump(), "activations": ("relu", "identity")})
     with on_emulator(Build(network=network)) as board:
         X, y = small.clusters(1, 300)
-        board.fit(X, y, lr=2**-4)
+        board.fit(X, y, epochs=1, lr=2**-4)
         p, scores = board.predict_proba(X), board.decision_function(X)
         np.testing.assert_allclose(p.sum(axis=1), 1)
         np.testing.assert_allclose(np.log(p[:, 1] / p[:, 0]), scores[:, 1] - scores[:, 0])
@@ -205,7 +205,7 @@ def test_adopt_a_trained_board() -> None:
     simulated = ProtocolBoard(small.BUILD)
     with Accelerator(Session(lambda: BoardLink(simulated), small.BUILD)) as first:
         first.load(scaled_model(X))
-        first.fit(X, y)
+        first.fit(X, y, epochs=1)
         trained = first.read_model()
     second = Accelerator(Session(lambda: BoardLink(simulated), small.BUILD))
     with pytest.raises(ModelError, match=r"load\(model\), or adopt\(model\)"):
@@ -319,7 +319,7 @@ def test_builds_that_only_infer() -> None:
     with on_board(build) as board:
         board.load(scaled_model(X))
         with pytest.raises(BuildError, match="only infers"):
-            board.fit(X, Y)
+            board.fit(X, Y, epochs=1)
         assert board.predict(X).shape == (20,)
 
 
@@ -397,7 +397,7 @@ def test_failed_callback_leaves_the_board_usable(board: Accelerator) -> None:
         raise RuntimeError("the callback's own error")
 
     with pytest.raises(RuntimeError, match="the callback's own error"):
-        board.fit(X, y, progress=fail)
+        board.fit(X, y, epochs=1, progress=fail)
     assert board.predict(X).shape == (300,)
     assert 0 < board.counters()["trained"] <= 300
 

@@ -127,7 +127,7 @@ def test_the_key_follows_sources_and_build(tmp_path: Path) -> None:
 
 def test_real_designs_depend_on_all_their_sources() -> None:
     names = {path.name for source in gateware_sources() for path in (source, *source.rglob("*"))}
-    assert {"core.py", "accelerator.py", "signature.py", "schedule.py", "bench.hpp", "library.py"} <= names
+    assert {"core.py", "accelerator.py", "junction_ports.py", "schedule.py", "bench.hpp", "library.py"} <= names
     build = small_build()
     other = Build(network=build.network, feature_port=12)
     keys = [core_design(build).key, board_design(build).key, core_design(other).key]

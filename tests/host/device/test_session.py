@@ -326,7 +326,7 @@ def test_memory_that_does_not_hold_is_named() -> None:
 def test_model_of_another_network() -> None:
     other = Network(**{**small.NETWORK.model_dump(), "name": "other", "features": 6})
     session = open_session(ProtocolBoard(small.BUILD))
-    with pytest.raises(ModelError, match=r"of network other .* and the board of small"):
+    with pytest.raises(ModelError, match=r"of network other .* and the build of network small"):
         session.load(random_model(np.random.default_rng(0), other))
 
 

@@ -134,7 +134,7 @@ def test_reasons() -> None:
         ({"store_samples": 0}, "the board has no sample store"),
     ]
     for options, reason in reasons:
-        history = on_emulator(Build(network=small.NETWORK, **(STORE | options))).fit(X, y)
+        history = on_emulator(Build(network=small.NETWORK, **(STORE | options))).fit(X, y, epochs=1)
         assert history.reason.startswith(reason)
 
 
@@ -143,12 +143,12 @@ def test_samples_are_stored_once() -> None:
     simulated = ProtocolBoard(BUILD)
     board = Accelerator(Session(lambda: BoardLink(simulated), BUILD))
     board.load(scaled_model(X))
-    board.fit(X, y)
+    board.fit(X, y, epochs=1)
     simulated.executed.clear()
     board.fit(X, y, epochs=2)
     assert len(simulated.executed) < 60
     assert SAMPLES not in simulated.executed
-    board.fit(X, y[::-1])
+    board.fit(X, y[::-1], epochs=1)
     assert len(simulated.executed) > 60
 
 
@@ -187,11 +187,11 @@ def test_validation_that_does_not_fit_stays_on_the_link() -> None:
     simulated = ProtocolBoard(BUILD)
     board = Accelerator(Session(lambda: BoardLink(simulated), BUILD))
     board.load(scaled_model(X))
-    history = board.fit(X, y, validation=held_out)
+    history = board.fit(X, y, epochs=1, validation=held_out)
     assert history.source == "store"
     assert SAMPLES in simulated.executed
     assert history.epochs[0].validation == board.score(*held_out)
-    stored = board.fit(validation=held_out)
+    stored = board.fit(epochs=1, validation=held_out)
     assert stored.epochs[0].validation == board.score(*held_out)
 
 
@@ -238,12 +238,12 @@ def test_another_scaling_needs_another_upload() -> None:
     board = on_emulator()
     board.store(X, y)
     board.load(scaled_model(X, seed=9))
-    board.fit()
+    board.fit(epochs=1)
     board.load(scaled_model(X / 2))
     with pytest.raises(StoreError, match=r"encoded for a model with another scaling; call store\(X, y\) again"):
-        board.fit()
-    assert board.fit(X, y).source == "store"
-    board.fit()
+        board.fit(epochs=1)
+    assert board.fit(X, y, epochs=1).source == "store"
+    board.fit(epochs=1)
 
 
 def test_an_emulator_needs_a_model_and_samples() -> None:
@@ -523,7 +523,7 @@ def test_failed_callback_leaves_the_board_usable(open_one: Callable[[], Accelera
         raise RuntimeError("the callback's own error")
 
     with pytest.raises(RuntimeError, match="the callback's own error"):
-        board.fit(X, y, progress=fail)
+        board.fit(X, y, epochs=1, progress=fail)
     assert board.predict(X).shape == (500,)
     assert 0 < board.counters()["trained"] < 500
     assert board.score() == board.score(X, y)

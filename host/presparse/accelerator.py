@@ -21,7 +21,7 @@ from presparse.errors import ArgumentError, BuildError, ModelError
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.feeding import Feeding
-from presparse.fitting.holding_out import Validation, held_out_count, hold_out
+from presparse.fitting.holding_out import Validation, held_out_count, parted
 from presparse.fitting.meter import LARGEST_CHUNK
 from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponents
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
@@ -255,17 +255,10 @@ class Accelerator:
         """Where the samples of a fit come from. All are checked before anything is sent."""
         if X is None and y is None:
             return self._stored_source(validation)
-        values, labels = self._checked(X, y)
-        if isinstance(validation, tuple):
-            held_values, held_labels = self._checked(*validation)
-            size = len(labels)
-            values, labels = np.concatenate([values, held_values]), np.concatenate([labels, held_labels])
-        elif validation is not None:
-            learned, held = hold_out(labels, validation, seed)
-            size, order = len(learned), np.concatenate([learned, held])
-            values, labels = values[order], labels[order]
-        else:
-            size = len(labels)
+        (values, labels), held = parted(self._checked(X, y), validation, seed, self._checked)
+        size = len(labels)
+        if held is not None:
+            values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
         model = self._started(values[:size], scale, seed)
         return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, size)
 

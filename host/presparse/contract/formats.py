@@ -49,7 +49,7 @@ class Format(Description):
     @property
     def dtype(self) -> type[np.signedinteger]:
         """The smallest numpy type of at least 16 bits that holds the integers."""
-        return np.int16 if self.width <= 16 else np.int32
+        return integer_type(self.width)
 
     def encode(self, values: ArrayLike) -> NDArray[np.int64]:
         """Real values to integers of this format: round half up, then saturate."""
@@ -62,6 +62,11 @@ class Format(Description):
 
     def __str__(self) -> str:
         return f"{self.width} bits ({self.frac} fraction)"
+
+
+def integer_type(bits: int) -> type[np.signedinteger]:
+    """The smallest numpy type of at least 16 bits that holds integers of `bits` bits, sign included, up to 32."""
+    return np.int16 if bits <= 16 else np.int32
 
 
 def rescale(value: Integers, from_frac: int, to_frac: int) -> Integers:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, row_stride
 from presparse.contract.errors import StoreError
+from presparse.contract.formats import integer_type
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind, StoredRun
 
@@ -169,7 +170,7 @@ class Contents:
                 f"samples {run.first} to {run.first + run.count - 1} are wanted, and {len(self)} are stored"
             )
         order = run.indices()
-        features = np.zeros((run.count, self.layout.left), dtype=np.int16 if self.layout.value_bits <= 16 else np.int32)
+        features = np.zeros((run.count, self.layout.left), dtype=integer_type(self.layout.value_bits))
         codes = self.codes[order]
         own = np.arange(self.layout.features) if self.layout.palettes == "per feature" else 0
         features[:, : self.layout.features] = self.palettes[own, codes]

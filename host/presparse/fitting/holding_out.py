@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,25 @@ from presparse.errors import ArgumentError
 
 Validation = tuple[ArrayLike, ArrayLike] | float | None
 """(X, y); or which share of the samples is held out (0 < share < 1), or how many of them."""
+
+Part = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""X (k, features) and y (k,), checked."""
+
+
+def parted(
+    samples: Part, validation: Validation, seed: int, checked: Callable[[ArrayLike, ArrayLike], Part]
+) -> tuple[Part, Part | None]:
+    """(to learn from, held out); None without `validation`. A pair (X, y) that is given as such goes through `checked`.
+
+    Raises ArgumentError as `held_out_count`, and what `checked` raises.
+    """
+    if validation is None:
+        return samples, None
+    if isinstance(validation, tuple):
+        return samples, checked(*validation)
+    X, y = samples
+    learned, held = hold_out(y, validation, seed)
+    return (X[learned], y[learned]), (X[held], y[held])
 
 
 def held_out_count(validation: float, samples: int) -> int:

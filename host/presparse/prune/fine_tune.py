@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError, FeatureError
+from presparse.fitting.holding_out import hold_out
 from presparse.history import Callback, History
 from presparse.train.epochs import Stepper, train_epochs
 from presparse.train.fit import check_schedule
@@ -25,7 +26,7 @@ def fine_tune(
     X: ArrayLike | Tensor,
     y: ArrayLike | Tensor,
     *,
-    validation: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
+    validation: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | float | None = None,
     epochs: int = 10,
     batch_size: int = 64,
     lr: float = 0.001,
@@ -39,8 +40,9 @@ def fine_tune(
 ) -> History:
     """Train a classifier in place, from where it stands. The same arguments give the same weights.
 
-    The best epoch on `validation` (X, y) is kept, the last one without it: never give test data. The learning rate
-    falls from `lr` to 0 along a cosine. `progress` and `keep_on_interrupt` are those of `presparse.train.fit`.
+    The best epoch on `validation` is kept, the last one without it: (X, y), or a share or number of the samples, as for
+    `presparse.train.fit`; never test data. The learning rate falls from `lr` to 0 along a cosine. `progress` and
+    `keep_on_interrupt` are those of `presparse.train.fit`.
 
     Parameters
     ----------
@@ -71,10 +73,14 @@ def fine_tune(
     classes = _classes(model, samples)
     labels = _labels(y, len(samples), classes, samples.device)
     held_out = None
-    if validation is not None:
+    if isinstance(validation, tuple):
         held_samples = _samples(validation[0], parameters[0])
         _classes(model, held_samples)
         held_out = held_samples, _labels(validation[1], len(held_samples), classes, samples.device)
+    elif validation is not None:
+        learned, held = hold_out(labels.cpu().numpy(), validation, seed)
+        held_out = samples[held], labels[held]
+        samples, labels = samples[learned], labels[learned]
 
     zeros = {p: p == 0 for p in parameters if p.ndim > 1} if keep_zeros else {}
 

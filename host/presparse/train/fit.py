@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.data.scaling import Scaling, scaling
-from presparse.fitting.holding_out import Validation, hold_out
+from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
 from presparse.train.epochs import train_epochs
@@ -62,19 +62,13 @@ def fit(
     """
     check_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
-    values, labels = checked_samples(X, y, network.features, network.classes)
-    learned = values
-    held: Held = None
-    if isinstance(validation, tuple):
-        held = checked_samples(*validation, network.features, network.classes)
-    elif validation is not None:
-        rows, held_rows = hold_out(labels, validation, seed)
-        learned, held, labels = values[rows], (values[held_rows], labels[held_rows]), labels[rows]
+    checked = partial(checked_samples, features=network.features, classes=network.classes)
+    learn, held = parted(checked(X, y), validation, seed, checked)
     initial = QuantizedNetwork if quantized else SparseNetwork
-    offset, gain = scaling(learned, scale)
+    offset, gain = scaling(learn[0], scale)
     fresh = initial.initial(network, pattern=pattern, random_state=seed, offset=offset, gain=gain)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
-    history = _train(fresh, learned, labels, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
+    history = _train(fresh, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
     return replace(fresh.model(), history=history)
 
 
@@ -97,26 +91,15 @@ def fit_network(
     """
     check_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
-    width, classes = network.width, network.network.classes
-    values, labels = checked_samples(X, y, width, classes)
-    held: Held = None
-    if isinstance(validation, tuple):
-        held = checked_samples(*validation, width, classes)
-    elif validation is not None:
-        rows, held_rows = hold_out(labels, validation, seed)
-        values, held, labels = values[rows], (values[held_rows], labels[held_rows]), labels[rows]
-    return _train(network, values, labels, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
-
-
-Held = tuple[NDArray[np.float64], NDArray[np.int64]] | None
-"""Checked samples to choose the best epoch by."""
+    checked = partial(checked_samples, features=network.width, classes=network.network.classes)
+    learn, held = parted(checked(X, y), validation, seed, checked)
+    return _train(network, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
 
 
 def _train(
     network: SparseNetwork,
-    values: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    held: Held,
+    learn: Part,
+    held: Part | None,
     epochs: int,
     batch_size: int,
     lr: float,
@@ -124,11 +107,11 @@ def _train(
     callback: Callback | None,
     keep_on_interrupt: bool,
 ) -> History:
-    """Samples are checked."""
+    """The best epoch on `held` is kept."""
     return train_epochs(
         network,
-        network.inputs_checked(values),
-        torch.from_numpy(labels),
+        network.inputs_checked(learn[0]),
+        torch.from_numpy(learn[1]),
         optimizer=torch.optim.Adam(network.parameters(), lr=lr),
         loss=lambda sums, wanted: output_loss(network, sums, wanted),
         classes=network.classes,

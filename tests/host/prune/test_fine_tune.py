@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError, FeatureError
+from presparse.fitting.holding_out import hold_out
 from presparse.history import Progress
 from presparse.prune import compact, fine_tune, slim
 from presparse.sparsity import GroupLasso, ProximalOptimizer
@@ -101,6 +102,18 @@ def test_the_best_epoch_on_validation_is_kept() -> None:
     reached = [end.validation or 0.0 for end in ends]
     assert max(reached) > reached[-1]  # else the last would do
     assert accuracy(model) == max(reached)
+
+
+def test_a_share_is_held_out_by_the_rule_of_all_trainings() -> None:
+    learned, held = hold_out(Y, 0.2, 5)
+    by_share, by_hand = perceptron(), perceptron()
+    by_hand.load_state_dict(by_share.state_dict())
+    history = fine_tune(by_share, X, Y, validation=0.2, epochs=4, random_state=5)
+    wanted = fine_tune(by_hand, X[learned], Y[learned], validation=(X[held], Y[held]), epochs=4, random_state=5)
+    assert [epoch.validation for epoch in history.epochs] == [epoch.validation for epoch in wanted.epochs]
+    assert equal(state(by_share), state(by_hand))
+    with pytest.raises(ArgumentError, match=r"^validation must be \(X, y\), a share of the samples"):
+        fine_tune(by_share, X, Y, validation=1.5)
 
 
 def test_without_validation_the_last_epoch_is_kept_also_after_ctrl_c() -> None:

@@ -18,6 +18,7 @@ from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import check
 from presparse.data import load_digits
 from presparse.errors import ArgumentError
+from presparse.fitting.holding_out import hold_out
 from presparse.prune.chain import UnsupportedModel
 from presparse.prune.compaction import compact
 from presparse.prune.lanes import to_lanes
@@ -324,3 +325,18 @@ def test_the_same_seed_gives_the_same_model(trained: nn.Module) -> None:
     X, y = load_digits()
     models = [to_lanes(trained, X[:300], y[:300], edges=1300, offset=8, gain=1 / 16, epochs=1).model for _ in range(2)]
     assert models[0].differences(models[1]) == []
+
+
+def test_a_share_is_held_out_by_the_rule_of_all_trainings() -> None:
+    """It chooses the epoch and measures the stages, and nothing else is done with it."""
+    X, y = samples(6)
+    learned, held = hold_out(y, 0.2, 4)
+    by_share = to_lanes(dense(6, 8, 3), X, y, edges=40, validation=0.2, epochs=3, random_state=4)
+    by_hand = to_lanes(
+        dense(6, 8, 3), X[learned], y[learned], edges=40, validation=(X[held], y[held]), epochs=3, random_state=4
+    )
+    assert by_share.model.differences(by_hand.model) == []
+    assert by_share.stages == by_hand.stages
+    history = by_share.model.history
+    assert history is not None
+    assert len(history.epochs) == 3

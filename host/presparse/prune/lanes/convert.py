@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from torch import nn
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
+from presparse.fitting.holding_out import Validation, parted
 from presparse.history import Callback
 from presparse.model import Model
 from presparse.prune.lanes.mlp import mlp
@@ -56,7 +58,7 @@ def to_lanes(
     edges: int | None = None,
     lanes: int | None = None,
     cycles: int | None = None,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: Validation = None,
     measure: tuple[ArrayLike, ArrayLike] | None = None,
     offset: ArrayLike = 0.0,
     gain: ArrayLike = 1.0,
@@ -78,7 +80,7 @@ def to_lanes(
     model : Linear or SparseLinear layers with ReLU or sigmoid, dense, masked or pruned; see `mlp`
     X, y : training samples (k, width) and classes (k,)
     network : where the model goes, such as that of a bitstream; None: one with at most `edges` edges (`shape`)
-    validation : chooses the epoch of the refit that is kept
+    validation : chooses the epoch of the refit that is kept; (X, y), or a share or number of the samples
     measure : where accuracies of the stages come from; never chooses anything. None: `validation`, or else X and y
     offset, gain : the model was trained with (X - offset) * gain
     epochs, batch_size, lr, random_state, progress, keep_on_interrupt : of the refit, as for `train.fit`
@@ -88,8 +90,9 @@ def to_lanes(
     check_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     source = mlp(model, offset=offset, gain=gain)
-    values, labels = checked_samples(X, y, source.width, source.layers[-1])
-    measured = measure or validation or (values, labels)
+    checked = partial(checked_samples, features=source.width, classes=source.layers[-1])
+    (values, labels), held = parted(checked(X, y), validation, seed, checked)
+    measured = measure or held or (values, labels)
     stages = [Stage(name="trained", accuracy=source.score(*measured), edges=source.edges)]
     source = rescaled(source, values, len(source.columns) if network is None else network.features)
     sample = values[np.random.default_rng(seed).permutation(len(values))[:_CALIBRATION]]
@@ -107,7 +110,7 @@ def to_lanes(
         refitted,
         values,
         labels,
-        validation=validation,
+        validation=held,
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,

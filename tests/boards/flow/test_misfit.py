@@ -23,7 +23,7 @@ from presparse_boards.flow.route import use_of
 from presparse_boards.flow.service import bundle
 from presparse_boards.flow.synthesis import LOG, memories, notes, synthesize
 from presparse_boards.flow.tools import Workshop
-from tests.boards.networks import NANO, NANO_INFERENCE, TINY
+from tests.boards.networks import NANO, NANO_INFERENCE
 
 pytestmark = pytest.mark.slow
 
@@ -76,11 +76,13 @@ def test_a_network_too_large_says_what_is_short_and_what_would_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "cache"))
-    large = TINY.model_copy(update={"lanes": (8, 4)})
-    with pytest.raises(DoesNotFit, match=r"does not fit icebreaker: LUT: [\d,]+ of 5,280; .*\. Logs: ") as caught:
-        build_bundle(Build(network=large, lanes=(8, 4)), find_board("icebreaker"), folder=tmp_path / "large.bundle")
+    # Many weights and one lane: soon synthesized.
+    large = NANO.model_copy(update={"features": 256, "layers": (256, 256), "out_degree": (64,)})
+    build = Build(network=large, lanes=(1,), mode="infer")
+    with pytest.raises(DoesNotFit, match=r"does not fit icebreaker: block RAM: \d+ of 30\. .*\. Logs: ") as caught:
+        build_bundle(build, find_board("icebreaker"), folder=tmp_path / "large.bundle")
     assert "would fit" in str(caught.value)
-    assert caught.value.use.lut.used > caught.value.use.lut.available == 5280
+    assert caught.value.use.block_ram.used > caught.value.use.block_ram.available == 30
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
 

@@ -6,6 +6,7 @@ Random networks come from `tests.networks`; `--networks N` says how many are com
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from presparse.contract.wire import SampleKind
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_sim.core import NO_STALLS, SimulatedCore, Stalls
+from presparse_sim.design import core_design
 from tests.networks import bank_balanced, random_build, random_model, random_samples
 
 pytestmark = pytest.mark.slow
@@ -28,6 +30,11 @@ pytestmark = pytest.mark.slow
 
 TIMED = ("cycles", "stalls_sample", "stalls_result")
 """Counters that depend on when samples come, not only on their order."""
+
+
+def compiled_soon(build: Build) -> SimulatedCore:
+    """A core for some hundred samples, for which a third of the time of compiling would be g++'s optimization."""
+    return SimulatedCore(build, design=replace(core_design(build), optimization="-O0"))
 
 
 def random_stalls(rng: np.random.Generator) -> Stalls:
@@ -71,7 +78,7 @@ def run_both(
 def test_random_networks_equal_the_reference(network_seed: int) -> None:
     rng = np.random.default_rng(network_seed)
     build = random_build(rng)
-    with SimulatedCore(build) as core:
+    with compiled_soon(build) as core:
         for _ in range(3):  # one pattern after another, without a restart: nothing of the old one may stay
             model = random_model(rng, build.network)
             reference = Reference(build, model)
@@ -95,7 +102,7 @@ DEEP_BUILD = Build(network=DEEP, feature_port=24)
 
 @pytest.fixture(scope="module")
 def core() -> SimulatedCore:
-    return SimulatedCore(DEEP_BUILD)
+    return compiled_soon(DEEP_BUILD)
 
 
 def test_time_does_not_matter(core: SimulatedCore) -> None:
@@ -184,7 +191,7 @@ def test_steady_state_takes_no_cycle_more_than_the_period(lanes: tuple[int, ...]
     build = Build(network=DEEP, lanes=lanes, feature_port=24)
     assert build.schedule.gap == 0
     rng = np.random.default_rng(3)
-    with SimulatedCore(build) as core:
+    with compiled_soon(build) as core:
         core.load(random_model(rng, DEEP))
         samples = random_samples(rng, build, 300, [SampleKind.TRAIN])
         core.run(samples[:100])
@@ -218,7 +225,7 @@ def test_extreme_values_wrap_nowhere(operand_bits: int) -> None:
     )
     build = Build(network=network, feature_port=8)
     rng = np.random.default_rng(operand_bits)
-    with SimulatedCore(build) as core:
+    with compiled_soon(build) as core:
         for extreme in (formats.weight.min, formats.weight.max):
             initial = Model.initial(network, random_state=1)
             model = Model(
@@ -268,7 +275,7 @@ def test_extreme_shapes_equal_the_reference(
     )
     build = Build(network=network, mode=mode, feature_port=layers[0], result_capacity=result_capacity)
     rng = np.random.default_rng(sum(layers))
-    with SimulatedCore(build) as core:
+    with compiled_soon(build) as core:
         for _ in range(3):
             model = random_model(rng, network)
             reference = Reference(build, model)

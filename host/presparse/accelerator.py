@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -20,8 +22,10 @@ from presparse.device.protocol import Device
 from presparse.errors import ArgumentError, BuildError, ModelError
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
+from presparse.fitting.checkpoint import Checkpoint, digest
 from presparse.fitting.feeding import Feeding
 from presparse.fitting.holding_out import Validation, held_out_count, parted
+from presparse.fitting.keeper import Keeper, model_of, model_tensors
 from presparse.fitting.meter import LARGEST_CHUNK
 from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponents
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
@@ -176,6 +180,7 @@ class Accelerator:
         validation: Validation = None,
         progress: Callback | None = None,
         keep_on_interrupt: bool = False,
+        checkpoint: str | Path | None = None,
     ) -> History:
         """Train on the board for some epochs over X (k, features), y (k,), or over what `store` put on the board,
         going on from the loaded model.
@@ -194,10 +199,17 @@ class Accelerator:
         `progress` is called with a `Progress` several times per second; if it returns True, the training ends there.
         Ctrl-C raises KeyboardInterrupt once the pipeline is drained and what was trained stays on the board, or, with
         `keep_on_interrupt`, ends the training; the history says `interrupted`.
+
+        `checkpoint` names a file that keeps the model of the last whole epoch, written every minute and in the end. If
+        it is there already, the training goes on from it, and ends as it would have in one go. Remove it when the
+        model is saved. It needs X and y, to know them again; ModelError if it is of another training.
         """
         exponents = rate_exponents(self.network, lr, checked_count("epochs", epochs))
         seed = checked_seed(random_state)
         self._check_training()
+        keeper = None
+        if checkpoint is not None:
+            keeper = self._keeper(checkpoint, X, y, validation, exponents, shuffle, seed)
         source = self._source(X, y, validation, scale, seed)
         self._feeding.drain()
         return loop.fit(
@@ -208,6 +220,7 @@ class Accelerator:
             seed=seed if shuffle else None,
             callback=progress,
             keep_on_interrupt=keep_on_interrupt,
+            keeper=keeper,
         )
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, *, lr: Rate = LR) -> float:
@@ -248,6 +261,36 @@ class Accelerator:
         self._device.clear_counters()
 
     # Samples
+
+    def _keeper(
+        self,
+        path: str | Path,
+        X: ArrayLike | None,
+        y: ArrayLike | None,
+        validation: Validation,
+        exponents: Sequence[int],
+        shuffle: bool,
+        seed: int,
+    ) -> Keeper:
+        """Of a training's checkpoint, whose model is loaded if there is one."""
+        if X is None and y is None:
+            raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
+        values, labels = self._checked(X, y)
+        held = self._checked(*validation) if isinstance(validation, tuple) else ()
+        training = {
+            "network": self.network.hash,
+            "samples": digest(values, labels, *held),
+            "validation": None if held else str(validation),
+            "start": None if self._model is None else digest(*model_tensors(self.read_model()).values()),
+            "rate exponents": list(exponents),
+            "shuffle": shuffle,
+            "random_state": seed,
+        }
+        found = Checkpoint(path, training)
+        kept = found.read()
+        if kept is not None:
+            self.load(model_of(self.network, kept, values.shape[1]))
+        return Keeper(found, self.read_model, kept)
 
     def _source(
         self, X: ArrayLike | None, y: ArrayLike | None, validation: Validation, scale: Scaling, seed: int

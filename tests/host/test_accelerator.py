@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -470,6 +471,42 @@ def test_a_callback_ends_a_training_with_a_whole_board(open_one: Callable[[], Ac
             reference.run(Samples.train(model.encode(X)[order], y[order], 4))
             reference.flush()
         assert board.read_model().differences(reference.model()) == []
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize("open_one", [on_emulator, lambda: on_board(small.BUILD)], ids=["emulator", "board"])
+def test_a_training_goes_on_from_its_checkpoint(
+    open_one: Callable[[], Accelerator], loaded: bool, tmp_path: Path
+) -> None:
+    """In the middle of the third epoch it ends: another board goes on from the model after the second."""
+    X, y = small.clusters(1, 300)
+    path = tmp_path / "checkpoint"
+
+    def trained(checkpoint: Path | None, progress: Callable[[Progress], bool] | None = None) -> tuple[Model, History]:
+        with open_one() as board:
+            if loaded:
+                board.load(scaled_model(X, seed=7))
+            history = board.fit(
+                X, y, epochs=4, lr=2**-4, random_state=2, validation=0.2, progress=progress, checkpoint=checkpoint
+            )
+            return board.read_model(), history
+
+    whole, _ = trained(None)
+    _, stopped = trained(path, lambda told: told.epoch == 3)
+    assert len(stopped.epochs) == 3
+    model, history = trained(path)
+    assert model.differences(whole) == []
+    assert [epoch.samples for epoch in history.epochs] == [240] * 4
+    model, history = trained(path)  # nothing is left
+    assert model.differences(whole) == []
+    assert len(history.epochs) == 4
+    with on_emulator() as board:
+        if loaded:
+            board.load(scaled_model(X, seed=8))
+        with pytest.raises(ModelError, match="another training"):
+            board.fit(X, y, epochs=5 - loaded, lr=2**-4, random_state=2, validation=0.2, checkpoint=path)
+        with pytest.raises(ArgumentError, match="a checkpoint needs X and y"):
+            board.fit(checkpoint=path)
 
 
 def test_a_share_is_held_out_class_by_class() -> None:

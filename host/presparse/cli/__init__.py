@@ -33,6 +33,7 @@ from presparse.cli import (
     train,
 )
 from presparse.errors import PresparseError
+from presparse.support.interrupts import INTERRUPTED
 from presparse.terminal.output import fail, people, say
 
 app = typer.Typer(
@@ -61,10 +62,6 @@ for command in (
     doctor,
 ):
     app.command(command.NAME)(command.run)
-
-
-_INTERRUPTED = 130
-"""Typer's exit status after Ctrl-C."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -97,7 +94,7 @@ def main() -> None:
         fail(error)
         sys.exit(2)
     except SystemExit as end:
-        if end.code == _INTERRUPTED:
+        if end.code == INTERRUPTED:
             warnings.simplefilter("ignore")  # half-made things complain while they are thrown away
             say("interrupted")
         raise

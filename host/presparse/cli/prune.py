@@ -18,6 +18,7 @@ from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 from presparse.history import Progress
 from presparse.support import atomic_files
+from presparse.support.interrupts import Ending, noted_interrupts
 from presparse.terminal.options import AsJson, DataSource
 from presparse.terminal.output import Bar, bar, counted, drawn, put, say
 
@@ -100,7 +101,7 @@ def run(
     trained = mlp(model, offset=offset, gain=gain)
     splits = data.parts(samples, trained.width, trained.layers[-1], held_out=held_out, seed=seed)
     stages = [Stage(name="trained", accuracy=trained.score(*splits.test), edges=trained.edges)]
-    with bar("pruning") as shown:
+    with noted_interrupts() as ending, bar("pruning") as shown:
         trainings: list[_Epochs] = []
         if slim is None:
             model, reached = prune.compact(model), "compacted"
@@ -108,7 +109,7 @@ def run(
             model, reached = prune.slim(model, fraction=slim), "fine-tuned"
             slimmed = mlp(model, offset=offset, gain=gain)
             stages.append(Stage(name="slimmed", accuracy=slimmed.score(*splits.test), edges=slimmed.edges))
-            trainings.append(_Epochs(shown, "fine-tuning"))
+            trainings.append(_Epochs(shown, "fine-tuning", ending))
             (X, y), (held_X, held_y) = splits.train, splits.validation
             prune.fine_tune(
                 model,
@@ -120,9 +121,8 @@ def run(
                 lr=lr,
                 random_state=seed,
                 progress=trainings[-1].show,
-                keep_on_interrupt=True,
             )
-        trainings.append(_Epochs(shown, "refitting on the lanes"))
+        trainings.append(_Epochs(shown, "refitting on the lanes", ending))
         found = to_lanes(
             model,
             *splits.train,
@@ -139,16 +139,15 @@ def run(
             lr=lr,
             random_state=seed,
             progress=trainings[-1].show,
-            keep_on_interrupt=True,
         )
+        save(found.model, output)
+        if network_output is not None:
+            found.model.network.save(network_output)
     for training in trainings:
         if training.done < epochs:
             say(f"{training.what} stopped after {training.done} of {epochs} epochs; what was reached is saved")
     stages += [replace(found.stages[0], name=reached), *found.stages[1:]]
-    save(found.model, output)
     onto = found.model.network
-    if network_output is not None:
-        onto.save(network_output)
     count = {key: len(part[1]) for key, part in vars(splits).items()}
     figures = {
         "model": str(output),
@@ -176,14 +175,17 @@ def run(
 class _Epochs:
     """A training on the bar."""
 
-    def __init__(self, shown: Bar, what: str) -> None:
+    def __init__(self, shown: Bar, what: str, ending: Ending) -> None:
         shown.restart(what)
-        self._shown = shown
+        self._shown, self._ending = shown, ending
         self.what, self.done = what, 0
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Progress) -> bool:
+        """Returns whether the training is to end."""
+        self._ending.hold()
         self.done = progress.epoch - (not progress.ended)
         self._shown.follow(progress)
+        return self._ending.wanted()
 
 
 def _shown(title: str, stages: Sequence[Stage], found: OnLanes, measured: int) -> list[Table | Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,21 @@ from presparse.cli.samples import labeled
 from presparse.contract.network import Network
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
+from presparse.fitting.checkpoint import cut_off, digest, end, read
 from presparse.fitting.holding_out import hold_out
+from presparse.fitting.keeper import model_of
 from presparse.fitting.rates import LR as BOARD_LR
 from presparse.history import EPOCHS, History, Progress
 from presparse.model import Model
 from presparse.support import atomic_files
+from presparse.support.interrupts import noted_interrupts
 from presparse.terminal.options import AsJson, Bundle, DataSource, NetworkName, Record
 from presparse.terminal.output import bar, counted, put, say
 
 NAME = "train"
 IN_PYTORCH = "torch"
+_LONGEST_NAME = 255
+"""Bytes of a file's name, in all common file systems."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,18 @@ class Task:
     """None: the default of where it is trained."""
     seed: int
     output: Path
+    checkpoint: Path | None
+    """None: the output is no file that another could lie beside."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A model that is saved."""
+
+    model: Model
+    history: History
+    interrupted: bool
+    """Somebody asked for the end before it was reached."""
 
 
 def run(
@@ -78,10 +96,25 @@ def run(
         ),
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="Of pattern, first weights, order and held-out samples.", min=0)] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was cut off, from its checkpoint.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network and save the model. Ctrl-C ends the training early and saves what was learned."""
+    """Train a network and save the model.
+
+    Ctrl-C, SIGTERM and SIGHUP end the training early and save what was learned. Every minute, on a board after the next
+    epoch, OUTPUT.checkpoint keeps what a crash would lose: the same command with --resume goes on from there.
+    """
     atomic_files.check_writable(output)
+    checkpoint = checkpoint_of(output)
+    if resume and (checkpoint is None or not checkpoint.exists()):
+        raise ArgumentError(f"--resume: there is no checkpoint {checkpoint or output} to go on from; leave it out")
+    if not resume and checkpoint is not None and (done := cut_off(checkpoint)) is not None:
+        raise ArgumentError(
+            f"{checkpoint}: a training that was cut off after {counted(done, 'epoch')}; go on with --resume, or remove "
+            "the file to begin anew"
+        )
     shape = Network.load(network)
     X, y = labeled(samples, shape)
     learn, held = (X, y), None
@@ -89,27 +122,39 @@ def run(
         share = int(validation) if validation >= 1 and validation == int(validation) else validation
         learned, held_out = hold_out(y, share, seed)
         learn, held = (X[learned], y[learned]), (X[held_out], y[held_out])
-    task = Task(network=shape, learn=learn, validation=held, epochs=epochs, lr=lr, seed=seed, output=output)
+    task = Task(
+        network=shape,
+        learn=learn,
+        validation=held,
+        epochs=epochs,
+        lr=lr,
+        seed=seed,
+        output=output,
+        checkpoint=checkpoint,
+    )
+    if checkpoint is not None and not resume:
+        checkpoint.unlink(missing_ok=True)  # of a training that was ended by hand
     if device == IN_PYTORCH:
         for option, value in (("--record", record), ("--start", start), ("--bundle", bundle)):
             if value is not None:
                 raise ArgumentError(f"{option} is for a board; give --device too, such as sim")
-        model, history = in_pytorch(task, batch_size)
+        trained = in_pytorch(task, batch_size)
     else:
         if batch_size is not None:
             raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
-        model, history = on_board(task, device, bundle, record, None if start is None else Model.load(start))
-    save(model, output)
-    done = len(history.epochs) - history.interrupted
-    if done < epochs:
-        say(f"stopped after {done} of {epochs} epochs; what was learned is saved")
-    accuracy = None if held is None else model.score(*held)
+        trained = on_board(task, device, bundle, record, None if start is None else Model.load(start))
+    history = trained.history
+    done = sum(epoch.samples == len(learn[1]) for epoch in history.epochs)
+    if trained.interrupted:
+        on = ", and --resume goes on" if checkpoint is not None and checkpoint.exists() else ""
+        say(f"stopped after {done} of {epochs} epochs; what was learned is saved{on}")
+    accuracy = None if held is None else trained.model.score(*held)
     figures = {
         "model": str(output),
         "network": shape.name,
         "device": device,
         "epochs": done,
-        "interrupted": history.interrupted,
+        "interrupted": trained.interrupted,
         "samples": history.samples,
         "samples_per_second": round(history.samples / max(history.seconds, 1e-9), 1),
         "validation_samples": 0 if held is None else len(held[1]),
@@ -119,61 +164,83 @@ def run(
     put(figures, as_json=as_json, text=f"{output}: {shape.name}, trained for {counted(done, 'epoch')}{told}")
 
 
-def in_pytorch(task: Task, batch_size: int | None) -> tuple[Model, History]:
+def checkpoint_of(output: Path) -> Path | None:
+    """Beside the model; a pipe or a device has no such place."""
+    if output.exists() and not output.is_file():
+        return None
+    beside = output.with_name(f"{output.name}.checkpoint")
+    if len(os.fsencode(beside.name)) > _LONGEST_NAME:
+        beside = output.with_name(f"{digest([output.name])[:16]}.checkpoint")
+    return beside
+
+
+def in_pytorch(task: Task, batch_size: int | None) -> Trained:
     """Quantization-aware training."""
     from presparse.train import fit  # torch, where it is needed only
     from presparse.train.fit import BATCH_SIZE, LR
 
-    with bar("training in PyTorch") as shown:
-        model = fit(
-            task.network,
-            *task.learn,
-            validation=task.validation,
-            epochs=task.epochs,
-            batch_size=BATCH_SIZE if batch_size is None else batch_size,
-            lr=LR if task.lr is None else task.lr,
-            random_state=task.seed,
-            progress=shown.follow,
-            keep_on_interrupt=True,
-        )
-    assert model.history is not None
-    return model, model.history
+    with noted_interrupts() as ending:
+        with bar("training in PyTorch") as shown:
 
+            def told(progress: Progress) -> bool:
+                ending.hold()
+                shown.follow(progress)
+                return ending.wanted()
 
-def on_board(
-    task: Task, device: str, bundle: Path | None, record: Path | None, first: Model | None
-) -> tuple[Model, History]:
-    """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
-    last: tuple[int, Model] | None = None
-    with opened(device, task.network, bundle, record) as board, bar(f"learning on {device}") as shown:
-
-        def told(progress: Progress) -> None:
-            nonlocal last
-            shown.follow(progress)
-            if progress.ended:
-                last = progress.epoch, board.read_model()
-
-        if first is not None:
-            board.load(first)
-        try:
-            history = board.fit(
+            model = fit(
+                task.network,
                 *task.learn,
                 validation=task.validation,
                 epochs=task.epochs,
-                lr=BOARD_LR if task.lr is None else task.lr,
+                batch_size=BATCH_SIZE if batch_size is None else batch_size,
+                lr=LR if task.lr is None else task.lr,
                 random_state=task.seed,
                 progress=told,
-                keep_on_interrupt=True,
+                checkpoint=task.checkpoint,
             )
-            model = board.read_model()
-        except (LinkError, DeviceFault):
-            if last is not None:
-                save(last[1], task.output)
-                say(f"{task.output}: what {device} had learned in {counted(last[0], 'epoch')}")
-            raise
+        save(model, task.output)
+        history = model.history
+        assert history is not None
+        if task.checkpoint is not None:
+            end(task.checkpoint, whole=not history.stopped)
+    return Trained(model=model, history=history, interrupted=history.stopped)
+
+
+def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, start: Model | None) -> Trained:
+    """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
+    with opened(device, task.network, bundle, record) as board, noted_interrupts() as ending:
+        with bar(f"learning on {device}") as shown:
+
+            def told(progress: Progress) -> bool:
+                ending.hold()
+                shown.follow(progress)
+                return ending.wanted()
+
+            if start is not None:
+                board.load(start)
+            try:
+                history = board.fit(
+                    *task.learn,
+                    validation=task.validation,
+                    epochs=task.epochs,
+                    lr=BOARD_LR if task.lr is None else task.lr,
+                    random_state=task.seed,
+                    progress=told,
+                    checkpoint=task.checkpoint,
+                )
+                model = board.read_model()
+            except (LinkError, DeviceFault):
+                if task.checkpoint is not None and (kept := read(task.checkpoint)) is not None:
+                    save(model_of(task.network, kept, task.learn[0].shape[1]), task.output)
+                    done = counted(len(kept.epochs), "epoch")
+                    say(f"{task.output}: what {device} had learned in {done}; --resume goes on")
+                raise
+        save(model, task.output)
+        if task.checkpoint is not None:
+            end(task.checkpoint, whole=not history.stopped)
     came = "from the board's store" if history.source == "store" else "over the link"
     say(f"samples came {came}: {history.reason}")
-    return model, history
+    return Trained(model=model, history=history, interrupted=history.stopped)
 
 
 def save(model: Model, output: Path) -> None:
@@ -181,6 +248,6 @@ def save(model: Model, output: Path) -> None:
     try:
         model.save(output)
     except OutputError as error:
-        kept = Path(tempfile.mkdtemp(prefix="presparse-")) / output.name
+        kept = Path(tempfile.mkdtemp(prefix="presparse-")) / "model.safetensors"
         model.save(kept)
         raise OutputError(f"{error}. The model that was trained is in {kept}") from error

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 
 import torch
 
 from presparse.errors import ArgumentError
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial
 from presparse.experiments.journal import Journal
+from presparse.support.interrupts import REQUESTS
 
 
 def conduct(
@@ -38,15 +41,26 @@ def conduct(
             ) from error
         except BaseException:
             for worker in active_children():
-                worker.terminate()
+                worker.kill()
             raise
     return done
 
 
 def _begin() -> None:
-    """In every worker. Ctrl-C is for who gave the orders: a training that heard it would end early, and count."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In every worker. Requests to end are for who gave the orders: a training that heard one would end early, and
+    count."""
+    for number in REQUESTS:
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would keep its memory, and wait for orders for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def _make(

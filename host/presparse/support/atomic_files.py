@@ -24,6 +24,8 @@ def check_writable(path: Path) -> None:
             raise OutputError(f"{path}: there is no folder {folder}; make it, or choose another")
         if _is_special(path):
             return
+        if path.exists() and not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: is write-protected; choose another file, or allow it with chmod u+w")
         with tempfile.TemporaryFile(dir=path.resolve().parent):  # permissions do not tell (read-only disks, root)
             pass
     except OSError as error:
@@ -78,18 +80,27 @@ def write_folder(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
 
 def _replace(target: Path, data: bytes) -> None:
     partial = target.with_name(f".presparse-{secrets.token_hex(8)}")  # short: the target's name may be the longest
-    # The kernel gives a new file the user's usual mode, which `tempfile` does not.
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    before = target.stat() if target.exists() else None
+    # The kernel gives a new file the user's usual mode, which `tempfile` does not; secrets stay so from the first byte.
+    mode = 0o666 if before is None else 0o600
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            partial.chmod(stat.S_IMODE(target.stat().st_mode))
+        if before is not None:
+            _keep_owner(partial, before)
+            partial.chmod(stat.S_IMODE(before.st_mode))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _keep_owner(path: Path, before: os.stat_result) -> None:
+    """A file that root replaces stays its user's; nobody else may give files away, nor needs to."""
+    if hasattr(os, "chown") and os.geteuid() == 0:
+        os.chown(path, before.st_uid, before.st_gid)
 
 
 def _is_special(path: Path) -> bool:

@@ -1,28 +1,111 @@
-"""Deferred signals: Ctrl-C at a safe place only."""
+"""Requests to end, from Ctrl-C, `kill`, a closed terminal or a batch system: heard at a safe place only."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+REQUESTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals that ask a program to end; Windows has no SIGHUP."""
+
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ended."""
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+def end_as_by_ctrl_c() -> list[int]:
+    """From now on SIGTERM and SIGHUP raise KeyboardInterrupt, too: for programs, which own their process.
+
+    What this process was told to ignore (`nohup`, background jobs) stays ignored. Returns the list that the numbers
+    of the signals that came are added to.
+    """
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in REQUESTS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, end)
+    return came
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[None]:
-    """Hold back Ctrl-C until the block ends, so that it leaves nothing half done.
+    """Hold back requests to end until the block has ended, so that it leaves nothing half done.
 
-    Other threads than the main one get no Ctrl-C, and a caller's own handler other than Python's is called then.
+    Other threads than the main one get none, and a caller's own handler other than Python's is called then.
     """
+    pending: list[tuple[Handler, int, FrameType | None]] = []
+
+    def held_back(handler: Handler) -> Handler:
+        return lambda number, frame: pending.append((handler, number, frame))
+
+    try:
+        with _handled_by(held_back):
+            yield
+    finally:
+        if pending:
+            handler, number, frame = pending[0]
+            handler(number, frame)
+
+
+class Ending:
+    """Whether somebody asks for the end."""
+
+    def __init__(self) -> None:
+        self._held = self._wanted = False
+
+    def hold(self) -> None:
+        """There is something to lose: from now on requests to end are only noted."""
+        self._held = True
+
+    def wanted(self) -> bool:
+        """Whether there was one."""
+        return self._wanted
+
+    def _handled(self, handler: Handler, number: int, frame: FrameType | None) -> None:
+        if self._held:
+            self._wanted = True
+        else:
+            handler(number, frame)
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[Ending]:
+    """Once there is something to lose, only note requests to end; the block asks for them, and saves what it has.
+
+        with noted_interrupts() as ending:
+            model = fit(..., progress=lambda progress: ending.hold() or ending.wanted())
+            model.save(...)
+
+    However many come, they cut off neither the training's last step nor the saving.
+    """
+    ending = Ending()
+
+    def noted(handler: Handler) -> Handler:
+        return lambda number, frame: ending._handled(handler, number, frame)
+
+    with _handled_by(noted):
+        yield ending
+
+
+@contextmanager
+def _handled_by(instead_of: Callable[[Handler], Handler]) -> Iterator[None]:
+    """Other handlers in the place of those that are functions; the main thread alone may do that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pending: list[tuple[int, FrameType | None]] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: pending.append((number, frame)))
+    before = {number: handler for number in REQUESTS if callable(handler := signal.getsignal(number))}
+    for number, handler in before.items():
+        signal.signal(number, instead_of(handler))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if pending and callable(handler):
-            handler(*pending[0])
+        for number, handler in before.items():
+            signal.signal(number, handler)

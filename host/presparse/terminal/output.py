@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import IO, cast
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -16,7 +18,38 @@ from rich.text import Text
 from presparse.errors import OutputError
 from presparse.history import Progress as TrainingProgress
 
-people = Console(stderr=True, highlight=False)
+
+class _Stderr:
+    """stderr as it is at the moment. What it does not take, closed or on a full disk, is lost and ends nothing."""
+
+    @property
+    def encoding(self) -> str:
+        return "utf-8" if sys.stderr is None else sys.stderr.encoding
+
+    def write(self, text: str) -> int:
+        with self._losing():
+            return 0 if sys.stderr is None else sys.stderr.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with self._losing():
+            if sys.stderr is not None:
+                sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        with self._losing():
+            return sys.stderr is not None and sys.stderr.isatty()
+        return False
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):  # ValueError: closed in this process
+            sys.stderr = None  # else Python tries once more in the end, and ends with status 120
+
+
+people = Console(file=cast("IO[str]", _Stderr()), highlight=False)
 
 _WIDE = 1000
 """Columns of a terminal in which no table has to wrap."""

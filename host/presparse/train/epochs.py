@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from presparse.fitting.checkpoint import Checkpoint
 from presparse.history import PROGRESS_SECONDS, Callback, Epoch, History, Progress, StopTraining, report
+from presparse.train.position import Position, Tally, restore, write
 
 _EVALUATED_AT_ONCE = 4096
 
@@ -42,6 +45,7 @@ def train_epochs(
     after_step: Callable[[], None] | None = None,
     callback: Callback | None = None,
     keep_on_interrupt: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """Train a network in place. The best epoch on `held_out` is kept, without it the last.
 
@@ -60,6 +64,9 @@ def train_epochs(
     classes : (m, outputs) -> (m,)
     held_out : inputs and labels, in the same form
     after_step : called after every step, to put weights right
+    checkpoint : of a `torch.optim.Optimizer` alone
+        The training goes on from it, writes it when it is due and when it ends, and is in the end what it would have
+        been in one go, but for seconds.
     """
     scheduled = optimizer if isinstance(optimizer, Optimizer) else None
     rates = [group["lr"] for group in scheduled.param_groups] if scheduled else []
@@ -67,15 +74,25 @@ def train_epochs(
     schedule = CosineAnnealingLR(scheduled, T_max=steps) if scheduled else None
     modes = {module: module.training for module in network.modules()}
     order = torch.Generator().manual_seed(seed)
-    kept, best = None, -1.0
+    position = Position(order=order.get_state())
     history = History(source="host", reason="PyTorch trains on this computer")
+    if checkpoint and scheduled and schedule and (found := checkpoint.read()):
+        position = restore(found, network, scheduled, schedule)
+        order.set_state(position.order)
+        history.epochs += found.epochs
+
+    def keep() -> None:
+        if checkpoint and scheduled and schedule:
+            write(checkpoint, position, network, scheduled, schedule, history.epochs[: position.epoch - 1])
+
     with _threads_for(network, inputs[:batch_size]):
         try:
-            for epoch in range(1, epochs + 1):
-                tally = _Tally(epoch, epochs, len(inputs), scheduled, callback)
+            for epoch in range(position.epoch, epochs + 1):
+                counting = _Counting(epoch, epochs, len(inputs), scheduled, callback, position.tally)
                 network.train()
                 try:
-                    for rows in _batches(torch.randperm(len(inputs), generator=order), batch_size, network):
+                    batches = _batches(torch.randperm(len(inputs), generator=order), batch_size, network)
+                    for rows in batches[position.batches :]:
                         rows = rows.to(inputs.device)
                         outputs = network(inputs[rows])
                         value = loss(outputs, labels[rows])
@@ -90,26 +107,34 @@ def train_epochs(
                         if after_step:
                             after_step()
                         right = int((classes(outputs.detach()) == labels[rows]).sum())
-                        tally.add(len(rows), value.item(), right)
+                        counting.add(len(rows), value.item(), right)
+                        position.batches += 1
+                        position.tally = counting.tally
+                        if checkpoint and checkpoint.due():
+                            keep()
+                        counting.tell()
                 except BaseException:
-                    if tally.samples:
-                        history.epochs.append(tally.epoch(None))
+                    if counting.samples:
+                        history.epochs.append(counting.epoch(None))
                     raise
-                seconds = tally.seconds
+                seconds = counting.seconds
                 reached = accuracy(network, *held_out, classes) if held_out else None
-                if reached is not None and reached > best:
-                    kept, best = deepcopy(network.state_dict()), reached
-                history.epochs.append(tally.epoch(reached, seconds))
-                tally.finish(reached)
+                if reached is not None and reached > position.best:
+                    position.kept, position.best = deepcopy(network.state_dict()), reached
+                history.epochs.append(counting.epoch(reached, seconds))
+                position = replace(position, order=order.get_state(), epoch=epoch + 1, batches=0, tally=Tally())
+                counting.finish(reached)
+            keep()
         except KeyboardInterrupt:
             history.interrupted = True
             if not keep_on_interrupt:
                 raise
         except StopTraining:
             history.stopped = True
+            keep()
         finally:
-            if kept is not None:
-                network.load_state_dict(kept)
+            if position.kept is not None:
+                network.load_state_dict(position.kept)
             for module, mode in modes.items():
                 module.training = mode
             for group, rate in zip(scheduled.param_groups if scheduled else [], rates, strict=True):
@@ -117,28 +142,41 @@ def train_epochs(
     return history
 
 
-class _Tally:
+class _Counting:
     """Counts one epoch, and reports."""
 
     def __init__(
-        self, epoch: int, epochs: int, of: int, optimizer: Optimizer | None, callback: Callback | None
+        self,
+        epoch: int,
+        epochs: int,
+        of: int,
+        optimizer: Optimizer | None,
+        callback: Callback | None,
+        before: Tally,
     ) -> None:
-        self.samples = 0
         self._epoch, self._epochs, self._of, self._optimizer, self._callback = epoch, epochs, of, optimizer, callback
-        self._lr = self._rate()
-        self._loss, self._right = 0.0, 0
-        self._began = self._told = time.perf_counter()
+        self.samples, self._loss, self._right = before.samples, before.loss, before.right
+        self._lr = self._rate() if before.lr is None else before.lr
+        self._told = time.perf_counter()
+        self._began = self._told - before.seconds
 
     @property
     def seconds(self) -> float:
         """Since the epoch began."""
         return time.perf_counter() - self._began
 
+    @property
+    def tally(self) -> Tally:
+        return Tally(self.samples, self._loss, self._right, self.seconds, self._lr)
+
     def add(self, samples: int, loss: float, right: int) -> None:
-        """A batch was learned. Raises StopTraining if the callback wants it."""
+        """A batch was learned."""
         self.samples += samples
         self._loss += loss
         self._right += right
+
+    def tell(self) -> None:
+        """Report from time to time. Raises StopTraining if the callback wants it."""
         if self.samples < self._of and time.perf_counter() - self._told >= PROGRESS_SECONDS:
             self._told = time.perf_counter()
             report(self._callback, self._progress(None))

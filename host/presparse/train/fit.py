@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.data.scaling import Scaling, scaling
+from presparse.fitting.checkpoint import Checkpoint, digest
 from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
@@ -40,6 +42,7 @@ def fit(
     quantized: bool = True,
     progress: Callback | None = None,
     keep_on_interrupt: bool = False,
+    checkpoint: str | Path | None = None,
 ) -> Model:
     """Train a fresh network; the integer model that a board runs, with the training's `history`. The same arguments
     give the same model.
@@ -57,8 +60,12 @@ def fit(
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
 
+    `checkpoint` names a file that is written every minute and in the end. If it is there already, the training goes on
+    from it, and the model is the one of a training in one go. Remove it when the model is saved.
+
     Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
-    ArgumentError for epochs, batch_size, lr or random_state that are not what they must be.
+    ArgumentError for epochs, batch_size, lr or random_state that are not what they must be, ModelError for a checkpoint
+    of another training, OutputError for one that cannot be written.
     """
     check_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
@@ -68,7 +75,20 @@ def fit(
     offset, gain = scaling(learn[0], scale)
     fresh = initial.initial(network, pattern=pattern, random_state=seed, offset=offset, gain=gain)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
-    history = _train(fresh, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
+    kept = None
+    if checkpoint is not None:
+        training = {
+            "network": network.hash,
+            "samples": digest(*learn, *(held or ())),
+            "start": digest(*(tensor.numpy() for tensor in fresh.state_dict().values())),
+            "quantized": quantized,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "random_state": seed,
+        }
+        kept = Checkpoint(checkpoint, training)
+    history = _train(fresh, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt, kept)
     return replace(fresh.model(), history=history)
 
 
@@ -106,6 +126,7 @@ def _train(
     seed: int,
     callback: Callback | None,
     keep_on_interrupt: bool,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """The best epoch on `held` is kept."""
     return train_epochs(
@@ -122,6 +143,7 @@ def _train(
         after_step=network.clamp if isinstance(network, QuantizedNetwork) else None,
         callback=callback,
         keep_on_interrupt=keep_on_interrupt,
+        checkpoint=checkpoint,
     )
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from scipy import stats
 from torch import nn
 
 from presparse.contract.network import Network
-from presparse.errors import ArgumentError
+from presparse.errors import ArgumentError, OutputError
 from presparse.experiments import density, junctions, large_sparse, penalties, slimming
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.experiments.conduct import conduct
@@ -67,6 +71,38 @@ def test_the_journal_remembers_whole_lines(tmp_path: Path) -> None:
     assert {"row": "a", "seed": 2} not in journal
     journal.add({"seed": 2, "row": "a"}, {"x": 1.5})
     assert Journal(path)[{"row": "a", "seed": 2}] == {"x": 1.5}
+
+
+def test_torn_lines_lose_their_own_trial_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Wherever it was torn, and whatever came after."""
+    line = json.dumps({"trial": {"seed": 1}, "figures": {"x": 0.5}}) + "\n"
+    path = tmp_path / "trials.jsonl"
+    for cut in range(1, len(line)):
+        path.write_text(line[:cut])
+        Journal(path).add({"seed": 2}, {"x": 1.0})
+        path.write_bytes(path.read_bytes() + b"\xff\x00{\n")
+        Journal(path).add({"seed": 3}, {"x": 2.0})
+        journal = Journal(path)
+        assert ({"seed": 1} in journal) == (cut == len(line) - 1)
+        assert (journal[{"seed": 2}], journal[{"seed": 3}]) == ({"x": 1.0}, {"x": 2.0})
+    assert "line 1 is torn; its trial is made again" in caplog.text
+
+
+def test_a_full_disk_is_told_and_costs_one_trial(tmp_path: Path) -> None:
+    path = tmp_path / "trials.jsonl"
+    journal = Journal(path)
+    journal.add({"seed": 1}, {"x": 0.5})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (0, 10):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, limits[1]))
+        try:
+            with pytest.raises(OutputError, match=rf"{path}: cannot be written \(.*; make room, then the same command"):
+                journal.add({"seed": 2}, {"x": 1.0})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    journal.add({"seed": 3}, {"x": 2.0})
+    kept = Journal(path)
+    assert [{"seed": seed} in kept for seed in (1, 2, 3)] == [True, False, True]
 
 
 @pytest.mark.parametrize("content", ["nonsense\n", '{"figures": {}}\n', "[1]\n", "\xff\n"])
@@ -150,6 +186,35 @@ def test_ctrl_c_waits_for_no_trial(tmp_path: Path) -> None:
         conduct(slow, Journal(tmp_path / "squares.jsonl"), seeds=1, jobs=1, told=interrupt)
     assert time.monotonic() - began < 40
     assert trials[0] in Journal(tmp_path / "squares.jsonl")
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    """Which is killed in the middle of a trial."""
+    code = (
+        "from pathlib import Path\nfrom dataclasses import replace\n"
+        "from presparse.experiments.conduct import conduct\nfrom presparse.experiments.journal import Journal\n"
+        "from tests.host.experiments.test_experiments import SQUARES\n"
+        "if __name__ == '__main__':\n"
+        "    slow = replace(SQUARES, plan=lambda seeds, done: [{'phase': 'choose', 'seed': s} for s in (1, 11)])\n"
+        "    conduct(slow, Journal(Path('squares.jsonl')), seeds=1, jobs=2, told=lambda *_: print('one', flush=True))\n"
+    )
+    (tmp_path / "run.py").write_text(code)
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(
+        [sys.executable, "run.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "one\n"
+        workers = psutil.Process(running.pid).children(recursive=True)
+        assert workers
+        running.kill()
+    gone, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
+    assert gone
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

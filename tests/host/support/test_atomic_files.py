@@ -59,6 +59,37 @@ def test_modes_are_kept_and_new_ones_are_the_users(tmp_path: Path) -> None:
     assert fresh.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_protected_file_is_refused_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine"
+    path.write_text("keep")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everything
+    with pytest.raises(OutputError, match=r"mine: is write-protected; choose another file, or allow it"):
+        atomic_files.write(path, "new")
+    assert path.read_text() == "keep"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_another_users_file_stays_his(tmp_path: Path) -> None:
+    path = tmp_path / "his"
+    path.write_text("old")
+    os.chown(path, 1234, 1235)
+    path.chmod(0o640)
+    atomic_files.write(path, "new")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777, path.read_text()) == (1234, 1235, 0o640, "new")
+
+
+def test_a_secret_is_never_readable_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even while it is written."""
+    path, modes = tmp_path / "secret", []
+    path.write_text("old")
+    path.chmod(0o600)
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (modes.append(os.fstat(handle).st_mode & 0o777), fsync(handle)))
+    atomic_files.write(path, "new")
+    assert modes == [0o600]
+
+
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

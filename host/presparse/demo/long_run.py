@@ -6,6 +6,7 @@ of `Accelerator.fit`: it gives the same model, bit for bit.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ from presparse.reference.native import NativeReference
 from presparse.support import atomic_files
 
 MODEL, CURVE = "model.safetensors", "curve.json"
+_NEXT = f"next-{MODEL}"
+"""The model until the curve knows of it: whenever the run is cut off, one of the two is the curve's."""
 _AT_ONCE = 2000
 
 
@@ -133,16 +136,28 @@ class LongRun:
             kept = json.loads(curve.read_text(encoding="utf-8"))
             done = [EpochDone(**epoch) for epoch in kept["epochs"]]
             same = kept["run"] == self._identity(len(done))
+            wanted = kept["model"]
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"{curve}: not the curve of a run ({error}); choose another folder") from error
         if not same:
             raise ModelError(f"{self.folder}: holds another run; choose another folder, or empty it")
-        return done, Model.load(file) if done else self.start
+        following = self.folder / _NEXT
+        if following.exists() and _digest(following) == wanted:
+            following.replace(file)
+        if not file.exists() or _digest(file) != wanted:
+            raise ModelError(f"{file}: not the model that {CURVE} tells of; choose another folder, or empty it")
+        return done, Model.load(file)
 
     def _keep(self, done: list[EpochDone], model: Model) -> None:
-        model.save(self.folder / MODEL)
-        kept = {"run": self._identity(len(done)), "epochs": [asdict(epoch) for epoch in done]}
+        following = self.folder / _NEXT
+        model.save(following)
+        kept = {
+            "run": self._identity(len(done)),
+            "model": _digest(following),
+            "epochs": [asdict(epoch) for epoch in done],
+        }
         atomic_files.write(self.folder / CURVE, json.dumps(kept, indent=1) + "\n")
+        following.replace(self.folder / MODEL)
 
     def _identity(self, epochs: int) -> dict[str, object]:
         """What a later run must share to go on after so many epochs."""
@@ -153,6 +168,10 @@ class LongRun:
             "seed": self.seed,
             "rate_exponents": list(self.rate_exponents[:epochs]),
         }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _simulated_core(build: Build, model: Model) -> Any:

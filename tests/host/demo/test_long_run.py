@@ -22,6 +22,7 @@ from presparse.demo.outcome import Split
 from presparse.errors import DeviceFault, ModelError
 from presparse.model import Model
 from presparse.reference.native import NativeReference
+from presparse.support import atomic_files
 from tests.host import small
 
 pytestmark = pytest.mark.slow
@@ -81,6 +82,44 @@ def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
     (parts / long_run.CURVE).write_text("{}")
     with pytest.raises(ModelError, match="not the curve of a run"):
         run(parts).go()
+
+
+@pytest.mark.parametrize("cut_before", ["the model", "the curve", "the model's name"])
+def test_a_cut_between_its_files_is_healed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_before: str) -> None:
+    """After the second epoch."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    expected = run(whole).go()
+    replace(run(cut), rate_exponents=RATES[:1]).go()
+
+    class Cut(BaseException):
+        pass
+
+    def fails(*_: object) -> None:
+        raise Cut
+
+    honest = Path.replace
+    with monkeypatch.context() as patch:
+        if cut_before == "the model":
+            patch.setattr(Model, "save", fails)
+        elif cut_before == "the curve":
+            write = atomic_files.write
+            patch.setattr(
+                atomic_files, "write", lambda path, data: fails() if path.name == long_run.CURVE else write(path, data)
+            )
+        else:
+            patch.setattr(
+                Path, "replace", lambda path, to: fails() if path.name == long_run._NEXT else honest(path, to)
+            )
+        with pytest.raises(Cut):
+            run(cut).go()
+    found = run(cut).go()
+    assert [replace(e, seconds=0.0) for e in found] == [replace(e, seconds=0.0) for e in expected]
+    assert Model.load(cut / long_run.MODEL).differences(Model.load(whole / long_run.MODEL)) == []
+    Model.initial(small.NETWORK).save(cut / long_run.MODEL)
+    with pytest.raises(ModelError, match=r"not the model that curve\.json tells of"):
+        run(cut).go()
 
 
 def test_the_simulated_core_trains_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,7 @@ def test_a_board_that_is_lost_keeps_what_it_learned_until_then(
     ran = shell(*TRAIN[:5], "--epochs", "9", "-o", "out.safetensors", "--json")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.splitlines() == [
-        "out.safetensors: what emulator had learned in 2 epochs",
+        "out.safetensors: what emulator had learned in 2 epochs; --resume goes on",
         "error: tcp:board:1: the connection is gone",
     ]
     assert Model.load("out.safetensors").differences(Model.load("whole.safetensors")) == []
@@ -220,7 +220,8 @@ def test_a_folder_that_is_gone_when_training_ends(shell: Shell, files: Path, mon
     monkeypatch.setattr(Accelerator, "read_model", and_remove_the_folder)
     ran = shell(*TRAIN, "-o", "models/m.safetensors", "--json")
     assert (ran.status, ran.out) == (2, "")
-    came, error = ran.err.splitlines()
+    warning, came, error = ran.err.splitlines()
+    assert warning.startswith("warning: no checkpoint: models/m.safetensors.checkpoint: there is no folder models; ")
     assert came == "samples came over the link: the board has no sample store"
     assert error.startswith("error: ")
     kept = Path(ran.err.split("The model that was trained is in ")[1].strip())

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 
 from presparse.cli import (
     bench,
@@ -34,7 +33,7 @@ from presparse.cli import (
 )
 from presparse.errors import PresparseError
 from presparse.support.interrupts import INTERRUPTED
-from presparse.terminal.output import fail, people, say
+from presparse.terminal.output import fail, say
 
 app = typer.Typer(
     name="presparse",
@@ -64,6 +63,16 @@ for command in (
     app.command(command.NAME)(command.run)
 
 
+class _Teller(logging.Handler):
+    """Tells people of what happened behind a command, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+_TELLER = _Teller()
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         print(version("presparse"))
@@ -80,10 +89,10 @@ def _options(
         typer.Option("--verbose", "-v", help="Tell of reconnects, repeats, compiles and the cache."),
     ] = False,
 ) -> None:
-    if verbose:
-        logger = logging.getLogger("presparse")
-        logger.addHandler(RichHandler(console=people, show_path=False))
-        logger.setLevel(logging.INFO)
+    logger = logging.getLogger("presparse")
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    if _TELLER not in logger.handlers:
+        logger.addHandler(_TELLER)
 
 
 def main() -> None:

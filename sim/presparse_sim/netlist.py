@@ -9,7 +9,6 @@ Of ECP5 multipliers and block RAMs Yosys ships only the ports: their models are 
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from amaranth.hdl import ClockDomain, Module, Value
 from amaranth.lib import wiring
 
 from presparse.contract.build import Build
+from presparse.support.child_processes import ChildProcesses
 from presparse_sim.design import Design, package
 from presparse_sim.errors import CompileError, SimulationError, ToolMissing
 
@@ -102,8 +102,8 @@ def synthesize(component: wiring.Component, platform: object, command: str) -> s
         (Path(folder) / "top.il").write_text(text)
         # Relative names: the folder /tmp of this WebAssembly program is not the system's.
         script = f"read_rtlil top.il; {command} -top top; rename -hide; rename -enumerate; write_verilog -noattr top.v"
-        command_line = [sys.executable, "-c", _YOSYS, "-q", "-p", script]
-        result = subprocess.run(command_line, cwd=folder, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise CompileError(f"Yosys refused the design: {(result.stderr or result.stdout).strip()[-1000:]}")
+        with ChildProcesses() as children:
+            status, said = children.listen([sys.executable, "-c", _YOSYS, "-q", "-p", script], folder=Path(folder))
+        if status:
+            raise CompileError(f"Yosys refused the design: {said.strip()[-1000:]}")
         return (Path(folder) / "top.v").read_text()

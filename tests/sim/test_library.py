@@ -6,9 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from amaranth.lib import wiring
 
@@ -51,6 +53,16 @@ def _designs(cache: Path) -> list[Path]:
     return [path for path in cache.iterdir() if path.is_dir() and not path.name.startswith("runtime")]
 
 
+def _none_works_in(folder: Path) -> bool:
+    """Whether compilers of a killed process have ended."""
+    for _ in range(600):
+        lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+        if not any(str(folder) in line for line in lines):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def _works(board: SimulatedBoard) -> bool:
     board.write(b"abc")
     return board.read(10, 1) == b"bcd"
@@ -85,6 +97,7 @@ def test_a_killed_compile_and_damage_are_mended(fresh_cache: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
+    assert _none_works_in(fresh_cache)
 
     assert _works(SimulatedBoard(echo_design()))
     (entry,) = _designs(fresh_cache)  # nothing is left of the killed one

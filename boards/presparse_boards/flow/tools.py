@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from presparse.support.child_processes import ChildProcesses
 from presparse_boards.errors import ToolFailed, ToolMissing
 from presparse_boards.families.toolchain import Tool
-
-_LOOK_SECONDS = 1.0
-"""Between two questions whether a tool is overdue."""
 
 
 def tool_versions(tools: Sequence[Tool]) -> dict[str, str]:
@@ -50,9 +46,7 @@ class Workshop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._children = ChildProcesses()
 
     def __enter__(self) -> Self:
         return self
@@ -60,49 +54,18 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._lock:
-            self._closed = True
-            running = list(self._running)
-        for process in running:
-            process.kill()
-        for process in running:
-            process.wait()
+        self._children.__exit__(kind, error, trace)
 
-    def run(
-        self, tool: Tool, arguments: Sequence[str], log: str, *, overdue: Callable[[], bool] = lambda: False
-    ) -> int:
+    def run(self, tool: Tool, arguments: Sequence[str], log: str, *, overdue: Callable[[], bool] | None = None) -> int:
         """Run a tool to its end, or until it is `overdue`; all it says goes into the file `log`. Returns its exit
         status, negative if it was ended.
 
         Paths in `arguments` are relative to the folder: wheels see little else of the file system.
         """
         command = [sys.executable, "-m", "presparse_boards.flow.tool_process", tool.module, tool.function, *arguments]
+        env = {**os.environ, "TMPDIR": str(self.folder)}
         with (self.folder / log).open("wb") as said:
-            with self._lock:
-                if self._closed:
-                    raise ToolFailed(f"{tool.name}: not started, because another step had failed")
-                process = subprocess.Popen(
-                    command,
-                    cwd=self.folder,
-                    stdin=subprocess.PIPE,  # closes when this process ends, which ends the tool
-                    stdout=said,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C is this process's to handle
-                    env={**os.environ, "TMPDIR": str(self.folder)},
-                )
-                self._running.add(process)
-            try:
-                while True:
-                    try:
-                        return process.wait(_LOOK_SECONDS)
-                    except subprocess.TimeoutExpired:
-                        if overdue():
-                            process.kill()
-            finally:
-                with self._lock:
-                    self._running.discard(process)
-                if process.stdin is not None:
-                    process.stdin.close()
+            return self._children.run(command, said, folder=self.folder, env=env, overdue=overdue)
 
     def check(self, tool: Tool, arguments: Sequence[str], log: str) -> None:
         """Run a tool. Raises ToolFailed with its last words if it fails."""

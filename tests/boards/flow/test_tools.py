@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from presparse.support.child_processes import NotStarted
 from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import ToolFailed, ToolMissing
 from presparse_boards.families.ecp5.family import ECP5
@@ -28,15 +28,6 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 """Where the package `tests` is; tools run elsewhere."""
-PARENT = """
-import sys
-from pathlib import Path
-from tests.boards.flow.test_tools import SLEEPER
-from presparse_boards.flow.tools import Workshop
-
-with Workshop(Path(sys.argv[1])) as workshop:
-    workshop.run(SLEEPER, [], "log")
-"""
 
 
 def _fake(name: str) -> Tool:
@@ -110,16 +101,8 @@ def test_leaving_the_workshop_ends_what_still_runs(tmp_path: Path) -> None:
     thread.join(30)
     assert _ended(pid)
     assert statuses == [-signal.SIGKILL]
-    with pytest.raises(ToolFailed, match="sleeper: not started, because another step had failed"):
+    with pytest.raises(NotStarted, match="not started, because another step had failed"):
         workshop.run(SLEEPER, [], "log")
-
-
-@pytest.mark.usefixtures("fakes")
-def test_an_overdue_tool_is_ended(tmp_path: Path) -> None:
-    with Workshop(tmp_path) as workshop:
-        status = workshop.run(SLEEPER, [], "log", overdue=(tmp_path / "pid").exists)
-    assert status == -signal.SIGKILL
-    assert _ended(_pid(tmp_path))
 
 
 @pytest.mark.usefixtures("fakes")
@@ -142,16 +125,6 @@ def test_a_seed_that_takes_far_longer_than_another_is_left_out(tmp_path: Path) -
     assert [(routed.seed, routed.fmax_mhz) for routed in routes] == [(1, 100.0)]
     assert ended == [(1, 100.0), (2, None)]
     assert "seed 2 97.5% routed" in states
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.usefixtures("fakes")
-def test_a_tool_ends_with_the_process_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stderr=subprocess.DEVNULL)
-    pid = _pid(tmp_path)
-    parent.send_signal(how)
-    assert parent.wait(30) != 0
-    assert _ended(pid)
 
 
 def test_versions_of_what_is_installed() -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from presparse.support.errors import PresparseError
 
@@ -71,6 +71,27 @@ class ChildProcesses:
 
         Raises NotStarted if the `with` block has been left.
         """
+        with self._started(command, output, folder, env) as process:
+            while True:
+                try:
+                    return process.wait(None if overdue is None else _LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if overdue is not None and overdue():
+                        _end(process)
+
+    def listen(
+        self, command: Sequence[str | Path], *, folder: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """The same as `run`: exit status, and what the program said (which needs no room on any disk)."""
+        with self._started(command, subprocess.PIPE, folder, env) as process:
+            with cast(IO[bytes], process.stdout) as words:
+                said = words.read()
+            return process.wait(), said.decode(errors="replace")
+
+    @contextmanager
+    def _started(
+        self, command: Sequence[str | Path], output: IO[bytes] | int, folder: Path | None, env: Mapping[str, str] | None
+    ) -> Iterator[subprocess.Popen[bytes]]:
         with self._lock:
             if self._closed:
                 raise NotStarted(f"{Path(command[0]).name}: not started, because another step had failed")
@@ -85,26 +106,12 @@ class ChildProcesses:
             )
             self._running.add(process)
         try:
-            while True:
-                try:
-                    return process.wait(None if overdue is None else _LOOK_SECONDS)
-                except subprocess.TimeoutExpired:
-                    if overdue is not None and overdue():
-                        _end(process)
+            yield process
         finally:
             with self._lock:
                 self._running.discard(process)
             _end(process)
             process.wait()
-
-    def listen(
-        self, command: Sequence[str | Path], *, folder: Path | None = None, env: Mapping[str, str] | None = None
-    ) -> tuple[int, str]:
-        """The same as `run`: exit status, and what the program said."""
-        with tempfile.TemporaryFile(dir=folder) as output:
-            status = self.run(command, output, folder=folder, env=env)
-            output.seek(0)
-            return status, output.read().decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

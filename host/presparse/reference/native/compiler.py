@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import logging
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from presparse.errors import PresparseError
+from presparse.support.child_processes import ChildProcesses
+from presparse.support.ownership import check_parents
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O3", "-march=native", "-fopenmp-simd", "-fPIC", "-shared")
@@ -35,17 +36,36 @@ def find_compiler() -> str:
 
 
 def compile_library(source: Path, *, defines: Sequence[str] = ()) -> ctypes.CDLL:
-    """Compile for this processor and load, in half a second; nothing stays on disk. Raises CompilerError."""
+    """Compile for this processor and load, in half a second; nothing stays on disk.
+
+    Raises CompilerError, and CacheError if other users could put another library in the place of the compiled one.
+    """
     compiler = find_compiler()
-    with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
-        library = Path(folder) / f"{source.stem}.so"
-        command = [compiler, *FLAGS, *(f"-D{define}" for define in defines), str(source), "-lm", "-o", str(library)]
-        _LOG.info("compiling %s with %s", source.name, compiler)
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            said = "\n".join(result.stderr.strip().splitlines()[:10])
-            raise CompilerError(f"{compiler} refuses {source.name} (status {result.returncode}): {said}")
-        try:
-            return ctypes.CDLL(str(library))
-        except OSError as error:
-            raise CompilerError(f"what {compiler} made of {source.name} cannot be loaded: {error}") from error
+    try:
+        with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
+            check_parents(Path(folder), "TMPDIR")
+            return _load(_compile(compiler, source, defines, Path(folder)))
+    except OSError as error:
+        raise CompilerError(
+            f"{source.name} cannot be compiled in the folder for temporary files ({error.strerror or error}); "
+            "set the environment variable TMPDIR to one with room"
+        ) from error
+
+
+def _compile(compiler: str, source: Path, defines: Sequence[str], folder: Path) -> Path:
+    library = folder / f"{source.stem}.so"
+    command = [compiler, *FLAGS, *(f"-D{define}" for define in defines), str(source), "-lm", "-o", str(library)]
+    _LOG.info("compiling %s with %s", source.name, compiler)
+    with ChildProcesses() as children:
+        status, said = children.listen(command)
+    if status:
+        words = "\n".join(said.strip().splitlines()[:10])
+        raise CompilerError(f"{compiler} refuses {source.name} (status {status}): {words}")
+    return library
+
+
+def _load(library: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        raise CompilerError(f"{library.name}, which was just compiled, cannot be loaded: {error}") from error

@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save as serialize
 
 from presparse import inference
-from presparse.contract.description import problems
+from presparse.contract.description import problems, shortened
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import Pattern, arranged, check
 from presparse.errors import ModelError
 from presparse.history import History
-from presparse.support import atomic_files
-from presparse.validation import checked_features, checked_labels, checked_seed
+from presparse.support import atomic_files, tensor_files
+from presparse.validation import checked_features, checked_labels, checked_seed, real_numbers, whole_numbers
 
 FILE_VERSION = "2"
 """Changes whenever an older Presparse would misread a file."""
@@ -34,6 +34,8 @@ _READABLE = ("1", FILE_VERSION)
 
 _ENCODED_AT_ONCE = 4096
 """Samples; more would take memory several times over."""
+_WIDEST = (1 << 31) - 1
+"""Columns of X that a file can tell apart."""
 _SHOWN = 5
 """Differences listed per array; the rest are counted."""
 
@@ -71,7 +73,9 @@ class Model:
                     f"{key} needs one array per junction: {len(self.network.junctions)}, and has {len(arrays)}"
                 )
             named = zip(self.network.junctions, arrays, strict=True)
-            object.__setattr__(self, key, tuple(_integers(a, f"junction {j.index}: {key}") for j, a in named))
+            object.__setattr__(
+                self, key, tuple(whole_numbers(a, f"junction {j.index}: {key}", ModelError) for j, a in named)
+            )
         weight = self.network.formats.weight
         for j, left, weights, biases in zip(self.network.junctions, self.left, self.weights, self.biases, strict=True):
             check(j, left)
@@ -88,19 +92,18 @@ class Model:
                         f"and one is {outside[0]}"
                     )
         for key in ("offset", "gain"):
-            values = np.array(getattr(self, key), dtype=np.float64)
-            if values.shape != (self.network.features,):
-                raise ModelError(f"{key} must have shape ({self.network.features},), and has {values.shape}")
-            if not np.isfinite(values).all():
-                raise ModelError(f"{key} must be finite, and has {values[~np.isfinite(values)][0]}")
-            values.setflags(write=False)
+            values = real_numbers(getattr(self, key), key, (self.network.features,), ModelError)
             object.__setattr__(self, key, values)
         self._set_columns()
 
     def _set_columns(self) -> None:
         features = self.network.features
-        width = self.width or features
-        columns = _integers(self.columns if len(self.columns) else np.arange(features), "columns")
+        given = self.columns if np.size(self.columns) else np.arange(features)
+        columns = whole_numbers(given, "columns", ModelError)
+        width = whole_numbers(self.width, "width", ModelError)
+        if width.shape or not 0 <= width <= _WIDEST:
+            raise ModelError(f"width must be one number, 0 to {_WIDEST}, and is {shortened(width.tolist())}")
+        width = int(width) or features
         if columns.shape != (features,):
             raise ModelError(f"columns must have shape ({features},), and have {columns.shape}")
         outside = columns[(columns < 0) | (columns >= width)]
@@ -114,7 +117,7 @@ class Model:
     @classmethod
     def initial(
         cls,
-        network: Network,
+        network: Network | str | Path,
         *,
         pattern: Pattern = "seed per sweep",
         random_state: int = 0,
@@ -122,7 +125,11 @@ class Model:
         gain: ArrayLike = 1.0,
     ) -> Model:
         """A fresh, untrained model: a pattern (`presparse.contract.pattern.arranged`), normal weights, zero biases; the
-        same for the same `random_state`."""
+        same for the same `random_state`. `network` may be a name or path, `offset` and `gain` one number for all.
+
+        Raises NetworkError, PatternError, ArgumentError for a random_state that is no seed, ModelError for scalings.
+        """
+        network = Network.given(network)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
         pairs = zip(network.junctions, left, strict=True)
@@ -132,8 +139,8 @@ class Model:
             left=left,
             weights=tuple(network.formats.weight.encode(w) for w in weights),
             biases=tuple(np.zeros(j.right, dtype=np.int64) for j in network.junctions),
-            offset=np.broadcast_to(np.asarray(offset, dtype=np.float64), (network.features,)),
-            gain=np.broadcast_to(np.asarray(gain, dtype=np.float64), (network.features,)),
+            offset=real_numbers(offset, "offset", (network.features,), ModelError),
+            gain=real_numbers(gain, "gain", (network.features,), ModelError),
         )
 
     def save(self, path: str | Path) -> None:
@@ -159,14 +166,12 @@ class Model:
 
         Raises ModelError if it is missing, truncated, altered, not a model, or of another version.
         """
-        if Path(path).is_dir():
-            raise ModelError(f"{path}: is a folder; give the path of a model file")
         try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            metadata, tensors = tensor_files.read(path, "numpy")
         except OSError as error:
-            raise ModelError(f"{path}: cannot be read ({error}); give the path of a model file") from error
+            raise ModelError(
+                f"{path}: cannot be read ({error.strerror or error}); give the path of a model file"
+            ) from error
         except SafetensorError as error:
             raise ModelError(f"{path}: not a model file, or a truncated one ({error}); save the model again") from error
         version = metadata.get("presparse_model")
@@ -194,7 +199,7 @@ class Model:
                 biases=tuple(tensors[f"junction{i}.biases"] for i in numbers),
                 offset=tensors["offset"],
                 gain=tensors["gain"],
-                **({} if version == "1" else {"columns": tensors["columns"], "width": int(tensors["width"])}),
+                **({} if version == "1" else {"columns": tensors["columns"], "width": tensors["width"]}),
             )
         except KeyError as error:
             raise ModelError(f"{path}: {error} is missing; save the model again") from error
@@ -315,14 +320,6 @@ def initial_weights(
     if junction.is_output:
         weights[network.classes :] = 0.0
     return weights
-
-
-def _integers(array: NDArray[np.generic], name: str) -> NDArray[np.int64]:
-    if not np.issubdtype(np.asarray(array).dtype, np.integer):
-        raise ModelError(f"{name} must be integers, and have dtype {np.asarray(array).dtype}")
-    copy = np.array(array, dtype=np.int64)
-    copy.setflags(write=False)
-    return copy
 
 
 def _content_hash(network: Network, tensors: dict[str, NDArray[np.generic]]) -> str:

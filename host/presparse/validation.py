@@ -4,36 +4,100 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from presparse.errors import ArgumentError, FeatureError
+from presparse.contract.description import shortened
+from presparse.errors import ArgumentError, FeatureError, PresparseError
 
 LARGEST_SEED = (1 << 32) - 1
 """As scikit-learn has it."""
+MOST_EPOCHS = 1_000_000
+MOST_PER_STEP = (1 << 31) - 1
+"""Samples."""
 
 
-def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
-    """X as (k, features) real numbers, k >= 1. Raises FeatureError for anything else."""
+def numbers(
+    values: object, name: str, refusal: type[PresparseError] = FeatureError, *, of: str = "real numbers", mend: str = ""
+) -> NDArray[Any]:
+    """Booleans, integers or real numbers as a numpy array: from lists, arrays, frames, and tensors of any precision,
+    of any device, with gradients or without.
+
+    Raises `refusal` for anything else: text, objects, complex numbers, times, rows of unequal lengths, masked entries.
+    """
+    if callable(getattr(values, "toarray", None)):
+        raise refusal(f"{name} is a sparse matrix; give {name}.toarray()")
     try:
-        values = np.asarray(X)
-    except ValueError as error:
-        raise FeatureError(
-            f"X must be one array of shape (samples, {features}); its rows have unequal lengths"
-        ) from error
-    if values.dtype != np.bool_ and not (
-        np.issubdtype(values.dtype, np.number) and not np.issubdtype(values.dtype, np.complexfloating)
-    ):
-        raise FeatureError(f"X must hold real numbers, and has dtype {values.dtype}; convert it with X.astype(float)")
+        array = np.asarray(_without_torch(values))
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        if "inhomogeneous" in str(error):
+            raise refusal(f"{name} must be one array; its rows have unequal lengths") from error
+        reason = " ".join(str(error).split())
+        raise refusal(f"{name} must be one array of real numbers ({reason})") from error
+    except MemoryError as error:
+        raise refusal(f"{name} needs more memory than there is; give fewer samples") from error
+    if array.dtype.kind not in "biuf":
+        mend = mend or f"convert it with {name}.astype(float)"
+        raise refusal(f"{name} must hold {of}, and has dtype {array.dtype}; {mend}")
+    if np.ma.is_masked(values):
+        raise refusal(f"{name} has masked entries; impute them with {name}.filled(), or leave their samples out")
+    return array
+
+
+def _without_torch(values: Any) -> Any:
+    """A PyTorch tensor as numpy takes it, which knows fewer types; anything else as it is. PyTorch is not imported."""
+    if not callable(getattr(values, "detach", None)):
+        return values
+    tensor = values.detach().cpu()
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def real_numbers(
+    values: object, name: str, shape: tuple[int, ...], refusal: type[PresparseError]
+) -> NDArray[np.float64]:
+    """Finite numbers of a shape, as a copy that nothing can write to; a single one stands for all."""
+    array = numbers(values, name, refusal).astype(np.float64)
+    if array.shape not in ((), shape):
+        raise refusal(f"{name} must have shape {shape}, and has {array.shape}")
+    if not np.isfinite(array).all():
+        raise refusal(f"{name} must be finite, and has {array[~np.isfinite(array)][0]}")
+    copy = np.broadcast_to(array, shape).copy()
+    copy.setflags(write=False)
+    return copy
+
+
+def whole_numbers(values: object, name: str, refusal: type[PresparseError]) -> NDArray[np.int64]:
+    """Integers as a copy that nothing can write to."""
+    array = numbers(values, name, refusal)
+    if array.dtype.kind not in "iu":
+        raise refusal(f"{name} must be integers, and have dtype {array.dtype}")
+    if array.size and array.max() > np.iinfo(np.int64).max:
+        raise refusal(f"{name} must be integers of 64 bits with sign, and one is {array.max()}")
+    copy = array.astype(np.int64)
+    copy.setflags(write=False)
+    return copy
+
+
+def checked_features(X: object, features: int) -> NDArray[np.float64]:
+    """X as (k, features) real numbers, k >= 1, contiguous and writable. Raises FeatureError for anything else."""
+    values = numbers(X, "X")
     if values.ndim != 2 or values.shape[1] != features:
         mend = "; for one sample, pass X[None, :]" if values.shape == (features,) else ""
         raise FeatureError(f"X must have shape (samples, {features}), and has {values.shape}{mend}")
     if len(values) == 0:
         raise FeatureError(f"X must hold at least one sample, and has shape {values.shape}")
-    values = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(values).all():
-        bad = np.argwhere(~np.isfinite(values))
+    try:
+        with np.errstate(over="ignore"):  # what float64 cannot hold is infinite then
+            values = np.require(values, np.float64, ["C", "W"])
+        finite = np.isfinite(values)
+    except MemoryError as error:
+        raise FeatureError(
+            f"X, of shape {values.shape}, needs more memory than there is; give fewer samples"
+        ) from error
+    if not finite.all():
+        bad = np.argwhere(~finite)
         sample, feature = bad[0]
         raise FeatureError(
             f"X must be finite, and sample {sample}, feature {feature} is {values[sample, feature]} "
@@ -42,16 +106,20 @@ def checked_features(X: ArrayLike, features: int) -> NDArray[np.float64]:
     return values
 
 
-def checked_labels(y: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
+def checked_labels(y: object, count: int, classes: int) -> NDArray[np.int64]:
     """y as (count,) class numbers 0 .. classes - 1. Raises FeatureError for anything else."""
-    labels = np.asarray(y)
+    wanted = f"class numbers 0 to {classes - 1}"
+    labels = numbers(y, "y", of=wanted, mend="number the classes: numpy.unique(y, return_inverse=True)[1]")
     if labels.shape != (count,):
-        raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}")
-    if not np.issubdtype(labels.dtype, np.integer) and not np.issubdtype(labels.dtype, np.floating):
-        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and has dtype {labels.dtype}")
+        mend = "; give numpy.ravel(y)" if labels.shape == (count, 1) else ""
+        raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}{mend}")
+    if labels.dtype.kind == "b":
+        raise FeatureError(f"y must hold {wanted}, and has dtype {labels.dtype}; give y.astype(int)")
     bad = labels[~np.isin(labels, np.arange(classes))]
     if bad.size:
-        raise FeatureError(f"y must hold class numbers 0 to {classes - 1}, and one label is {bad[0]}")
+        from_one = labels.min() == 1 and labels.max() == classes
+        mend = "; classes are numbered from 0, so give y - 1" if from_one else ""
+        raise FeatureError(f"y must hold {wanted}, and one label is {bad[0]}{mend}")
     return labels.astype(np.int64)
 
 
@@ -63,22 +131,40 @@ def checked_samples(
     return values, checked_labels(y, len(values), classes)
 
 
-def checked_count(name: str, value: object) -> int:
-    """A whole number of at least 1. Raises ArgumentError, naming the argument."""
+def checked_count(name: str, value: object, most: int | None = None) -> int:
+    """A whole number of at least 1, and at most `most`. Raises ArgumentError, naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name} must be a whole number, at least 1, and is {value!r}")
+        raise ArgumentError(f"{name} must be a whole number, at least 1, and is {shortened(value)}")
+    if most is not None and value > most:
+        raise ArgumentError(f"{name} must be at most {most:,}, and is {shortened(int(value))}")
     return int(value)
 
 
-def checked_seed(value: object) -> int:
-    """`random_state`, a whole number that fits 32 bits. Raises ArgumentError."""
+def checked_epochs(value: object) -> int:
+    """A number of epochs. Raises ArgumentError."""
+    return checked_count("epochs", value, MOST_EPOCHS)
+
+
+def checked_seed(value: object, name: str = "random_state") -> int:
+    """A whole number that fits 32 bits. Raises ArgumentError, naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= LARGEST_SEED:
-        raise ArgumentError(f"random_state must be a whole number, 0 to {LARGEST_SEED}, and is {value!r}")
+        raise ArgumentError(f"{name} must be a whole number, 0 to {LARGEST_SEED}, and is {shortened(value)}")
     return int(value)
 
 
 def checked_lr(value: object) -> float:
     """A learning rate: a positive number. Raises ArgumentError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise ArgumentError(f"lr, the learning rate, must be a positive number, such as 0.01, and is {value!r}")
-    return float(value)
+    try:
+        rate = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        rate = math.inf
+    if not 0 < rate < math.inf:
+        raise ArgumentError(
+            f"lr, the learning rate, must be a positive number, such as 0.01, and is {shortened(value)}"
+        )
+    return rate
+
+
+def checked_schedule(epochs: object, batch_size: object, lr: object) -> tuple[int, int, float]:
+    """Epochs, samples per step and learning rate of a training in PyTorch. Raises ArgumentError."""
+    return checked_epochs(epochs), checked_count("batch_size", batch_size, MOST_PER_STEP), checked_lr(lr)

@@ -89,7 +89,11 @@ def other_model() -> None:
         (None, (*TRAIN, "-o", "/proc/m.safetensors"), "the folder /proc cannot be written to"),
         (None, ("predict", *EVALUATE[1:], "-o", "/proc/classes.txt"), "the folder /proc cannot be written to"),
         (None, ("demo", "--device", "emulator", "--report", "/proc/r.html"), "the folder /proc cannot be written to"),
-        (lambda: Path("d.safetensors").mkdir(), ("evaluate", "d.safetensors", *EVALUATE[2:]), "d.safetensors: is a"),
+        (
+            lambda: Path("d.safetensors").mkdir(),
+            ("evaluate", "d.safetensors", *EVALUATE[2:]),
+            "d.safetensors: cannot be read (is a folder)",
+        ),
         (
             lambda: Path("wide.csv").write_text("1,2,3,4,5,6,7,8,9\n"),
             ("predict", "small.safetensors", "wide.csv", *EVALUATE[3:]),

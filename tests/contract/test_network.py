@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -274,9 +276,50 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NetworkError) as error:
         Network.load(path)
     assert str(error.value).startswith(
-        f"{path}: not a readable network file ([Errno 2] No such file or directory: '{path}'). "
-        "Networks that ship with Presparse: "
+        f"{path}: not a readable network file (No such file or directory). Networks that ship with Presparse: "
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a." * 50_000 + "a = 1", "not a network: it has 100,005 characters, and at most 65,536 are read"),
+        ("\n" + "a." * 30_000 + "a = 1", "not a network: line 2 has 30,000 dots; keys have three parts at most"),
+        ("[" + "a ." * 20_000 + "a]", "not a network: line 1 has 20,000 dots; keys have three parts at most"),
+        ("\n".join(f"{'a.' * 100}k{n} = 1" for n in range(300)), "features is missing; "),
+    ],
+    ids=["long", "a key", "a table", "many keys"],
+)
+def test_keys_of_thousands_of_parts_are_refused_at_once(text: str, message: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(NetworkError) as error:
+        Network.from_toml(text, where="net.toml")
+    assert time.perf_counter() - began < 2
+    assert str(error.value).startswith(f"net.toml: {message}")
+
+
+def test_what_is_no_network_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(bytes(70_000))
+    for path, reason in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe", "is a pipe or a device; write what comes out of it into a file first"),
+        (tmp_path / "large", "holds 70,000 bytes, and such a file at most 65,536"),
+        ("/dev/zero", "is a pipe or a device; write what comes out of it into a file first"),
+        ("n" * 300, "File name too long"),
+        ("n\0n", "no file has such a name: embedded null byte"),
+        (7, "int is no path"),
+    ):
+        for load in (Network.load, Network.given):
+            with pytest.raises(NetworkError) as error:
+                load(path)  # pyright: ignore[reportArgumentType]
+            assert f"not a readable network file ({reason}). Networks that ship" in str(error.value)
+
+
+def test_a_network_as_such_or_by_name() -> None:
+    network = Network.load("digits-small")
+    assert Network.given(network) is network
+    assert Network.given("digits-small") == Network.given(Path("digits-small")) == network
 
 
 @pytest.mark.parametrize("name", SHIPPED)

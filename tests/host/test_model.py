@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -21,7 +22,7 @@ from presparse.contract.build import Build
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import CLASH_FREE_KINDS, check
-from presparse.errors import FeatureError, ModelError, OutputError
+from presparse.errors import FeatureError, ModelError, NetworkError, OutputError
 from presparse.model import Model, _content_hash
 from presparse.reference.emulator import Emulator
 from presparse.reference.pytorch import Reference
@@ -211,12 +212,92 @@ def test_foreign(tmp_path: Path) -> None:
 
 def rewritten(path: Path, **metadata: str) -> None:
     """The same arrays under other metadata."""
-    from safetensors import safe_open
-
     with safe_open(path, framework="numpy") as file:
         own = file.metadata()
     tensors = load_file(path)
     save_file(tensors, path, metadata={**own, **metadata})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"width": np.array(np.nan)}, "width must be integers, and have dtype float64"),
+        ({"width": np.array([5, 5], dtype=np.int32)}, "width must be one number, 0 to 2147483647, and is [5, 5]"),
+        ({"width": np.array(-5)}, "width must be one number, 0 to 2147483647, and is -5"),
+        ({"width": np.array(1 << 40)}, "width must be one number, 0 to 2147483647, and is 1099511627776"),
+        ({"junction1.weights": np.full((4, 3), 2**64 - 1, dtype=np.uint64)},
+         "junction 1: weights must be integers of 64 bits with sign, and one is 18446744073709551615"),
+        ({"junction1.biases": np.zeros(4)}, "junction 1: biases must be integers, and have dtype float64"),
+        ({"junction2.left": np.zeros((4, 2, 1, 1), dtype=np.int32)}, "junction 2: "),
+        ({"columns": np.array(3)}, "columns must have shape (5,), and have ()"),
+        ({"offset": np.full(5, True)}, None),
+        ({"gain": np.ones((5, 1))}, "gain must have shape (5,), and has (5, 1)"),
+    ],
+)  # fmt: skip
+def test_tensors_of_other_kinds(saved: Path, changed: dict[str, np.ndarray], message: str | None) -> None:
+    """Whoever writes them knows the hash, too."""
+    with safe_open(saved, framework="numpy") as file:
+        metadata = file.metadata()
+    tensors = load_file(saved) | changed
+    save_file(tensors, saved, metadata={**metadata, "content_hash": _content_hash(SMALL, tensors)})
+    if message is None:
+        assert Model.load(saved).offset.tolist() == [1.0] * 5
+        return
+    with pytest.raises((ModelError, PatternError)) as error:
+        Model.load(saved)
+    assert str(error.value).startswith(f"{saved}: {message}")
+
+
+def safetensors(name: str, dtype: str, shape: list[int], size: int) -> bytes:
+    header = json.dumps({name: {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (safetensors("a", "BF16", [3], 6), "a has dtype BF16, which no such file has"),
+        (safetensors("a", "C64", [1], 8), "a has dtype C64, which no such file has"),
+        (safetensors("a", "F32", [1] * 100, 4), "a has 100 dimensions, and at most 8"),
+        (safetensors("a", "F32", [1 << 40, 1 << 40], 4), ""),
+        (
+            safetensors("a" * (1 << 22), "F32", [1], 4),
+            "its header would have 4,194,364 bytes, and has at most",
+        ),
+        (b"", ""),
+    ],
+    ids=["bfloat16", "complex", "100 dimensions", "2^80 numbers", "a long header", "empty"],
+)
+def test_files_of_other_tensors(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as error:
+        Model.load(path)
+    assert str(error.value).startswith(f"{path}: not a model file, or a truncated one ({message}")
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe", "is a pipe or a device; write what comes out of it into a file first"),
+        (tmp_path / ("n" * 300), "File name too long"),
+        ("n\0n", "no file has such a name: embedded null byte"),
+        (None, "NoneType is no path"),
+    ):
+        with pytest.raises(ModelError) as error:
+            Model.load(path)  # pyright: ignore[reportArgumentType]
+        assert f"cannot be read ({reason}); give the path of a model file" in str(error.value)
+
+
+def test_a_network_by_name_or_as_something_else() -> None:
+    assert same(Model.initial("digits-small"), Model.initial(Network.load("digits-small")))
+    with pytest.raises(NetworkError, match=r"^nowhere: not a readable network file"):
+        Model.initial("nowhere")
+    with pytest.raises(NetworkError, match=r"not a readable network file \(int is no path\)"):
+        Model.initial(3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ModelError, match=r"^gain must have shape \(5,\), and has \(2,\)$"):
+        Model.initial(SMALL, gain=[1, 2])
 
 
 def test_other_version(saved: Path) -> None:
@@ -299,7 +380,7 @@ def test_encode_takes_any_real_dtype(dtype: type) -> None:
          "convert it with X.astype(float)"),
         (np.zeros((1, 5), dtype=complex), "X must hold real numbers, and has dtype complex128; "
          "convert it with X.astype(float)"),
-        ([[1, 2], [1]], "X must be one array of shape (samples, 5); its rows have unequal lengths"),
+        ([[1, 2], [1]], "X must be one array; its rows have unequal lengths"),
     ],
 )  # fmt: skip
 def test_features_that_cannot_be_encoded(X: object, message: str) -> None:
@@ -317,12 +398,18 @@ def test_labels(y: object) -> None:
     ("y", "message"),
     [
         ([0, 1], "y must have one label per sample, shape (3,), and has (2,)"),
-        ([[0], [1], [2]], "y must have one label per sample, shape (3,), and has (3, 1)"),
+        ([[0], [1], [2]], "y must have one label per sample, shape (3,), and has (3, 1); give numpy.ravel(y)"),
         ([0, 1, 3], "y must hold class numbers 0 to 2, and one label is 3"),
         ([0, -1, 2], "y must hold class numbers 0 to 2, and one label is -1"),
         ([0, 1, 0.5], "y must hold class numbers 0 to 2, and one label is 0.5"),
         ([0, 1, np.nan], "y must hold class numbers 0 to 2, and one label is nan"),
-        (["0", "1", "2"], "y must hold class numbers 0 to 2, and has dtype <U1"),
+        ([1, 2, 3], "y must hold class numbers 0 to 2, and one label is 3; classes are numbered from 0, so give y - 1"),
+        ([False, True, True], "y must hold class numbers 0 to 2, and has dtype bool; give y.astype(int)"),
+        (
+            ["0", "1", "2"],
+            "y must hold class numbers 0 to 2, and has dtype <U1; "
+            "number the classes: numpy.unique(y, return_inverse=True)[1]",
+        ),
     ],
 )
 def test_labels_that_are_none(y: object, message: str) -> None:

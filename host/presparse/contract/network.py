@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats, signed_width
-from presparse.support import atomic_files
+from presparse.support import atomic_files, input_files
 
 _FOLDER = Path(__file__).parent.parent / "networks"
 SHIPPED = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
@@ -37,6 +37,11 @@ MAX_SIGMOID_FRAC = 12
 """A sigmoid table has four entries per output LSB: 2^(frac + 2) in all."""
 MAX_SUM_WIDTH = 62
 """Bits of the widest exact sum; half an LSB is added to it before it is rounded."""
+
+_LARGEST_FILE = 1 << 16
+"""Bytes; a network of 128 layers takes some 6,000."""
+_MOST_DOTS = 128
+"""In a line: parts of a key, of which a network has three at most, while the parser takes for ever over thousands."""
 
 Activation = Literal["relu", "sigmoid", "identity"]
 
@@ -272,21 +277,37 @@ class Network(Description):
 
         Raises `NetworkError`, naming the key and how to mend it.
         """
-        path = Path(source)
-        if not path.exists() and str(source) in SHIPPED:
-            path = _FOLDER / f"{source}.toml"
+        shipped = str(source) in SHIPPED and not Path(source).exists()
+        path = _FOLDER / f"{source}.toml" if shipped else source
         try:
-            text = path.read_text(encoding="utf-8")
+            text = input_files.read(path, _LARGEST_FILE).decode()
         except (OSError, UnicodeDecodeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
             raise NetworkError(
-                f"{source}: not a readable network file ({error}). "
+                f"{source}: not a readable network file ({reason}). "
                 f"Networks that ship with Presparse: {', '.join(SHIPPED)}"
             ) from error
-        return cls.from_toml(text, name=re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("-._"), where=str(source))
+        return cls.from_toml(
+            text, name=re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).lstrip("-._"), where=str(source)
+        )
+
+    @classmethod
+    def given(cls, network: Network | str | Path) -> Network:
+        """A network as such, or by the name or path that `load` takes. Raises NetworkError for anything else."""
+        return network if isinstance(network, Network) else cls.load(network)
 
     @classmethod
     def from_toml(cls, text: str, *, name: str = "network", where: str = "network") -> Network:
         """Parse a description. Raises `NetworkError`, naming the key and how to mend it."""
+        if len(text) > _LARGEST_FILE:
+            raise NetworkError(
+                f"{where}: not a network: it has {len(text):,} characters, and at most {_LARGEST_FILE:,} are read"
+            )
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.count(".") > _MOST_DOTS:
+                raise NetworkError(
+                    f"{where}: not a network: line {number} has {line.count('.'):,} dots; keys have three parts at most"
+                )
         try:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, a number too long another

@@ -44,7 +44,8 @@ def load(source: str | Path, *, download: bool = False) -> Data:
     - 'mnist', 'mnist-test': from the folder PRESPARSE_DATA; without one, and with `download`, from OpenML.
     - 'morse', 'morse-difficult': 64,000 samples as `morse` and `morse_difficult` draw them.
     - `.npz`: arrays `X` (k, features) and `y` (k,).
-    - `.csv`: one sample per line, comma-separated, the class last; a first line without numbers is a header.
+    - `.csv`: one sample per line, comma-separated, the class last; a first line of names is a header
+      (`presparse.data.table`).
 
     Raises DataError, naming what is wrong and what to do.
     """

@@ -1,4 +1,4 @@
-"""A user's own data: npz and csv files."""
+"""A user's own data: npz files, and csv files (`presparse.data.table`)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 
 from presparse.data.labeled import Data, from_one_hot, labeled
 from presparse.data.splits import Splits
+from presparse.data.table import read_table
 from presparse.errors import DataError
+from presparse.support import input_files
 
 SPLIT_ARRAYS = ("xtr", "ytr", "xva", "yva", "xte", "yte")
 """Features and labels of the training, validation and test parts in an `.npz` file."""
 
 _MEND = "write it with np.savez(path, X=X, y=y)"
+
+_MOST_NUMBERS = 1 << 30
+"""In an array; as float64 they take 8 GiB."""
 
 _NO_NPZ = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error),  # an archive that zipfile cannot unpack
@@ -37,7 +42,7 @@ def load_file(source: str | Path) -> Data:
             if y is None:
                 raise DataError(f"{source}: has no array named y; {_MEND}")
         else:
-            table = _read_csv(path)
+            table = read_table(path)
             if table.shape[1] < 2:
                 raise DataError(f"{source}: every line needs at least one feature and the class, and has one number")
             X, y = table[:, :-1], table[:, -1]
@@ -51,7 +56,7 @@ def load_file_features(source: str | Path, features: int) -> tuple[NDArray[np.fl
         if path.suffix == ".npz":
             X, y = _read_samples(path)
             return X, y is not None
-        table = _read_csv(path)
+        table = read_table(path)
     columns = table.shape[1]
     if columns not in (features, features + 1):
         raise DataError(
@@ -118,10 +123,14 @@ def _read_samples(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] 
 def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[np.float64]], set[str]]:
     """The wanted arrays that are there, and the names of all arrays."""
     try:
-        with path.open("rb") as file:  # np.load(path) would leave it open if it is no archive
+        with input_files.checked(path).open("rb") as file:  # np.load(path) would leave it open if it is no archive
             arrays = np.load(file, allow_pickle=False)
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
+            assert arrays.zip is not None  # only after it was closed
+            unpacked = sum(entry.file_size for entry in arrays.zip.infolist())
+            if unpacked > input_files.LARGEST:
+                raise ValueError(f"{unpacked:,} bytes when unpacked, and at most {input_files.LARGEST:,} are read")
             names = set(arrays.files)
             found = {name: arrays[name] for name in wanted if name in names}
     except _NO_NPZ as error:
@@ -131,38 +140,7 @@ def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[np
             raise DataError(f"{path}: not an npz file of numbers ({name} is no array); {_MEND}")
         if array.dtype.kind not in "biuf":
             raise DataError(f"{path}: not an npz file of numbers ({name} has dtype {array.dtype}); {_MEND}")
+        if array.size > _MOST_NUMBERS:
+            raise DataError(f"{path}: {name} holds {array.size:,} numbers, and at most {_MOST_NUMBERS:,} are read")
     with np.errstate(invalid="ignore"):  # what is no number is found later
         return {name: array.astype(np.float64) for name, array in found.items()}, names
-
-
-def _read_csv(path: Path) -> NDArray[np.float64]:
-    """(lines, numbers per line), a header left out."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not text ({error}); write numbers, separated by commas") from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if lines and not _is_number(lines[0][1].split(",")[0]):
-        lines = lines[1:]
-    if not lines:
-        raise DataError(f"{path}: holds no samples; write one per line, as numbers with commas between them")
-    rows: list[list[float]] = []
-    for number, line in lines:
-        try:
-            rows.append([float(cell) for cell in line.split(",")])
-        except ValueError as error:
-            raise DataError(f"{path}: line {number} must hold numbers with commas between them ({error})") from error
-        if len(rows[-1]) != len(rows[0]):
-            raise DataError(
-                f"{path}: every line needs equally many numbers, and line {number} has {len(rows[-1])} "
-                f"after lines of {len(rows[0])}"
-            )
-    return np.array(rows)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

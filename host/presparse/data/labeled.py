@@ -19,8 +19,11 @@ def labeled(X: NDArray[np.float64], y: NDArray[np.float64], source: str) -> Data
         raise DataError(
             f"{source}: X must have shape (samples, features) and y (samples,), and have {X.shape}, {y.shape}"
         )
-    if not np.isfinite(y).all() or (y != np.floor(y)).any() or (y < 0).any() or (y > LAST_CLASS).any():
-        raise DataError(f"{source}: classes must be whole numbers from 0 to {LAST_CLASS}; number them")
+    wrong = y[~((y >= 0) & (y <= LAST_CLASS) & (y == np.floor(y)))]
+    if wrong.size:
+        raise DataError(
+            f"{source}: classes must be whole numbers from 0 to {LAST_CLASS}, and one is {wrong[0]:g}; number them"
+        )
     return X, y.astype(np.int64)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from presparse.data.labeled import Data
 from presparse.errors import DataError
+from presparse.support import input_files
 
 DATA_VARIABLE = "PRESPARSE_DATA"
 """Environment variable: the folder that holds MNIST."""
@@ -87,20 +88,24 @@ def _downloaded(part: Literal["train", "test"]) -> Data:
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """A gzipped IDX file of bytes: 0, 0, type, dimensions; each dimension big-endian; contents."""
     try:
-        content = gzip.decompress(path.read_bytes())
+        with gzip.open(input_files.checked(path)) as file:
+            start = file.read(4)
+            if len(start) < 4 or start[:3] != bytes([0, 0, _BYTES]) or start[3] > _MOST_DIMENSIONS:
+                raise DataError(f"{path}: not an IDX file of bytes (starts with {start.hex(' ')}); get it again")
+            header = file.read(4 * start[3])
+            shape = struct.unpack(f">{len(header) // 4}I", header) if len(header) % 4 == 0 else ()
+            size = math.prod(shape)
+            if not 0 < size <= input_files.LARGEST:
+                raise DataError(f"{path}: holds {size:,} bytes of shape {shape}, says its header; get it again")
+            content = file.read(size + 1)  # and no more, however much it unpacks to
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: truncated or not gzip ({error}); get it again") from error
     except MemoryError as error:
         raise DataError(f"{path}: unpacked it needs more memory than there is; get it again") from error
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror}); set {DATA_VARIABLE} to the folder of MNIST"
+            f"{path}: cannot be read ({error.strerror or error}); set {DATA_VARIABLE} to the folder of MNIST"
         ) from error
-    if len(content) < 4 or content[:3] != bytes([0, 0, _BYTES]) or content[3] > _MOST_DIMENSIONS:
-        raise DataError(f"{path}: not an IDX file of bytes (starts with {content[:4].hex(' ')}); get it again")
-    dimensions = content[3]
-    header = 4 + 4 * dimensions
-    shape = struct.unpack(f">{dimensions}I", content[4:header]) if len(content) >= header else ()
-    if len(content) - header != math.prod(shape):
-        raise DataError(f"{path}: holds {len(content)} bytes, which is not what its header says; get it again")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    if len(header) != 4 * start[3] or len(content) != size:
+        raise DataError(f"{path}: is shorter or longer than its header says; get it again")
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,12 @@ def test_csv(tmp_path: Path, header: str) -> None:
     [
         ("a.txt", "", "give digits, mnist, mnist-test, morse, morse-difficult, or a file that ends in .npz or .csv"),
         ("a.csv", "1,2\n3\n", "every line needs equally many numbers, and line 2 has 1 after lines of 2"),
-        ("a.csv", "b,c\n\n1,x\n", "line 3 must hold numbers with commas between them ("),
         ("a.csv", "", "holds no samples; write one per line, as numbers with commas between them"),
         ("a.csv", "a,b\n", "holds no samples; write one per line, as numbers with commas between them"),
         ("a.csv", "1\n2\n", "every line needs at least one feature and the class, and has one number"),
-        ("a.csv", "1,0.5\n", "classes must be whole numbers from 0 to 65535; number them"),
-        ("a.csv", "1,-1\n", "classes must be whole numbers from 0 to 65535; number them"),
-        ("a.csv", "1,65536\n", "classes must be whole numbers from 0 to 65535; number them"),
-        ("a.csv", "1,nan\n", "classes must be whole numbers from 0 to 65535; number them"),
+        ("a.csv", "1,0.5\n", "classes must be whole numbers from 0 to 65535, and one is 0.5; number them"),
+        ("a.csv", "1,-1\n", "classes must be whole numbers from 0 to 65535, and one is -1; number them"),
+        ("a.csv", "1,65536\n", "classes must be whole numbers from 0 to 65535, and one is 65536; number them"),
         ("a.npz", "not a zip file", "not an npz file of numbers ("),
         ("a.npz", "", "not an npz file of numbers ("),
     ],
@@ -51,11 +50,28 @@ def test_files_that_hold_no_data(tmp_path: Path, name: str, content: str, messag
     assert str(error.value).startswith(f"{path}: {message}")
 
 
-def test_binary_csv(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(DataError, match=r"a\.csv: not text "):
-        load(path)
+def test_names_that_no_file_has_and_what_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.npz").mkdir()
+    for path, reason in (
+        (tmp_path / "pipe.csv", "is a pipe or a device; write what comes out of it into a file first"),
+        (tmp_path / "folder.npz", "is a folder"),
+        (tmp_path / f"{'n' * 300}.csv", "File name too long"),
+        (Path("n\0n.csv"), "no file has such a name: embedded null byte"),
+    ):
+        for read in (load, lambda source: load_features(source, 2), load_splits):
+            with pytest.raises(DataError) as error:
+                read(path)
+            assert f"cannot be read ({reason})" in str(error.value)
+
+
+def test_files_that_are_too_large(tmp_path: Path) -> None:
+    """They have holes: nothing is on the disk."""
+    for name, size in (("a.csv", 1 << 31), ("a.npz", 1 << 33)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+        with pytest.raises(DataError, match=f"cannot be read .holds {size:,} bytes, and such a file at most"):
+            load(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +107,8 @@ def test_an_array_that_is_called_npz(tmp_path: Path) -> None:
 @pytest.mark.parametrize("labeled", [True, False])
 def test_features_with_and_without_classes(tmp_path: Path, labeled: bool) -> None:
     X, y = np.array([[1.5, -2], [3, 40]]), np.array([0, 2])
-    np.savetxt(tmp_path / "a.csv", np.column_stack([X, y]) if labeled else X, delimiter=",", header="p,q", comments="")
+    table, names = (np.column_stack([X, y]), "p,q,class") if labeled else (X, "p,q")
+    np.savetxt(tmp_path / "a.csv", table, delimiter=",", header=names, comments="")
     np.savez(tmp_path / "a.npz", X=X, y=y) if labeled else np.savez(tmp_path / "a.npz", X=X)
     for name in ("a.csv", "a.npz"):
         found, has_classes = load_features(tmp_path / name, 2)
@@ -143,7 +160,8 @@ def test_npz_with_its_own_split(tmp_path: Path, arrays: dict) -> None:
          ": xtr, ytr: labels of shape (3, 2) must be one-hot, a single 1 among zeros, and row 2 is not"),
         ({"ytr": np.array([[1, 0.5], [0, 1], [0, 1]])},
          ": xtr, ytr: labels of shape (3, 2) must be one-hot, a single 1 among zeros, and row 0 is not"),
-        ({"yte": np.array([0, 1.5])}, ": xte, yte: classes must be whole numbers from 0 to 65535; number them"),
+        ({"yte": np.array([0, 1.5])},
+         ": xte, yte: classes must be whole numbers from 0 to 65535, and one is 1.5; number them"),
         ({"yte": np.array([0])},
          ": xte, yte: X must have shape (samples, features) and y (samples,), and have (2, 2), (1,)"),
         ({"xva": np.zeros((1, 3))}, ": xva, yva: has 3 features, and xtr has 2"),

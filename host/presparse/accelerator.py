@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,25 +15,45 @@ from numpy.typing import ArrayLike, NDArray
 from presparse import inference
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
+from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity
 from presparse.data.scaling import Scaling, scaling
 from presparse.device.protocol import Device
+from presparse.device.turns import Turns
 from presparse.errors import ArgumentError, BuildError, ModelError
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint, digest
 from presparse.fitting.feeding import Feeding
-from presparse.fitting.holding_out import Validation, held_out_count, parted
+from presparse.fitting.holding_out import Validation, checked_pair, held_out_count, parted
 from presparse.fitting.keeper import Keeper, model_of, model_tensors
 from presparse.fitting.meter import LARGEST_CHUNK
 from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponents
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
-from presparse.validation import checked_count, checked_samples, checked_seed
+from presparse.validation import checked_callback, checked_count, checked_samples, checked_seed
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Method = Callable[Concatenate["Accelerator", _Given], _Result]
+
+
+def _in_turn(busy: str = "") -> Callable[[_Method[_Given, _Result]], _Method[_Given, _Result]]:
+    """A method that has the device to itself; `busy` says what it does if it calls its user back meanwhile."""
+
+    def decorate(method: _Method[_Given, _Result]) -> _Method[_Given, _Result]:
+        @wraps(method)
+        def call(board: Accelerator, *given: _Given.args, **named: _Given.kwargs) -> _Result:
+            with board._turns.turn(busy):
+                return method(board, *given, **named)
+
+        return call
+
+    return decorate
 
 
 class Accelerator:
@@ -42,8 +64,12 @@ class Accelerator:
     where calls and epochs end; not on time, predictions, validation, the link, or the kind of device.
 
     All arguments are checked before anything is sent: FeatureError for X and y, RateError for rates, StoreError for
-    what is (to be) stored, ArgumentError for the rest. All methods raise LinkError if the board cannot be reached,
-    DeviceFault if it misbehaves.
+    what is (to be) stored, ArgumentError for the rest. All methods raise LinkError if the board cannot be reached
+    (LinkClosed once it was closed), DeviceFault if it misbehaves.
+
+    Threads may share one: their calls queue up, as calls of a scikit-learn model may come from any thread. During `fit`
+    and `store`, which may take hours and call their `progress` back, other threads get DeviceInUse instead of a wait.
+    `close`, from any thread, ends what waits with LinkClosed.
     """
 
     def __init__(self, device: Device) -> None:
@@ -52,6 +78,7 @@ class Accelerator:
         """Loaded here, or adopted: how real features become integers."""
         self._feeding = Feeding(device)
         self._store = BoardStore(device, self._feeding)
+        self._turns = Turns(device)
 
     @property
     def build(self) -> Build:
@@ -76,27 +103,28 @@ class Accelerator:
         self.close()
 
     def close(self) -> None:
-        """Give the device back; what a board has learned stays on it. Closing twice is allowed."""
-        self._device.close()
+        """Give the device back; what a board has learned stays on it. Closing twice is allowed, and so is closing from
+        another thread: calls that are under way, or wait, end with LinkClosed."""
+        self._turns.close()
 
     # Model
 
+    @_in_turn()
     def load(self, model: Model) -> None:
         """Write a model, read it back and compare. Raises ModelError for a model of another network."""
+        self._check_model(model)
         self._feeding.drain()
         self._device.load(model)
         self._model = model
 
+    @_in_turn()
     def adopt(self, model: Model) -> None:
         """Use `model`'s scaling of features, and leave the board's weights as they are: for a board that was
         loaded or trained earlier. Raises ModelError for a model of another network."""
-        if model.network.hash != self.network.hash:
-            raise ModelError(
-                f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the board of "
-                f"{self.network.name} ({self.network.hash[:12]}); use a model of that network"
-            )
+        self._check_model(model)
         self._model = model
 
+    @_in_turn()
     def read_model(self) -> Model:
         """The board's current model, exact, with the scaling it was loaded (or adopted) with."""
         scaled_as = self._scaled_by()
@@ -125,6 +153,7 @@ class Accelerator:
         """What the output neurons of the classes give, in real units (k, classes)."""
         return inference.decision_function(self.network, self.raw_outputs(X))
 
+    @_in_turn()
     def raw_outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """What every output neuron gives, padding outputs too: (k, N_L) integers of the output format, exact."""
         features = self._scaled_by().encode(X)
@@ -134,6 +163,7 @@ class Accelerator:
             parts.append(self._feeding.predict(Samples.predict(features[first : first + LARGEST_CHUNK])))
         return np.concatenate(parts)
 
+    @_in_turn()
     def score(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
         """Accuracy on X (k, features), y (k,), or on what `store` put on the board; the board itself counts."""
         if X is None and y is None:
@@ -147,6 +177,7 @@ class Accelerator:
 
     # Training
 
+    @_in_turn("storing samples")
     def store(
         self,
         X: ArrayLike,
@@ -163,10 +194,12 @@ class Accelerator:
         transfer. Raises BuildError if the board has no store, StoreError if the samples do not fit.
         """
         layout = self._store.layout
+        checked_callback("progress", progress)
         values, labels = self._checked(X, y)
         model = self._started(values, scale, checked_seed(random_state))
         self._store.put(Contents.encode(layout, model.encode_checked(values), labels), model, progress)
 
+    @_in_turn("training")
     def fit(
         self,
         X: ArrayLike | None = None,
@@ -206,6 +239,7 @@ class Accelerator:
         """
         exponents = rate_exponents(self.network, lr, checked_count("epochs", epochs))
         seed = checked_seed(random_state)
+        checked_callback("progress", progress)
         self._check_training()
         keeper = None
         if checkpoint is not None:
@@ -223,6 +257,7 @@ class Accelerator:
             keeper=keeper,
         )
 
+    @_in_turn()
     def partial_fit(self, X: ArrayLike, y: ArrayLike, *, lr: Rate = LR) -> float:
         """Train once on X (k, features), y (k,), in their order.
 
@@ -248,14 +283,17 @@ class Accelerator:
 
     # The board
 
+    @_in_turn()
     def identify(self) -> Identity:
         """What the board says about itself."""
         return self._device.identify()
 
+    @_in_turn()
     def counters(self) -> dict[Counter, int]:
         """The board's counters since they were cleared (docs/protocol.md); a device leaves out those it lacks."""
         return self._device.counters()
 
+    @_in_turn()
     def clear_counters(self) -> None:
         """All counters to zero."""
         self._device.clear_counters()
@@ -276,7 +314,7 @@ class Accelerator:
         if X is None and y is None:
             raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
         values, labels = self._checked(X, y)
-        held = self._checked(*validation) if isinstance(validation, tuple) else ()
+        held = self._checked(*checked_pair(validation)) if isinstance(validation, tuple) else ()
         training = {
             "network": self.network.hash,
             "samples": digest(values, labels, *held),
@@ -310,7 +348,7 @@ class Accelerator:
         contents = self._store.contents(model)
         held_out: StoredPart | HeldOut | None = None
         if isinstance(validation, tuple):
-            values, labels = self._checked(*validation)
+            values, labels = self._checked(*checked_pair(validation))
             held_out = HeldOut(feeding=self._feeding, features=model.encode_checked(values), labels=labels)
         elif validation is not None:
             count = held_out_count(validation, len(contents))
@@ -329,6 +367,18 @@ class Accelerator:
             raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
         width = self.network.features if self._model is None else self._model.width
         return checked_samples(X, y, width, self.network.classes)
+
+    def _check_model(self, model: object) -> None:
+        if not isinstance(model, Model):
+            raise ModelError(
+                f"a board takes a Model, and {shortened(model)} is a {type(model).__name__}; read a model file with "
+                f"presparse.Model.load first"
+            )
+        if model.network.hash != self.network.hash:
+            raise ModelError(
+                f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the board of "
+                f"{self.network.name} ({self.network.hash[:12]}); use a model of that network"
+            )
 
     def _check_training(self) -> None:
         if not self.build.training:

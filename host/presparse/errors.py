@@ -11,6 +11,7 @@ __all__ = [
     "CacheError",
     "DataError",
     "DeviceFault",
+    "DeviceInUse",
     "DeviceMismatch",
     "FeatureError",
     "LinkClosed",
@@ -73,6 +74,10 @@ class LinkCorrupt(LinkError):
 
 class LinkClosed(LinkError, ConnectionError):
     """The link could not be opened, or closed while it was needed."""
+
+
+class DeviceInUse(LinkClosed):
+    """Somebody else has the device: another program, another host, or a training in another thread."""
 
 
 class ResultsLost(LinkError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError, PresparseError
+
+Number = TypeVar("Number", int, float)
 
 LARGEST_SEED = (1 << 32) - 1
 """As scikit-learn has it."""
@@ -129,6 +131,25 @@ def checked_samples(
     """(X, y) as (k, features) real numbers and (k,) class numbers. Raises FeatureError."""
     values = checked_features(X, features)
     return values, checked_labels(y, len(values), classes)
+
+
+def checked_number(name: str, value: object, least: Number, most: Number, mend: str = "") -> Number:
+    """A number from `least` to `most`: a whole one if these are whole, else a float. Raises ArgumentError, naming the
+    argument."""
+    whole = isinstance(least, int)
+    kind = int | np.integer if whole else int | float | np.integer | np.floating
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
+        raise ArgumentError(
+            f"{name} must be a {'whole ' if whole else ''}number, {least:,} to {most:,}, and is "
+            f"{shortened(value)}{mend and f'; {mend}'}"
+        )
+    return type(least)(value)
+
+
+def checked_callback(name: str, value: object) -> None:
+    """Something to call, or None. Raises ArgumentError, naming the argument."""
+    if value is not None and not callable(value):
+        raise ArgumentError(f"{name} must be a function or None, and is {shortened(value)}")
 
 
 def checked_count(name: str, value: object, most: int | None = None) -> int:

@@ -286,6 +286,12 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.fit(X, Y, lr=None), RateError, "is None"),
         (lambda b: b.fit(X, Y, epochs=2, lr=[0.25]), RateError, r"one per epoch \(2\), and has 1"),
         (lambda b: b.fit(X, Y, epochs=2, lr=[0.25, 0.3]), RateError, "and not with 0.3"),
+        (lambda b: b.fit(X, Y, lr=np.array(0.3)), RateError, "and not with 0.3"),
+        (lambda b: b.fit(X, Y, lr=np.array("x")), RateError, r"one per epoch \(20\), and has 1"),
+        (lambda b: b.fit(X, Y, progress=5), ArgumentError, "progress must be a function or None, and is 5"),
+        (lambda b: b.fit(X, Y, validation=(X,)), ArgumentError, r"must be \(X, y\), and has 1 parts"),
+        (lambda b: b.fit(X, Y, validation=[X, Y]), ArgumentError, r"validation must be \(X, y\), a share"),
+        (lambda b: b.fit(X, Y, validation="some"), ArgumentError, "and is 'some'"),
         (lambda b: b.partial_fit(X, Y, lr=0.3), RateError, "and not with 0.3"),
         (lambda b: b.partial_fit(X[:, 1:], Y), FeatureError, "shape"),
     ],
@@ -313,6 +319,13 @@ def test_model_of_another_network(board: Accelerator) -> None:
     for call in (board.load, board.adopt):
         with pytest.raises(ModelError, match="of network other"):
             call(other)
+
+
+@pytest.mark.parametrize("given", ["m.safetensors", None, 5, small.NETWORK])
+def test_what_is_no_model(board: Accelerator, given: object) -> None:
+    for call in (board.load, board.adopt):
+        with pytest.raises(ModelError, match=r"read a model file with presparse\.Model\.load first"):
+            call(given)  # pyright: ignore[reportArgumentType]
 
 
 def test_builds_that_only_infer() -> None:

@@ -35,6 +35,8 @@ class AnswerReader:
     def __init__(self) -> None:
         self.damaged = 0
         """Frames dropped so far."""
+        self._dropped = 0
+        """Bytes of theirs, and of what was too long for a frame."""
         self._frames: list[bytes] = []
         """Whole frames, newest first."""
         self._rest = b""
@@ -44,6 +46,7 @@ class AnswerReader:
         *frames, self._rest = (self._rest + data).split(b"\0")
         self._frames = frames[::-1] + self._frames
         if len(self._rest) > _LONGEST:  # no frame is as long: keep memory bounded until the next delimiter
+            self._dropped += len(self._rest) - _LONGEST - 1
             self._rest = self._rest[: _LONGEST + 1]
 
     def next(self) -> Answer | None:
@@ -56,7 +59,13 @@ class AnswerReader:
             if answer is not None:
                 return answer
             self.damaged += 1
+            self._dropped += len(frame)
         return None
+
+    @property
+    def strange(self) -> int:
+        """Bytes so far that are of no intact frame, those of an unfinished one among them."""
+        return self._dropped + len(self._rest)
 
     def clear(self) -> None:
         """Forget what came."""

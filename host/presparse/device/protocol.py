@@ -18,6 +18,8 @@ from presparse.contract.wire import Identity, RunState, StoredRun
 from presparse.device.clock import Clock
 from presparse.model import Model
 
+CLOSED = "this device was closed; open it again"
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Parameters:
@@ -92,6 +94,10 @@ class Device(Protocol):
 
     def reset(self) -> None:
         """Forget samples and results in flight and clear counters; weights stay."""
+        ...
+
+    def cancel(self) -> None:
+        """From another thread: the call that is under way ends with LinkClosed, soon, and so does every later one."""
         ...
 
     def close(self) -> None:

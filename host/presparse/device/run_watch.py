@@ -5,8 +5,8 @@ from __future__ import annotations
 from presparse.contract.wire import RunState, StoredRun
 from presparse.errors import DeviceFault
 
-_FIRST_PAUSE = 0.001
-_LONGEST_PAUSE = 0.1
+FIRST_PAUSE = 0.001
+LONGEST_PAUSE = 0.1
 """Seconds between two looks; they become longer, and again shorter towards the end."""
 _MODULUS = 1 << 32
 """The board counts runs and accepted samples modulo this."""
@@ -22,7 +22,7 @@ class RunWatch:
     """
 
     def __init__(self, run: StoredRun, accepted: int, runs: int) -> None:
-        self.pause = _FIRST_PAUSE
+        self.pause = FIRST_PAUSE
         """Seconds until the next look."""
         self._run = run
         self._accepted_before = accepted
@@ -61,7 +61,13 @@ class RunWatch:
             raise DeviceFault(
                 f"the board's run ended after {state.fed} of {self._run.count} samples; another program may be using it"
             )
-        if state.fed != self._fed:
+        if state.fed < self._fed:
+            raise DeviceFault(
+                f"the board's run has fed {state.fed} of {self._run.count} samples, and had fed {self._fed} before; "
+                f"reset the board, and load the model again"
+            )
+        grown = state.fed > self._fed
+        if grown:
             self._moved = self._waited
         elif state.running and self._waited > self._moved + patience:
             raise DeviceFault(
@@ -69,7 +75,7 @@ class RunWatch:
                 f"load the model again"
             )
         self._fed = state.fed
-        left = self._run.count - state.fed
-        self.pause = min(2 * self.pause, _LONGEST_PAUSE)
-        if state.fed:
-            self.pause = max(_FIRST_PAUSE, min(self.pause, left * self._waited / state.fed))
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
+        if grown:  # no longer than the rest takes at this speed
+            left = self._run.count - state.fed
+            self.pause = max(FIRST_PAUSE, min(self.pause, left * self._waited / state.fed))

@@ -21,8 +21,9 @@ from presparse.device import memory_transfer
 from presparse.device.acceptance import check_model
 from presparse.device.clock import Clock
 from presparse.device.links.link import Link
-from presparse.device.protocol import Parameters
-from presparse.device.run_watch import RunWatch
+from presparse.device.patience import RECONNECTS, RETRIES, TIMEOUT, Patience
+from presparse.device.protocol import CLOSED, Parameters
+from presparse.device.run_watch import FIRST_PAUSE, LONGEST_PAUSE, RunWatch
 from presparse.device.transport import Transport
 from presparse.device.wire_records import pack, record_bytes, unpack_scores
 from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ResultsLost
@@ -31,9 +32,6 @@ from presparse.model import Model
 _LOG = logging.getLogger(__name__)
 RECONNECT_DELAY = 0.2
 """Seconds before a link that closed is opened again; doubled with every attempt."""
-
-STOP_PAUSE = 0.001
-"""Seconds between two looks at a run that is to stop."""
 
 _MODULUS = 1 << 32
 """The board counts accepted records modulo this."""
@@ -44,13 +42,14 @@ T = TypeVar("T")
 class Session:
     """A board that `open_link` reaches.
 
-    Every wait ends: an answer has `timeout` seconds, and a request is repeated `retries` times. If the link
-    closes, it is opened again, up to `reconnects` times without progress in between, and the board's count
-    of accepted samples says where to go on: none is trained twice, none is left out.
+    Every wait ends (`presparse.device.patience`): an answer has `timeout` seconds, and a request is repeated `retries`
+    times. If the link closes, it is opened again, up to `reconnects` times without progress in between, and the
+    board's count of accepted samples says where to go on: none is trained twice, none is left out.
 
-    Raises LinkTimeout, LinkCorrupt or LinkClosed if the board cannot be reached; DeviceMismatch if it is not a
-    board of `build`; DeviceFault if it refuses a request or has lost what it had. So do all methods. After an
-    error or Ctrl-C the session can be used again: it asks the board where it stands first.
+    Raises ArgumentError for what is no number of seconds or repeats; LinkTimeout, LinkCorrupt or LinkClosed if the
+    board cannot be reached; DeviceMismatch if it is not a board of `build`; DeviceFault if it refuses a request or has
+    lost what it had. But for the first, so do all methods. After an error or Ctrl-C the session can be used again: it
+    asks the board where it stands first.
     """
 
     def __init__(
@@ -58,25 +57,26 @@ class Session:
         open_link: Callable[[], Link],
         build: Build,
         *,
-        timeout: float = 2.0,
-        retries: int = 3,
-        reconnects: int = 5,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+        reconnects: int = RECONNECTS,
         first_sequence: int | None = None,
         clock: Clock = time,
     ) -> None:
         self.build = build
         self.clock = clock
         self._open_link = open_link
-        self._reconnects = reconnects
+        self._patience = Patience(timeout=timeout, retries=retries, reconnects=reconnects)
         self._record_bytes = record_bytes(build.network)
 
-        self._closed = False
         self._certain = False
         """Nothing is unanswered, and the board is where this object says."""
         self._accepted = 0
         """Sample records (since reset) that the board has said it accepted ..."""
         self._offered: int | None = None
         """... and those that it may have accepted; None: unknown."""
+        self._progress = 0
+        """Samples of this session that it was seen to accept: the one count that nothing lowers."""
         self._in_flight = False
         """Samples may be in the pipeline."""
         self._learning = False
@@ -96,19 +96,30 @@ class Session:
 
         # Each session begins with a number of its own, so that late answers to an earlier one are not taken for its.
         sequence = secrets.randbelow(256) if first_sequence is None else first_sequence
-        self._transport = Transport(open_link(), first_sequence=sequence, timeout=timeout, retries=retries, clock=clock)
+        self._transport = Transport(
+            open_link(),
+            first_sequence=sequence,
+            timeout=self._patience.timeout,
+            retries=self._patience.retries,
+            clock=clock,
+        )
         try:
-            self._synchronize()
-            self._stop_run()
-            if self._accepted:
-                self._discard_results()
+            with self._transport.within(self._patience.opening):
+                self._synchronize()
+                self._stop_run()
+                if self._accepted:
+                    self._discard_results()
         except BaseException:
             self.close()
             raise
         self._certain = True
 
     def identify(self) -> Identity:
-        return self._persist(self._synchronize)
+        def synchronize() -> Identity:
+            with self._transport.within(self._patience.opening):
+                return self._synchronize()
+
+        return self._persist(synchronize)
 
     def load(self, model: Model) -> None:
         """Raises ModelError for a model of another network, PatternError for one whose pattern clashes on this
@@ -172,7 +183,7 @@ class Session:
             self._transport.wait(watch.pause)
             state = self._run_state()
             watch.see(state, self._transport.timeout)
-            self._accepted = watch.accepted(state)
+            self._acknowledge(watch.accepted(state))
             if not state.running:
                 self._watch = None
             return state
@@ -243,24 +254,27 @@ class Session:
 
         self._persist(reset)
 
+    def cancel(self) -> None:
+        self._transport.cancelled.set()
+
     def close(self) -> None:
-        self._closed = True
+        self.cancel()
         self._transport.link.close()
 
     # Where the board stands
 
     def _persist(self, action: Callable[[], T]) -> T:
         """Do `action`; do it again, from its beginning, on a new link if the link closes under it."""
-        if self._closed:
-            raise LinkClosed("this device was closed; open it again")
-        failures, accepted = 0, self._accepted
+        failures, progress = 0, self._progress
         own = self._certain
         """What is unread was predicted for a caller who still waits, not for one who got an exception."""
         while True:
+            if self._transport.cancelled.is_set():
+                raise LinkClosed(CLOSED)
             try:
                 if failures:
                     self._transport.link.close()
-                    self.clock.sleep(RECONNECT_DELAY * 2 ** (failures - 1))
+                    self._pause(RECONNECT_DELAY * 2 ** (failures - 1))
                     self._transport.link = self._open_link()
                 if not self._certain:
                     self._restore(reopened=failures > 0, own=own)
@@ -270,18 +284,29 @@ class Session:
                 self._certain = True
                 return result
             except LinkClosed as cut:
-                failures = failures + 1 if accepted == self._accepted else 1
-                accepted = self._accepted
-                if failures > self._reconnects:
+                failures = 1 if self._progress > progress else failures + 1
+                progress = self._progress
+                if failures > self._patience.reconnects or self._transport.cancelled.is_set():
                     raise
-                _LOG.info("the link closed (%s): opening it again, attempt %d of %d", cut, failures, self._reconnects)
+                _LOG.info(
+                    "the link closed (%s): opening it again, attempt %d of %d", cut, failures, self._patience.reconnects
+                )
+
+    def _pause(self, seconds: float) -> None:
+        """Before a link is opened again. Raises LinkClosed if the device is closed meanwhile."""
+        while seconds > 0:
+            if self._transport.cancelled.is_set():
+                raise LinkClosed(CLOSED)
+            self.clock.sleep(min(seconds, LONGEST_PAUSE))
+            seconds -= LONGEST_PAUSE
 
     def _restore(self, *, reopened: bool, own: bool) -> None:
         """After an error or a cut: learn where the board stands, and read no score that nobody waits for."""
-        accepted = self._synchronize().accepted
-        if not own:
-            self._results.clear()
-            self._stop_run()
+        with self._transport.within(self._patience.opening):
+            accepted = self._synchronize().accepted
+            if not own:
+                self._results.clear()
+                self._stop_run()
         if reopened and not self._running():
             # If no sample was accepted before, a board that lost its power has the same count, and other contents.
             if self._loaded is not None and accepted == self._loaded[1]:
@@ -290,7 +315,8 @@ class Session:
                 memory_transfer.compare(self._transport, self._stored[0].words)
         lost = self._unread
         if lost:
-            self._discard_results()
+            with self._transport.within(self._patience.opening):
+                self._discard_results()
         if lost and own:
             self._certain = True
             raise ResultsLost(
@@ -324,6 +350,7 @@ class Session:
                     f"the board has accepted {identity.accepted} samples since its reset, and this host sent it "
                     f"{self._offered}: it lost its power or another program used it; open it again and load a model"
                 )
+            self._progress += news
         self._transport.window = min(identity.window, 127)  # half the sequence numbers
         self._capacity = identity.result_capacity
         self._accepted = self._offered = identity.accepted
@@ -361,12 +388,13 @@ class Session:
         """Stop whatever run is on, and wait until it is over."""
         if self._running():
             self._transport.request(Operation.STOP)
-            waited = 0.0  # on the link: answers may have taken longer
+            pause, waited = FIRST_PAUSE, 0.0  # on the link: answers may have taken longer
             while self._running():
                 if waited > self._transport.timeout:
                     raise DeviceFault("the board's run does not stop; reset the board, and load the model again")
-                self._transport.wait(STOP_PAUSE)
-                waited += STOP_PAUSE
+                self._transport.wait(pause)
+                waited += pause
+                pause = min(2 * pause, LONGEST_PAUSE)
         if self._watch is not None:
             self._accepted = self._offered = self._watch.accepted(self._run_state())
             self._watch = None
@@ -408,6 +436,13 @@ class Session:
         self._transport.finish()
 
     def _acknowledge(self, accepted: int) -> None:
+        news = (accepted - self._accepted) % _MODULUS
+        if news >= _MODULUS // 2:
+            raise DeviceFault(
+                f"the board has accepted {accepted} samples since its reset, and had accepted {self._accepted} before; "
+                f"reset the board, and load the model again"
+            )
+        self._progress += news
         self._accepted = accepted
 
     def _ask_results(self) -> None:
@@ -458,11 +493,11 @@ class Session:
     def _discard_results(self) -> None:
         """Drain the pipeline and drop all results, whoever asked for them."""
         self._transport.request(Operation.FLUSH)
-        for _ in range(self._capacity + 1):
-            if not self._transport.request(Operation.RESULTS):
-                break
-        else:
-            raise DeviceFault("the board has more results than it has room for; power-cycle it")
+        left = self._capacity
+        while results := self._transport.request(Operation.RESULTS):
+            left -= -(-len(results) // self.build.result_bytes)
+            if left < 0:
+                raise DeviceFault("the board has more results than it has room for; power-cycle it")
         self._forget_samples()
 
     def _drain(self) -> None:

@@ -7,19 +7,25 @@ Every request has a sequence number; the board executes each number once, in ord
 from __future__ import annotations
 
 import logging
+import math
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from presparse.contract.operations import STATUSES, Operation, Status
 from presparse.device.clock import Clock
 from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.links.link import Link
-from presparse.errors import DeviceFault, LinkCorrupt, LinkTimeout
+from presparse.device.protocol import CLOSED
+from presparse.errors import DeviceFault, LinkClosed, LinkCorrupt, LinkTimeout
 
 _LOG = logging.getLogger(__name__)
 _READ_LIMIT = 1 << 16
+_LOOK = 0.1
+"""Seconds of one read at most, so that whoever cancels need not wait longer."""
 _STARTS = 8
 """Sequence numbers tried for IDENTIFY: a late answer to an earlier session may have the first."""
 
@@ -45,18 +51,25 @@ class Transport:
         """Seconds without an answer after which all unanswered requests are sent again."""
         self.retries = retries
         """Repeats without progress after which a request fails."""
+        self.cancelled = threading.Event()
+        """Set by another thread: whatever waits ends with LinkClosed."""
         self.window = 1
         """Requests that may be unanswered; `start`'s caller sets what the board announces."""
         self.next_sequence = first_sequence
         self._unanswered: deque[_Request] = deque()
         self._reader = AnswerReader()
         self._deadline = 0.0
+        """Of the oldest request."""
+        self._whole = self._end = math.inf
+        """Seconds for all requests together, however well each is answered, and when they are over."""
         self._repeats = 0
         """Since the last answer in order."""
         self._hurried = False
         """A repeat was already hurried by an answer out of order, since the last one in order."""
-        self._damaged = 0
-        """The reader's count at the last answer in order."""
+        self._damaged = self._strange = 0
+        """The reader's counts at the last answer in order."""
+        self._others = 0
+        """Answers since then to requests that are none of these."""
 
     def start(self) -> bytes:
         """IDENTIFY: forget what was in flight and begin anew; returns the identity.
@@ -66,7 +79,7 @@ class Transport:
         self._unanswered.clear()
         self.window = 1
         end = self.clock.monotonic() + self.timeout
-        while self.link.read(_READ_LIMIT, 0) and self.clock.monotonic() < end:  # answers that nobody waits for any more
+        while self._read(0) and self.clock.monotonic() < end:  # answers that nobody waits for any more
             pass
         self._reader.clear()
         for _ in range(_STARTS):
@@ -114,7 +127,18 @@ class Transport:
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the link: a simulated board's passes only while somebody reads."""
-        self._reader.feed(self.link.read(_READ_LIMIT, seconds))
+        self._reader.feed(self._read(seconds))
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """All requests of the block together have so many seconds, however well each is answered: after them, they
+        raise LinkTimeout."""
+        outer = self._whole, self._end
+        self._whole, self._end = seconds, self.clock.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._whole, self._end = outer
 
     def finish(self) -> None:
         """Wait until every request is answered. Raises as `send`."""
@@ -127,14 +151,20 @@ class Transport:
         while True:
             answer = self._reader.next()
             if answer is None:
-                left = self._deadline - self.clock.monotonic()
-                if left > 0:
-                    self._reader.feed(self.link.read(_READ_LIMIT, left))
+                now = self.clock.monotonic()
+                if now >= self._end:
+                    raise LinkTimeout(
+                        f"the board answers, and is not ready after {self._whole:g} s: no end of "
+                        f"{oldest.operation.name}; power-cycle it, or give a longer timeout= if the link is slow"
+                    )
+                if now < self._deadline:
+                    self._reader.feed(self._read(min(self._deadline, self._end) - now))
                 else:
                     self._repeat()
                 continue
             if answer.sequence == oldest.sequence:
                 break
+            self._others += 1
             if not self._hurried and any(answer.sequence == r.sequence for r in self._unanswered):
                 self._hurried = True  # answers come in order, so the oldest one's was lost: do not wait
                 self._send_again()
@@ -155,21 +185,34 @@ class Transport:
         self._deadline = self.clock.monotonic() + self.timeout
         self._repeats = 0
         self._hurried = False
-        self._damaged = self._reader.damaged
+        self._damaged, self._strange, self._others = self._reader.damaged, self._reader.strange, 0
+
+    def _read(self, seconds: float) -> bytes:
+        """Bytes as soon as there are any; b"" after so many seconds. Raises LinkClosed if `cancelled` is set."""
+        while True:
+            if self.cancelled.is_set():
+                raise LinkClosed(CLOSED)
+            part = min(seconds, _LOOK)
+            data = self.link.read(_READ_LIMIT, part)
+            seconds -= part
+            if data or seconds <= 0:
+                return data
 
     def _repeat(self) -> None:
         oldest = self._unanswered[0].operation.name
         if self._repeats == self.retries:
-            damaged = self._reader.damaged - self._damaged
             asked = f"asked {self.retries + 1} times, {self.timeout:g} s each"
-            if damaged:
+            damaged, strange = self._reader.damaged - self._damaged, self._reader.strange - self._strange
+            if damaged or strange > 0:
                 raise LinkCorrupt(
-                    f"no intact answer to {oldest} ({asked}), and {damaged} damaged frames; "
-                    f"check the cable and the baud rate"
+                    f"no intact answer to {oldest} ({asked}), but {strange:,} strange bytes with {damaged:,} damaged "
+                    f"frames; check the baud rate (baud= must be the board's), that the port is the board's and not "
+                    f"another device's, and the cable"
                 )
+            others = f", but {self._others:,} to other requests" if self._others else ""
             raise LinkTimeout(
-                f"no answer to {oldest} ({asked}); check that the board is programmed and has power, "
-                f"or give a longer timeout="
+                f"no answer to {oldest} ({asked}){others}; check that the board is programmed and has power, that this "
+                f"is its port and no other program uses it, or give a longer timeout="
             )
         self._repeats += 1
         _LOG.info("no answer to %s in %g s: repeat %d of %d", oldest, self.timeout, self._repeats, self.retries)

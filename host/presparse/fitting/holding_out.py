@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from presparse.contract.description import shortened
 from presparse.errors import ArgumentError
 
 Validation = tuple[ArrayLike, ArrayLike] | float | None
@@ -26,10 +27,17 @@ def parted(
     if validation is None:
         return samples, None
     if isinstance(validation, tuple):
-        return samples, checked(*validation)
+        return samples, checked(*checked_pair(validation))
     X, y = samples
     learned, held = hold_out(y, validation, seed)
     return (X[learned], y[learned]), (X[held], y[held])
+
+
+def checked_pair(validation: tuple[ArrayLike, ArrayLike]) -> tuple[ArrayLike, ArrayLike]:
+    """Held-out samples that are given as such. Raises ArgumentError for a tuple of anything but X and y."""
+    if len(validation) != 2:
+        raise ArgumentError(f"validation as a tuple must be (X, y), and has {len(validation)} parts")
+    return validation
 
 
 def held_out_count(validation: float, samples: int) -> int:
@@ -40,7 +48,7 @@ def held_out_count(validation: float, samples: int) -> int:
     if not 0 < count < samples:
         raise ArgumentError(
             f"validation must be (X, y), a share of the samples between 0 and 1, or how many of them (1 to "
-            f"{samples - 1}), and is {validation!r}"
+            f"{samples - 1}), and is {shortened(validation)}"
         )
     return count
 

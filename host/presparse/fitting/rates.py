@@ -9,6 +9,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.errors import RateError
 
@@ -24,7 +25,9 @@ def rate_exponent(network: Network, lr: Rate) -> int:
     """k with lr = 2^-k. Raises RateError, naming the rates beside it that the network allows."""
     allowed = range(network.rates.least, network.rates.most + 1)
     if isinstance(lr, bool) or not isinstance(lr, Real):
-        raise RateError(f"lr, the learning rate of a board, is a number such as 2**-{allowed[0]}, and is {lr!r}")
+        raise RateError(
+            f"lr, the learning rate of a board, is a number such as 2**-{allowed[0]}, and is {shortened(lr)}"
+        )
     value = float(lr)
     for k in allowed:
         if value == 2.0**-k:
@@ -42,6 +45,8 @@ def rate_exponent(network: Network, lr: Rate) -> int:
 
 def rate_exponents(network: Network, lr: Rates, epochs: int) -> list[int]:
     """One exponent per epoch. Raises RateError."""
+    if isinstance(lr, np.ndarray) and lr.ndim == 0:
+        lr = lr[()]
     if not isinstance(lr, Sequence | np.ndarray):
         return [rate_exponent(network, lr)] * epochs
     if len(lr) != epochs:

@@ -15,8 +15,8 @@ from presparse.contract.store import Contents
 from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, RunState, SampleKind, StoredRun
 from presparse.device.acceptance import check_samples
 from presparse.device.clock import Clock
-from presparse.device.protocol import Parameters
-from presparse.errors import BuildError, MissingExtra, ModelError, StoreError
+from presparse.device.protocol import CLOSED, Parameters
+from presparse.errors import BuildError, LinkClosed, MissingExtra, ModelError, StoreError
 from presparse.model import Model
 from presparse.reference.native.native_reference import NativeReference
 from presparse.support.interrupts import deferred_interrupts
@@ -47,6 +47,7 @@ class Emulator:
         self._reference: Reference | NativeReference | None = None
         self._accepted = 0
         self._in_flight = False
+        self._cancelled = False
         self._waiting: list[NDArray[np.int64]] = []
         """Scores (m, N_L) that came out while the pipeline was flushed for `load`, `read` or a run."""
         self._stored: Contents | None = None
@@ -145,8 +146,11 @@ class Emulator:
         self._run = None
         self._waiting = []
 
+    def cancel(self) -> None:
+        self._cancelled = True
+
     def close(self) -> None:
-        pass
+        self.cancel()
 
     def _compute(self, samples: Samples) -> NDArray[np.int64]:
         self._in_flight = True
@@ -168,6 +172,8 @@ class Emulator:
             self._waiting = [self.flush()]
 
     def _loaded(self) -> Reference | NativeReference:
+        if self._cancelled:
+            raise LinkClosed(CLOSED)
         if self._reference is None:
             raise ModelError("the emulator holds no model yet; load one")
         return self._reference

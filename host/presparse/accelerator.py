@@ -21,6 +21,7 @@ from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity
 from presparse.data.scaling import Scaling, scaling
+from presparse.device.acceptance import check_model
 from presparse.device.protocol import Device
 from presparse.device.turns import Turns
 from presparse.errors import ArgumentError, BuildError, ModelError
@@ -374,11 +375,7 @@ class Accelerator:
                 f"a board takes a Model, and {shortened(model)} is a {type(model).__name__}; read a model file with "
                 f"presparse.Model.load first"
             )
-        if model.network.hash != self.network.hash:
-            raise ModelError(
-                f"the model is of network {model.network.name} ({model.network.hash[:12]}), and the board of "
-                f"{self.network.name} ({self.network.hash[:12]}); use a model of that network"
-            )
+        check_model(self.build, model)
 
     def _check_training(self) -> None:
         if not self.build.training:

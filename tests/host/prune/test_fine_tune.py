@@ -264,7 +264,11 @@ def test_wrong_arguments(arguments: dict, message: str) -> None:
             r"^X must be finite, and X\[0, 3\] is nan \(257 such in all\); remove",
         ),
         (X, Y[:9], r"^y must have one label per sample, shape \(257,\), and has \(9,\)$"),
-        (X, Y + 1, r"^y must hold class numbers 0 to 2, and one label is 3$"),
+        (
+            X,
+            Y + 1,
+            r"^y must hold class numbers 0 to 2, and one label is 3; classes are numbered from 0, so give y - 1$",
+        ),
     ],
 )
 def test_data_that_does_not_fit(X: object, y: object, message: str) -> None:

@@ -289,7 +289,7 @@ def test_loss_gradient_is_score_minus_target() -> None:
     [
         (X[:, :4], Y, "X must have shape (samples, 5), and has (300, 4)"),
         (X, Y[:10], "y must have one label per sample, shape (300,), and has (10,)"),
-        (X, Y + 1, "y must hold class numbers 0 to 2, and one label is 3"),
+        (X, Y + 1, "y must hold class numbers 0 to 2, and one label is 3; classes are numbered from 0, so give y - 1"),
         (X[:0], Y[:0], "X must hold at least one sample, and has shape (0, 5)"),
     ],
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 
-from presparse.support.interrupts import INTERRUPTED, end_as_by_ctrl_c
+from presparse.support.interrupts import end_as_by_ctrl_c
+from presparse.terminal.status import Status
 
 
 def main() -> None:
@@ -19,12 +20,12 @@ def main() -> None:
 
         command_line()
     except (KeyboardInterrupt, SystemExit) as end:
-        ended_by_signal = isinstance(end, KeyboardInterrupt) or end.code == INTERRUPTED
+        ended_by_signal = isinstance(end, KeyboardInterrupt) or end.code == Status.INTERRUPTED
         if not ended_by_signal:
             raise
         for number in came:
             signal.signal(number, signal.SIG_DFL)  # another one ends what remains to be put away, without a word
-        sys.exit(128 + came[0] if came else INTERRUPTED)
+        sys.exit(128 + came[0] if came else Status.INTERRUPTED)
 
 
 if __name__ == "__main__":

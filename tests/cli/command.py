@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from presparse.cli import main
+from presparse.terminal import output
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Shell:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
+        monkeypatch.setattr(output, "_SILENT_SECONDS", (3600.0,))  # however slow the machine, no line comes in between
 
     def __call__(self, *arguments: object) -> Ran:
         self._capsys.readouterr()

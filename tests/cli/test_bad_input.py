@@ -126,11 +126,12 @@ def test_one_clear_line_and_status_2(
     before = {path.name for path in files.iterdir()}
     ran = shell(*command, "--json")
     assert ran.status == 2
-    assert ran.out == ""
     assert ran.err.startswith("error: ")
     assert message in ran.err
     assert ran.err.count("\n") == 1
     assert "Traceback" not in ran.err
+    assert (ran.out.count("\n"), ran.figures["error"]) == (1, ran.err.removeprefix("error: ").rstrip("\n"))
+    assert ran.figures["mend"] in ran.figures["error"]
     assert {path.name for path in files.iterdir()} == before
 
 
@@ -150,7 +151,10 @@ def test_one_clear_line_and_status_2(
 def test_options_that_do_not_exist(shell: Shell, tmp_path: Path, command: tuple[str, ...], said: str) -> None:
     ran = shell(*command)
     assert (ran.status, ran.out) == (2, "")
-    assert said in " ".join(ran.err.replace("│", " ").split())
+    assert ran.err.startswith("error: ")
+    assert said in ran.err
+    assert ran.err.endswith(f"; `presparse {command[0]} --help` tells what there is\n")
+    assert ran.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_a_board_that_is_lost_keeps_what_it_learned_until_then(
 
     monkeypatch.setattr(FromLink, "train", losing)
     ran = shell(*TRAIN[:5], "--epochs", "9", "-o", "out.safetensors", "--json")
-    assert (ran.status, ran.out) == (2, "")
+    assert (ran.status, ran.figures["error"]) == (2, "tcp:board:1: the connection is gone")
     assert ran.err.splitlines() == [
         "out.safetensors: what emulator had learned in 2 epochs; --resume goes on",
         "error: tcp:board:1: the connection is gone",
@@ -223,7 +227,7 @@ def test_a_folder_that_is_gone_when_training_ends(shell: Shell, files: Path, mon
 
     monkeypatch.setattr(Accelerator, "read_model", and_remove_the_folder)
     ran = shell(*TRAIN, "-o", "models/m.safetensors", "--json")
-    assert (ran.status, ran.out) == (2, "")
+    assert ran.status == 2
     warning, error = ran.err.splitlines()
     assert warning.startswith("warning: no checkpoint: models/m.safetensors.checkpoint: there is no folder models; ")
     assert error.startswith("error: ")
@@ -237,4 +241,4 @@ def test_a_full_stdout(files: Path) -> None:
             [sys.executable, "-m", "presparse", *EVALUATE], cwd=files, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert ran.returncode == 2
-    assert ran.stderr == "error: the result cannot be written to stdout (No space left on device)\n"
+    assert ran.stderr.splitlines()[-1] == "error: the result cannot be written to stdout (No space left on device)"

@@ -176,7 +176,7 @@ def test_without_pytorch_names_the_extra(shell: Shell, monkeypatch: pytest.Monke
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
     ran = shell("bench", "--json")
-    assert (ran.status, ran.out) == (2, "")
+    assert (ran.status, ran.figures["mend"]) == (2, "pip install 'presparse[train,sim,report]'")
     assert ran.err == (
         "error: bench needs the Python package torch, which is not installed: "
         "pip install 'presparse[train,sim,report]'\n"
@@ -191,7 +191,7 @@ def test_a_folder_for_pictures_must_be_there_before_anything_is_measured(shell: 
 
 def test_a_bundle_that_is_none(shell: Shell, tmp_path: Path) -> None:
     ran = shell("bench", "--bundle", tmp_path, "--json")
-    assert (ran.status, ran.out) == (2, "")
+    assert (ran.status, ran.figures["mend"]) == (2, "give the folder that `presparse build` made")
     assert "not a bundle" in ran.err
     (tmp_path / MANIFEST).write_text(json.dumps({"version": 1}))
     assert "build the bundle again" in shell("bench", "--bundle", tmp_path).err

@@ -15,6 +15,7 @@ import pytest
 import presparse as ps
 from presparse.accelerator import Accelerator
 from presparse.contract.network import Network
+from presparse.data.mnist import MNIST_FILES
 from presparse.model import Model
 from presparse.terminal import output
 from presparse.terminal.output import Bar
@@ -134,8 +135,28 @@ def test_doctor_names_what_is_missing_and_the_mend(
     assert "sudo apt-get install g++" in shell("doctor").out
 
 
+def test_doctor_ticks_what_it_found_alone(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def marks() -> dict[str, str]:
+        return {line[2:24].strip(): line[0] for line in shell("doctor").err.splitlines()}
+
+    found = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda program: "/bin/it" if "openf" in program.lower() else found(program))
+    monkeypatch.setenv("PRESPARSE_DATA", str(tmp_path))
+    assert (marks()["openFPGALoader"], marks()["MNIST"]) == ("✓", "-")
+    for name in MNIST_FILES:
+        (tmp_path / name).touch()
+    assert marks()["MNIST"] == "✓"
+    monkeypatch.delenv("PRESPARSE_DATA")
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+    assert {name: mark for name, mark in marks().items() if mark != "✓"} == {
+        "g++": "✗", "make": "✗", "perl": "✗", "openFPGALoader": "-", "iverilog": "-", "MNIST": "-",
+    }  # fmt: skip
+    by_name = {each["name"]: each for each in shell("doctor", "--json").figures["findings"]}
+    assert (by_name["MNIST"]["ok"], by_name["MNIST"]["needed"]) == (False, False)
+
+
 def test_ctrl_c_while_a_program_is_still_imported(tmp_path: Path) -> None:
-    """numpy, which the command line imports, is replaced by a module that is interrupted."""
+    """numpy, which the command imports, is replaced by a module that is interrupted."""
     (tmp_path / "numpy.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     ran = subprocess.run(
@@ -145,7 +166,7 @@ def test_ctrl_c_while_a_program_is_still_imported(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "interrupted\n")
 
 
 def test_ctrl_c_that_ends_a_command_is_one_line(shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def test_a_store_takes_block_ram(shell: Shell) -> None:
 
 def test_idle_junctions_and_a_misfit_are_told(shell: Shell) -> None:
     ran = shell("estimate", "mnist", "--board", "icebreaker", "--lanes", "64,4")
-    assert ran.status == 0
+    assert ran.status == 1
     assert "does not fit (" in ran.out
     assert "block RAM: " in ran.out
     assert "idles 1,536 of 2,048 cycles" in ran.out

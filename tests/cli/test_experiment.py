@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from presparse.experiments import catalogue, penalties
+from presparse.experiments import penalties
 from tests.cli.command import Shell
 
 pytestmark = pytest.mark.slow
@@ -39,13 +39,13 @@ def test_an_experiment_leaves_trials_figures_and_a_picture(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = replace(
-        catalogue.EXPERIMENTS["penalties-digits"],
+        penalties.PENALTIES_DIGITS,
         plan=partial(penalties.plan, TINY),
         run=partial(penalties.run, TINY),
         report=partial(penalties.report, TINY),
         picture=partial(penalties.picture, TINY),
     )
-    monkeypatch.setitem(catalogue.EXPERIMENTS, "penalties-digits", tiny)
+    monkeypatch.setattr(penalties, "PENALTIES_DIGITS", tiny)
     ran = shell("experiment", "penalties-digits", "--seeds", 2, "--jobs", 1, "--output", tmp_path, "--json")
     assert ran.status == 0
     figures = ran.figures

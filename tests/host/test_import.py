@@ -33,6 +33,29 @@ def test_driving_a_board_needs_no_extra() -> None:
     assert not {"torch", "sklearn", "amaranth", "matplotlib"} & loaded_after(program)
 
 
+def running(*arguments: str) -> str:
+    """A program that runs a command, and goes on."""
+    return (
+        f"import sys; sys.argv = ['presparse', *{arguments}]\n"
+        "from presparse.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+    )
+
+
+def test_a_list_of_commands_imports_none() -> None:
+    assert not {"numpy", "pydantic", "serial", "torch", "amaranth", "matplotlib"} & loaded_after(running("--help"))
+
+
+@pytest.mark.parametrize("command", [("boards",), ("experiment",), ("doctor",), ("train", "--help"), ("sim", "--help")])
+def test_what_a_bare_install_can_do(command: tuple[str, ...]) -> None:
+    """What extras bring cannot even be imported."""
+    extras = ("torch", "sklearn", "scipy", "amaranth", "amaranth_boards", "matplotlib", "jinja2", "cocotb")
+    loaded_after(f"import sys; sys.modules.update(dict.fromkeys({extras}))\n{running(*command)}")
+
+
 def test_names() -> None:
     assert ps.Network.__name__ == "Network"
     assert callable(ps.open)

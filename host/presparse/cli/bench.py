@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from presparse.cli.outputs import PICTURE, check_outputs
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, MissingExtra
-from presparse.support.atomic_files import check_writable
-from presparse.terminal.options import NETWORK_HELP, AsJson
+from presparse.terminal.options import NETWORK_HELP, AsJson, Force
 from presparse.terminal.output import bar, put, say
 
 if TYPE_CHECKING:
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from presparse.benchmark.sparse_linear import Comparison
 
 NAME = "bench"
+NETWORK = "mnist-dey"
+PICTURES = ("speeds.png", "growth.png", "layers.png")
 
 
 def run(
-    network: Annotated[str, typer.Argument(help=NETWORK_HELP)] = "mnist-dey",
+    network: Annotated[
+        str | None, typer.Argument(help=f"{NETWORK_HELP} Default: {NETWORK}.", show_default=False)
+    ] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="A bundle: its network, lanes and fmax.", show_default=False)
     ] = None,
@@ -32,29 +36,35 @@ def run(
     growth: Annotated[bool, typer.Option(help="Measure how cost grows with edges, lanes and layers, too.")] = True,
     layers: Annotated[bool, typer.Option(help="Measure SparseLinear beside a masked dense layer, too.")] = True,
     plots: Annotated[Path | None, typer.Option(help="Write the pictures into this folder.", show_default=False)] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure how many samples per second everything trains that can train this network."""
+    if bundle is not None and network is not None:
+        raise ArgumentError(
+            f"--bundle {bundle} has its own network, and {network} is given, too; leave one of them out"
+        )
     if plots is not None:
         if not plots.is_dir():
             raise ArgumentError(f"--plots {plots}: there is no such folder; make it, or choose another")
-        check_writable(plots / "speeds.png")
-    try:
-        from presparse.benchmark import clock, measure  # torch, where it is needed only
+        check_outputs(*((plots / name, PICTURE) for name in PICTURES), inputs=(network, bundle), force=force)
+    with bar("importing PyTorch") as shown:
+        try:
+            from presparse.benchmark import clock, measure  # torch, where it is needed only
 
-        if plots is not None:
-            from presparse.benchmark.plots import draw
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"bench needs the Python package {error.name}, which is not installed: "
-            "pip install 'presparse[train,sim,report]'"
-        ) from error
-    if bundle is not None:
-        build, speed = clock.of_bundle(bundle)
-    else:
-        shape = Network.load(network)
-        build, speed = clock.recorded(shape) or (Build(network=shape), None)
-    with bar(f"measuring {build.network.name}") as shown:
+            if plots is not None:
+                from presparse.benchmark.plots import draw
+        except ModuleNotFoundError as error:
+            raise MissingExtra(
+                f"bench needs the Python package {error.name}, which is not installed: "
+                "pip install 'presparse[train,sim,report]'"
+            ) from error
+        if bundle is not None:
+            build, speed = clock.of_bundle(bundle)
+        else:
+            shape = Network.load(network or NETWORK)
+            build, speed = clock.recorded(shape) or (Build(network=shape), None)
+        shown.restart(f"measuring {build.network.name}")
         report = measure(
             build,
             speed,

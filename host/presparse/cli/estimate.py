@@ -17,6 +17,7 @@ from presparse.messages.estimate import Estimate
 from presparse.plugins import builder
 from presparse.terminal.options import AsJson, NetworkName
 from presparse.terminal.output import drawn, put
+from presparse.terminal.status import Status
 
 NAME = "estimate"
 _BAR = 24
@@ -32,7 +33,10 @@ def run(
     all_boards: Annotated[bool, typer.Option("--all-boards", help="Compare all boards.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate use, clock and speed in a moment; docs/performance.md says how far that agrees with real builds."""
+    """Estimate use, clock and speed in a moment; docs/performance.md says how far that agrees with real builds.
+
+    Exit status 1 if it does not fit the board, or any of all boards.
+    """
     if bool(board) == all_boards:
         raise ArgumentError("estimate needs one of --board NAME and --all-boards; `presparse boards` lists the names")
     if all_boards:
@@ -42,6 +46,8 @@ def run(
     shown = _compared(found) if all_boards else _single(found[0])
     figures = [estimate.model_dump(mode="json") for estimate in found]
     put({"estimates": figures} if all_boards else figures[0], as_json=as_json, text="" if as_json else drawn(shown))
+    if not any(estimate.fits for estimate in found):
+        raise typer.Exit(Status.NO)
 
 
 def _single(found: Estimate) -> list[Table | Text]:

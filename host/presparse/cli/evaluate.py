@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from presparse.cli.opened_device import opened
-from presparse.cli.samples import labeled
+from presparse.cli.outputs import RECORDING, check_outputs, replayed
+from presparse.cli.samples import file_of, labeled
 from presparse.model import Model
-from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
-from presparse.terminal.output import put
+from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, Force, ModelFile, Record
+from presparse.terminal.output import bar, put
 
 NAME = "evaluate"
 
@@ -19,12 +20,15 @@ def run(
     device: Device = DEFAULT_DEVICE,
     bundle: Bundle = None,
     record: Record = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
+    inputs = (model_file, file_of(samples), bundle, replayed(device))
+    check_outputs((record, RECORDING), inputs=inputs, force=force)
     model = Model.load(model_file)
     X, y = labeled(samples, model.network, model.width)
-    with opened(device, model.network, bundle, record) as board:
+    with opened(device, model.network, bundle, record) as board, bar(f"evaluating on {device}"):
         board.load(model)
         board.clear_counters()
         began = time.perf_counter()

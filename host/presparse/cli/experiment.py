@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from presparse.cli.outputs import FIGURES, PICTURE, check_outputs
 from presparse.errors import ArgumentError, MissingExtra
+from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.support import atomic_files
 from presparse.support.processors import processors
-from presparse.terminal.options import AsJson
+from presparse.terminal.options import AsJson, Force
 from presparse.terminal.output import bar, drawn, people, put, say
 
 NAME = "experiment"
+FOLDER = "experiments"
 
 
 def run(
@@ -26,53 +29,78 @@ def run(
         int | None, typer.Option(help="How many seeds (default: the experiment's own).", min=1, show_default=False)
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the trials, the figures and the picture.")
-    ] = Path("experiments"),
-    jobs: Annotated[int, typer.Option(help="Trials at a time.", min=1)] = processors(),
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"Folder for the trials, the figures and the picture (default: {FOLDER}).",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Trials at a time (default: one per processor).", min=1, show_default=False)
+    ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an experiment. Ctrl-C stops it, and the same command goes on where it was."""
-    try:
-        from presparse.experiments.catalogue import EXPERIMENTS
-        from presparse.experiments.conduct import conduct
-        from presparse.experiments.journal import Journal
-        from presparse.report.style import png
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"experiments need the Python package {error.name}, which is not installed: "
-            "pip install 'presparse[train,report]'"
-        ) from error
     if name is None:
-        questions = {each.name: each.question for each in EXPERIMENTS.values()}
-        width = max(map(len, questions))
-        lines = [f"{each:<{width}}  {question}" for each, question in questions.items()]
-        put({"experiments": questions}, as_json=as_json, text="\n".join(lines))
+        given = {"--seeds": seeds, "--output": output, "--jobs": jobs, "--force": force or None}
+        for option, value in given.items():
+            if value is not None:
+                raise ArgumentError(f"{option} is for an experiment, and none is named; leave it out to list them")
+        _list(as_json)
         return
     if name not in EXPERIMENTS:
         raise ArgumentError(f"{name}: no such experiment; there are {', '.join(EXPERIMENTS)}")
-    experiment = EXPERIMENTS[name]
-    say(experiment.question)
-    journal = Journal(output / f"{name}.jsonl")
-    with bar(name) as shown:
-        done = conduct(
-            experiment,
-            journal,
-            seeds=seeds or experiment.seeds,
-            jobs=jobs,
-            told=lambda made, of, trial: shown.show(made, of, ", ".join(f"{k} {v}" for k, v in trial.items())),
-        )
+    say(EXPERIMENTS[name].question)
+    folder = output or Path(FOLDER)
+    trials, figures, picture = (folder / f"{name}.{suffix}" for suffix in ("jsonl", "json", "png"))
+    if folder.exists():  # else it will be made
+        check_outputs((figures, FIGURES), (picture, PICTURE), force=force)
+    with bar("importing PyTorch") as shown:
+        try:
+            from presparse.experiments.conduct import conduct
+            from presparse.experiments.journal import Journal
+            from presparse.report.style import png
+
+            experiment = EXPERIMENTS[name].load()
+        except ModuleNotFoundError as error:
+            raise MissingExtra(
+                f"experiments need the Python package {error.name}, which is not installed: "
+                "pip install 'presparse[train,report]'"
+            ) from error
+        shown.restart(name)
+        journal = Journal(trials)
+        try:
+            done = conduct(
+                experiment,
+                journal,
+                seeds=seeds or experiment.seeds,
+                jobs=jobs or processors(),
+                told=lambda made, of, trial: shown.show(made, of, ", ".join(f"{k} {v}" for k, v in trial.items())),
+            )
+        except KeyboardInterrupt:
+            say(f"The trials that were made are in {trials}; the same command goes on from there.")
+            raise
     found = {"experiment": name, "seeds": list(range(seeds or experiment.seeds)), **experiment.report(done)}
-    figures, picture = output / f"{name}.json", output / f"{name}.png"
     atomic_files.write(figures, json.dumps(found, indent=1) + "\n")
     atomic_files.write(picture, png(experiment.picture(found)))
     if not as_json:
         say(drawn([_table(found["rows"])], width=people.width))
         say("95 % confidence intervals of the mean, by Student's t")
     put(
-        {**found, "trials": str(journal.path), "picture": str(picture)},
+        {**found, "trials": str(trials), "picture": str(picture)},
         as_json=as_json,
         text=f"{figures}, {picture}: {len(done)} trials",
     )
+
+
+def _list(as_json: bool) -> None:
+    questions = {name: entry.question for name, entry in EXPERIMENTS.items()}
+    width = max(map(len, questions))
+    lines = [f"{name:<{width}}  {question}" for name, question in questions.items()]
+    put({"experiments": questions}, as_json=as_json, text="\n".join(lines))
 
 
 def _table(rows: dict[str, dict[str, Any]]) -> Table:

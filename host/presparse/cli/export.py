@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from presparse.cli.build_options import Mode, Wanted
+from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.messages.export import Export
 from presparse.model import Model
 from presparse.plugins import exporter
@@ -31,6 +32,7 @@ def run(
 ) -> None:
     """Write Verilog of the core with its stream ports, a table of the ports, and a test bench that checks itself."""
     wanted = Wanted.of(network, mode=mode, lanes=lanes, store=0, store_bits=0)
+    check_outputs((output, FOLDER), inputs=(network, model))
     made: Export = exporter()(
         wanted.network,
         folder=output,

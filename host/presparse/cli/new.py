@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from presparse.cli.outputs import NETWORK, check_outputs
 from presparse.contract.network import Activation, Network
-from presparse.errors import ArgumentError, NetworkError, OutputError
+from presparse.errors import ArgumentError, NetworkError
 from presparse.sizing.proposal import DEFAULT_LANES, Sizing, design
 from presparse.support import atomic_files
-from presparse.terminal.options import AsJson
+from presparse.terminal.options import AsJson, Force
 from presparse.terminal.output import put, say
 
 NAME = "new"
@@ -35,18 +36,20 @@ def run(
         ),
     ] = None,
     cycles: Annotated[int | None, typer.Option(help="Most clock cycles per sample.", show_default=False)] = None,
-    activation: Annotated[Activation, typer.Option(help="Of hidden layers.")] = "relu",
+    activation: Annotated[
+        Activation | None, typer.Option(help="Of hidden layers (default: relu).", show_default=False)
+    ] = None,
     output: Annotated[Literal["sigmoid", "identity"], typer.Option(help="Of the output.")] = "sigmoid",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a network description: sizes, degrees and lanes are chosen so that it is valid and balanced."""
-    if file.exists() and not force:
-        raise OutputError(f"{file}: exists already; choose another name, or replace it with --force")
-    atomic_files.check_writable(file)
+    check_outputs((file, NETWORK), force=force)
     sizes = [_whole(part, "hidden") for part in hidden.split(",") if part.strip()]
+    if activation and not sizes:
+        raise ArgumentError("--activation is of hidden layers, and there are none; leave it out, or give --hidden")
     shares = [_real(part, "density") for part in density.split(",")]
-    activations: list[Activation] = [*(activation for _ in sizes), output]
+    activations: list[Activation] = [*(activation or "relu" for _ in sizes), output]
     sizing = design(
         features,
         classes,

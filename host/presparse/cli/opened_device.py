@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from presparse import opening
 from presparse.accelerator import Accelerator
 from presparse.contract.network import Network
-from presparse.errors import DeviceMismatch
+from presparse.errors import ArgumentError, DeviceMismatch
 from presparse.messages.bundle import Manifest
 from presparse.terminal.output import bar
 
@@ -25,13 +25,15 @@ def opened(
     """
     if bundle is not None and (built_for := Manifest.load(bundle).build.network).hash != network.hash:
         raise DeviceMismatch(f"{bundle} was built for another network ({built_for.name}) than this ({network.name})")
+    if record is not None and device.startswith("replay:"):
+        raise ArgumentError(f"--record is for a device that answers anew, and {device} was recorded; leave it out")
     source = network if bundle is None else bundle
-    with bar(f"opening {device}") as shown:
-        if device == "sim":
-            board = opening.open(device, source, record=record, progress=shown.note)
-        else:
-            board = opening.open(device, source, record=record)
-        with board:
+    with ExitStack() as stack:
+        with bar(f"opening {device}") as shown:
+            if device == "sim":
+                board = opening.open(device, source, record=record, progress=shown.note)
+            else:
+                board = opening.open(device, source, record=record)
+            stack.enter_context(board)
             board.identify()
-            shown.note("")
-            yield board
+        yield board

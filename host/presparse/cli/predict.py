@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from presparse.cli.opened_device import opened
-from presparse.cli.samples import unlabeled
+from presparse.cli.outputs import CLASSES, RECORDING, check_outputs, replayed
+from presparse.cli.samples import called, file_of, unlabeled
 from presparse.model import Model
 from presparse.support import atomic_files
-from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, ModelFile, Record
-from presparse.terminal.output import put, say
+from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, Force, ModelFile, Record
+from presparse.terminal.output import bar, put, say
 
 NAME = "predict"
 
@@ -27,6 +28,7 @@ def run(
         Path | None,
         typer.Option("--output", "-o", help="Write the classes to this file, one per line.", show_default=False),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Load a model into a device and predict the class of every sample, in order, one per line.
@@ -34,14 +36,17 @@ def run(
     The data may hold classes or not: a .csv line of exactly as many numbers as the network has features has none,
     and an .npz file needs no y.
     """
-    if output is not None:
-        atomic_files.check_writable(output)
+    inputs = (model_file, file_of(samples), bundle, replayed(device))
+    check_outputs((output, CLASSES), (record, RECORDING), inputs=inputs, force=force)
     model = Model.load(model_file)
     X, has_classes = unlabeled(samples, model)
-    with opened(device, model.network, bundle, record) as board:
+    with opened(device, model.network, bundle, record) as board, bar(f"predicting on {device}"):
         board.load(model)
         classes = board.predict(X).tolist()
-    say(f"{samples}: {len(X):,} samples " + ("(their classes are left out)" if has_classes else "without classes"))
+    say(
+        f"{called(samples)}: {len(X):,} samples "
+        + ("(their classes are left out)" if has_classes else "without classes")
+    )
     lines = "\n".join(str(c) for c in classes)
     if output is not None:
         atomic_files.write(output, lines + "\n")

@@ -13,13 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.cli import samples as data
+from presparse.cli.outputs import MODEL, NETWORK, check_outputs
+from presparse.cli.samples import file_of
 from presparse.cli.train import save
 from presparse.contract.network import Network
+from presparse.data.splits import VALIDATION
 from presparse.errors import ArgumentError
 from presparse.history import Progress
-from presparse.support import atomic_files
 from presparse.support.interrupts import Ending, noted_interrupts
-from presparse.terminal.options import AsJson, DataSource
+from presparse.terminal.options import AsJson, DataSource, Force
 from presparse.terminal.output import Bar, bar, counted, drawn, put, say
 
 if TYPE_CHECKING:
@@ -55,8 +57,9 @@ def run(
         Path | None, typer.Option(help="Write the network here, for `presparse build`.", show_default=False)
     ] = None,
     activation: Annotated[
-        Literal["relu", "sigmoid"], typer.Option(help="Between the layers of a state dict.")
-    ] = "relu",
+        Literal["relu", "sigmoid"] | None,
+        typer.Option(help="Between the layers of a state dict (default: relu).", show_default=False),
+    ] = None,
     offset: Annotated[float, typer.Option(help="The checkpoint was trained with (X - offset) * gain.")] = 0.0,
     gain: Annotated[float, typer.Option(help="See --offset.")] = 1.0,
     slim: Annotated[
@@ -69,14 +72,17 @@ def run(
     batch_size: Annotated[int, typer.Option(help="Of both: samples per step.", min=1)] = 32,
     lr: Annotated[float, typer.Option(help="Of both: first learning rate.")] = 0.005,
     held_out: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="Share of the samples that is only measured; another chooses the epoch. Data in parts keeps them.",
+            help=f"Share of the samples that is only measured; another chooses the epoch (default: {VALIDATION:g}). "
+            "Data in parts keeps them.",
             min=0.0,
             max=0.4,
+            show_default=False,
         ),
-    ] = 0.15,
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of parts, banks and order of samples.", min=0)] = 0,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Prune a trained MLP onto a board's lanes: dead parts go, the best clash-free pattern stays and is refitted.
@@ -84,20 +90,20 @@ def run(
     Ctrl-C ends a training early; what it reached goes on. Give data that comes in parts (mnist, an npz file with xtr,
     ytr, xva, yva, xte, yte), or that the checkpoint was not trained on: else its own accuracy is flattered.
     """
-    for file in (output, network_output):
-        if file is not None:
-            atomic_files.check_writable(file)
-            if file.exists() and checkpoint.exists() and file.samefile(checkpoint):
-                raise ArgumentError(f"{file} is the checkpoint, which would be lost; give another file to write")
+    outputs = ((output, MODEL), (network_output, NETWORK))
+    check_outputs(*outputs, inputs=(checkpoint, file_of(samples), network), force=force)
     if not math.isfinite(offset) or not 0 < gain < math.inf:
         raise ArgumentError(f"--offset must be finite and --gain positive, and are {offset} and {gain}")
     where = None if network is None else Network.load(network)
-    from presparse import prune  # torch, where it is needed only
-    from presparse.prune import checkpoint as checkpoints
-    from presparse.prune.lanes import Stage, to_lanes
-    from presparse.prune.lanes.mlp import mlp
+    with bar("importing PyTorch"):
+        from presparse import prune  # where it is needed only
+        from presparse.prune import checkpoint as checkpoints
+        from presparse.prune.lanes import Stage, to_lanes
+        from presparse.prune.lanes.mlp import mlp
 
-    model = checkpoints.load(checkpoint, activation=activation)
+    model = checkpoints.load(checkpoint, activation=activation or "relu")
+    if activation and isinstance(model, prune.PrunedModel):
+        raise ArgumentError(f"--activation is for a state dict, and {checkpoint} holds its own; leave it out")
     trained = mlp(model, offset=offset, gain=gain)
     splits = data.parts(samples, trained.width, trained.layers[-1], held_out=held_out, seed=seed)
     stages = [Stage(name="trained", accuracy=trained.score(*splits.test), edges=trained.edges)]

@@ -11,15 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.cli.build_options import Mode
+from presparse.cli.outputs import RESULTS, check_outputs
 from presparse.contract.network import Network
-from presparse.errors import ArgumentError
+from presparse.errors import ArgumentError, OutputError
 from presparse.messages.simulation import Level, Simulator, Verdict
 from presparse.plugins import benches
 from presparse.support import atomic_files
-from presparse.terminal.options import NETWORK_HELP, AsJson
+from presparse.terminal.options import NETWORK_HELP, AsJson, Force
 from presparse.terminal.output import bar, drawn, put
+from presparse.terminal.status import Status
 
 NAME = "sim"
+BOARD = "ulx3s-85f"
 _LEVELS: tuple[Level, ...] = get_args(Level)
 
 
@@ -35,7 +38,10 @@ def run(
     level: Annotated[Literal["lane", "junction", "core", "pins", "all"], typer.Option(help="Which benches.")] = "all",
     samples: Annotated[int, typer.Option(help="Samples that each bench feeds.", min=1)] = 60,
     seed: Annotated[int, typer.Option(help="Of weights, samples and pauses.", min=0)] = 0,
-    board: Annotated[str, typer.Option(help="Whose clock and baud rate the pins have.")] = "ulx3s-85f",
+    board: Annotated[
+        str | None,
+        typer.Option(help=f"Whose clock and baud rate the pins have (default: {BOARD}).", show_default=False),
+    ] = None,
     mode: Mode = "train",
     lanes: Annotated[
         str, typer.Option(help="One number per junction, such as 32,16; default: the network's.", show_default=False)
@@ -44,17 +50,19 @@ def run(
         Path | None, typer.Option(help="Write the results here, as JUnit XML for CI.", show_default=False)
     ] = None,
     waves: Annotated[Path | None, typer.Option(help="Write waveforms into this folder.", show_default=False)] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a network's gateware against the PyTorch reference, bit by bit; exit status 1 if anything differs."""
     shape = Network.load(network) if network else None
     verdicts: list[Verdict] = []
-    if junit is not None:
-        atomic_files.check_writable(junit)
-    if waves is not None and not waves.is_dir():
-        raise ArgumentError(f"--waves {waves}: there is no such folder; make it, or choose another")
-    simulate = benches()
-    with bar("") as shown:
+    if board is not None and level not in ("pins", "all"):
+        raise ArgumentError(f"--board is for the pins, and --level {level} has none; leave one of them out")
+    check_outputs((junit, RESULTS), inputs=(network or None,), force=force)
+    if waves is not None:
+        _check_folder(waves, force)
+    with bar("loading the benches") as shown:
+        simulate = benches()
         at = ""
 
         def tell(bench: str, done: int, of: int, note: str) -> None:
@@ -71,7 +79,7 @@ def run(
             shape,
             simulator=simulator,
             levels=_LEVELS if level == "all" else (level,),
-            board=board,
+            board=board or BOARD,
             lanes=_lanes(lanes),
             mode=mode,
             samples=samples,
@@ -88,7 +96,16 @@ def run(
     figures = {"passed": passed, "benches": [verdict.model_dump(mode="json") for verdict in verdicts]}
     put(figures, as_json=as_json, text=_table(verdicts))
     if not passed:
-        raise typer.Exit(1)
+        raise typer.Exit(Status.NO)
+
+
+def _check_folder(waves: Path, force: bool) -> None:
+    """Raises ArgumentError or OutputError if waveforms cannot be written there, or others would be lost."""
+    if not waves.is_dir():
+        raise ArgumentError(f"--waves {waves}: there is no such folder; make it, or choose another")
+    before = next((file for suffix in ("vcd", "fst") for file in waves.glob(f"*.{suffix}")), None)
+    if before and not force:
+        raise OutputError(f"{before}: exists already; choose another folder, or replace waveforms with --force")
 
 
 def _lanes(text: str) -> tuple[int, ...]:

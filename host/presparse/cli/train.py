@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from presparse.cli.opened_device import opened
-from presparse.cli.samples import labeled
+from presparse.cli.outputs import MODEL, RECORDING, check_outputs, replayed
+from presparse.cli.samples import file_of, labeled
 from presparse.contract.network import Network
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
@@ -21,9 +22,8 @@ from presparse.fitting.keeper import model_of
 from presparse.fitting.rates import LR as BOARD_LR
 from presparse.history import EPOCHS, History, Progress
 from presparse.model import Model
-from presparse.support import atomic_files
 from presparse.support.interrupts import noted_interrupts
-from presparse.terminal.options import AsJson, Bundle, DataSource, NetworkName, Record
+from presparse.terminal.options import AsJson, Bundle, DataSource, Force, NetworkName, Record
 from presparse.terminal.output import bar, counted, put, say
 
 NAME = "train"
@@ -99,6 +99,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a training that was cut off, from its checkpoint.")
     ] = False,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network and save the model.
@@ -106,20 +107,27 @@ def run(
     Ctrl-C, SIGTERM and SIGHUP end the training early and save what was learned. Every minute, on a board after the next
     epoch, OUTPUT.checkpoint keeps what a crash would lose: the same command with --resume goes on from there.
     """
-    atomic_files.check_writable(output)
+    inputs = (network, file_of(samples), start, bundle, replayed(device))
+    check_outputs((output, MODEL), (record, RECORDING), inputs=inputs, force=force)
     checkpoint = checkpoint_of(output)
     if resume and (checkpoint is None or not checkpoint.exists()):
         raise ArgumentError(f"--resume: there is no checkpoint {checkpoint or output} to go on from; leave it out")
-    if not resume and checkpoint is not None and (done := cut_off(checkpoint)) is not None:
+    if not (resume or force) and checkpoint is not None and (done := cut_off(checkpoint)) is not None:
         raise ArgumentError(
-            f"{checkpoint}: a training that was cut off after {counted(done, 'epoch')}; go on with --resume, or remove "
-            "the file to begin anew"
+            f"{checkpoint}: a training that was cut off after {counted(done, 'epoch')}; go on with --resume, or begin "
+            "anew with --force"
         )
+    if device == IN_PYTORCH:
+        for option, value in (("--record", record), ("--start", start), ("--bundle", bundle)):
+            if value is not None:
+                raise ArgumentError(f"{option} is for a board; give --device too, such as sim")
+    elif batch_size is not None:
+        raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
     shape = Network.load(network)
     X, y = labeled(samples, shape)
+    share = int(validation) if validation >= 1 and validation == int(validation) else validation
     learn, held = (X, y), None
     if validation:
-        share = int(validation) if validation >= 1 and validation == int(validation) else validation
         learned, held_out = hold_out(y, share, seed)
         learn, held = (X[learned], y[learned]), (X[held_out], y[held_out])
     task = Task(
@@ -133,15 +141,10 @@ def run(
         checkpoint=checkpoint,
     )
     if checkpoint is not None and not resume:
-        checkpoint.unlink(missing_ok=True)  # of a training that was ended by hand
+        checkpoint.unlink(missing_ok=True)  # of a training that was ended by hand, or is not wanted any more
     if device == IN_PYTORCH:
-        for option, value in (("--record", record), ("--start", start), ("--bundle", bundle)):
-            if value is not None:
-                raise ArgumentError(f"{option} is for a board; give --device too, such as sim")
         trained = in_pytorch(task, batch_size)
     else:
-        if batch_size is not None:
-            raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
         trained = on_board(task, device, bundle, record, None if start is None else Model.load(start))
     history = trained.history
     done = sum(epoch.samples == len(learn[1]) for epoch in history.epochs)
@@ -176,8 +179,9 @@ def checkpoint_of(output: Path) -> Path | None:
 
 def in_pytorch(task: Task, batch_size: int | None) -> Trained:
     """Quantization-aware training."""
-    from presparse.train import fit  # torch, where it is needed only
-    from presparse.train.fit import BATCH_SIZE, LR
+    with bar("importing PyTorch") as shown:
+        from presparse.train import fit  # where it is needed only
+        from presparse.train.fit import BATCH_SIZE, LR
 
     with noted_interrupts() as ending:
         with bar("training in PyTorch") as shown:

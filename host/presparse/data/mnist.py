@@ -26,6 +26,8 @@ _MNIST_FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
 }
+MNIST_FILES = tuple(chain.from_iterable(_MNIST_FILES.values()))
+"""What that folder holds."""
 _TRAINING, _TEST = 60_000, 10_000
 _BYTES = 0x08
 """IDX's code for unsigned bytes."""

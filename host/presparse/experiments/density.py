@@ -82,7 +82,6 @@ def picture(found: Report) -> Figure:
 
 DENSITY = Experiment(
     name="density",
-    question="What does density cost on MNIST, and does it matter how a pattern is drawn?",
     seeds=3,
     plan=plan,
     run=run,

@@ -29,10 +29,9 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A question to networks."""
+    """A question to networks, which `catalogue` has in words."""
 
     name: str
-    question: str
     seeds: int
     """How many seeds it takes, if nobody says otherwise."""
     plan: Callable[[int, Done], list[Trial]]

@@ -51,7 +51,6 @@ def picture(found: Report) -> Figure:
 
 JUNCTIONS = Experiment(
     name="junctions",
-    question="Given a number of edges, which junctions should have them?",
     seeds=3,
     plan=plan,
     run=run,

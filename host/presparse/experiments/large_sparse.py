@@ -65,7 +65,6 @@ def picture(found: Report) -> Figure:
 
 LARGE_SPARSE = Experiment(
     name="large-sparse",
-    question="With as many weights, is a large sparse network better than a small dense one?",
     seeds=3,
     plan=plan,
     run=run,

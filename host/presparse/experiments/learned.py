@@ -132,7 +132,6 @@ def picture(setting: Setting, found: Report) -> Figure:
 def _experiment(name: str, setting: Setting, seeds: int) -> Experiment:
     return Experiment(
         name=name,
-        question="With equal edges, both on the lanes: is a pattern that was learned better than a pre-defined one?",
         seeds=seeds,
         plan=partial(plan, setting),
         run=partial(run, setting),

@@ -202,10 +202,9 @@ def picture(setting: Setting, found: Report) -> Figure:
     return drawn
 
 
-def _experiment(name: str, setting: Setting, seeds: int, question: str) -> Experiment:
+def _experiment(name: str, setting: Setting, seeds: int) -> Experiment:
     return Experiment(
         name=name,
-        question=question,
         seeds=seeds,
         plan=partial(plan, setting),
         run=partial(run, setting),
@@ -214,9 +213,5 @@ def _experiment(name: str, setting: Setting, seeds: int, question: str) -> Exper
     )
 
 
-PENALTIES_DIGITS = _experiment(
-    "penalties-digits", DIGITS, 8, "How many weights and neurons of 64-40-20-10 do penalties leave, and how accurate?"
-)
-PENALTIES_MNIST = _experiment(
-    "penalties-mnist", MNIST, 3, "How many weights of 784-400-300-100-10 does a proximal penalty leave on MNIST?"
-)
+PENALTIES_DIGITS = _experiment("penalties-digits", DIGITS, 8)
+PENALTIES_MNIST = _experiment("penalties-mnist", MNIST, 3)

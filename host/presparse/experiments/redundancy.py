@@ -92,7 +92,6 @@ def picture(found: Report) -> Figure:
 
 REDUNDANCY = Experiment(
     name="redundancy",
-    question="Do redundant features tolerate more sparsity than features without redundancy?",
     seeds=3,
     plan=plan,
     run=run,

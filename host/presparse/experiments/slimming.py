@@ -149,7 +149,6 @@ def picture(found: Report) -> Figure:
 
 SLIMMING_MNIST = Experiment(
     name="slimming-mnist",
-    question="What does it cost 784-500-300-10 on MNIST to lose five of six parameters?",
     seeds=3,
     plan=plan,
     run=run,

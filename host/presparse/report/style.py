@@ -40,7 +40,7 @@ def titled(axes: Axes, title: str) -> None:
 
 
 def png(drawn: Figure) -> bytes:
-    """The figure as a PNG file."""
+    """The figure as a PNG file, which says who made it: commands know their own pictures by that."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", dpi=160)
+    drawn.savefig(buffer, format="png", dpi=160, metadata={"Software": "Presparse"})
     return buffer.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _LONGEST = 3000
 """Characters of a message: what it quotes may come from a broken file."""
 
@@ -15,6 +17,12 @@ class PresparseError(Exception):
         text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().__str__())
         half = _LONGEST // 2
         return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
+
+    @property
+    def mend(self) -> str:
+        """What to do, which a message says last: behind a semicolon, or behind a colon and a command. One that is a
+        single sentence ("lanes must divide 100, and are 24") says it all in one."""
+        return re.split(r"; |: (?=pip install |sudo )", str(self))[-1]
 
 
 class OutputError(PresparseError, ValueError):

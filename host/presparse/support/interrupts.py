@@ -11,9 +11,6 @@ from types import FrameType
 REQUESTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals that ask a program to end; Windows has no SIGHUP."""
 
-INTERRUPTED = 130
-"""Exit status of a program that Ctrl-C ended."""
-
 Handler = Callable[[int, FrameType | None], object]
 
 

@@ -33,9 +33,14 @@ Record = Annotated[
         "--record", help="Write the session down in this file; -d replay:FILE repeats it.", show_default=False
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there, whatever it is.")]
 ModelFile = Annotated[Path, typer.Argument(help="A model file that `presparse train` wrote.", show_default=False)]
 DataSource = Annotated[
-    str, typer.Argument(help="digits, morse, mnist, mnist-test, or an .npz or .csv file.", show_default=False)
+    str,
+    typer.Argument(
+        help="digits, morse, mnist, mnist-test, an .npz or .csv file, or - for CSV from standard input.",
+        show_default=False,
+    ),
 ]
 
 __all__ = [
@@ -45,6 +50,7 @@ __all__ = [
     "Bundle",
     "DataSource",
     "Device",
+    "Force",
     "ModelFile",
     "NetworkName",
     "Record",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import IO, cast
+from contextlib import contextmanager, nullcontext, suppress
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -15,8 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from presparse.errors import OutputError
-from presparse.history import Progress as TrainingProgress
+from presparse.errors import OutputError, PresparseError
+
+if TYPE_CHECKING:
+    from presparse.history import Progress as TrainingProgress
 
 
 class _Stderr:
@@ -53,13 +57,20 @@ people = Console(file=cast("IO[str]", _Stderr()), highlight=False)
 
 _WIDE = 1000
 """Columns of a terminal in which no table has to wrap."""
+_NARROW = 40
+"""Columns of a terminal that are too few for a table."""
 _LINE_SECONDS = 10.0
 """Between two lines about progress where no bar can be drawn."""
+_SILENT_SECONDS = (1.5, 10.0, 20.0, 40.0, 60.0)
+"""Without a line there, until one says what is being done; the last again and again."""
 
 
-def fail(error: Exception) -> None:
-    """One line that says what is wrong."""
+def fail(error: PresparseError, *, as_json: bool = False) -> None:
+    """One line that says what is wrong; for programs also an object, with what to do as `mend`."""
     people.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+    if as_json:
+        with suppress(OutputError, BrokenPipeError):  # stdout itself may be what is wrong
+            put({"error": str(error), "mend": error.mend}, as_json=True, text="")
 
 
 def say(text: str) -> None:
@@ -80,22 +91,35 @@ def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
 def drawn(parts: Sequence[Table | Text], *, width: int | None = None) -> str:
     """Tables and lines as the text that a terminal shows; `width`: columns, else those of stdout's terminal.
 
-    In a narrow terminal the cells of a table wrap, between words. Where even that leaves no room, its lines are longer
-    than the terminal's, which goes on below: nothing is cut off.
+    In a narrow terminal the cells of a table wrap, between words. In a very narrow one every row is a block of lines,
+    one a cell. Nothing is cut off.
     """
-    console = Console(highlight=False, width=width)
-    columns = console.width
-    with console.capture() as capture:
-        for part in parts:
-            if isinstance(part, Text):
-                console.print(part, soft_wrap=True)
-                continue
-            for column in part.columns:
-                column.overflow = "fold"
-            least = Measurement.get(console, console.options.update(width=_WIDE), part).minimum
-            console.width = max(columns, least)
-            console.print(part)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    stdout, text = Console(), io.StringIO()
+    columns = stdout.width if width is None else width
+    console = Console(file=text, force_terminal=stdout.is_terminal, width=columns, highlight=False)
+    for part in parts:
+        if isinstance(part, Text):
+            console.print(part, soft_wrap=True)
+            continue
+        if min(columns, stdout.width) < _NARROW:
+            for line in _block_lines(part):
+                console.print(line, soft_wrap=True)
+            continue
+        for column in part.columns:
+            column.overflow = "fold"
+        least = Measurement.get(console, console.options.update(width=_WIDE), part).minimum
+        console.width = max(columns, least)
+        console.print(part)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _block_lines(table: Table) -> Iterator[str | Text]:
+    """For each row its first cell, and below it the others with their headings; bars are left out."""
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for number, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
+            if isinstance(cell, str | Text) and str(cell):
+                heading = f"{column.header}: " if number and str(column.header) else ""
+                yield Text.assemble("  " if number else "", heading, cell)
 
 
 def counted(number: int, what: str) -> str:
@@ -118,7 +142,9 @@ def bar(what: str) -> Iterator[Bar]:
         disable=not people.is_terminal,
     )
     with progress:
-        yield Bar(progress, what)
+        shown = Bar(progress, what)
+        with shown.reminding() if progress.disable else nullcontext():
+            yield shown
 
 
 class Bar:
@@ -126,20 +152,26 @@ class Bar:
 
     def __init__(self, progress: Progress, what: str) -> None:
         self._progress = progress
-        self._what = what
-        self._told = time.monotonic()
         self._task = progress.add_task(what, total=None, note="", visible=bool(what))
+        self._begin(what)
+
+    def _begin(self, what: str) -> None:
+        self._what, self._state = what, ""
+        self._began = self._told = time.monotonic()
+        self._silent = iter(_SILENT_SECONDS)
+        self._patience = next(self._silent)
 
     def restart(self, what: str) -> None:
         """Something else begins."""
-        self._what = what
+        self._begin(what)
         self._progress.reset(self._task, description=what, total=None, visible=True, note="")
 
     def show(self, done: int, of: int, note: str) -> None:
         self._progress.update(self._task, completed=done, total=of, note=note)
+        self._state = f"{done:,} of {of:,}, {note}"
         if self._progress.disable and time.monotonic() - self._told >= _LINE_SECONDS:
             self._told = time.monotonic()
-            say(f"{self._what}: {done:,} of {of:,}, {note}")
+            say(f"{self._what}: {self._state}")
 
     def follow(self, training: TrainingProgress) -> None:
         """A training: the samples of all its epochs, and how many were right."""
@@ -152,8 +184,32 @@ class Bar:
 
     def note(self, note: str) -> None:
         self._progress.update(self._task, note=note)
+        self._state = note
 
     def done(self, found: str) -> None:
         """A line that stays: what was done, and what it found."""
         self._progress.update(self._task, visible=False)
         self._progress.print(Text.assemble(("✓ ", "green"), f"{self._what}: {found}"), soft_wrap=True)
+
+    @contextmanager
+    def reminding(self) -> Iterator[None]:
+        """Where no bar moves: a line when something takes long, and again from time to time."""
+        ended = threading.Event()
+
+        def remind() -> None:
+            while not ended.wait(0.1):
+                self._remind()
+
+        thread = threading.Thread(target=remind, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _remind(self) -> None:
+        now = time.monotonic()
+        if self._what and now - self._told >= self._patience:
+            self._told, self._patience = now, next(self._silent, _SILENT_SECONDS[-1])
+            say(f"{': '.join(filter(None, (self._what, self._state)))} ... {now - self._began:.0f} s")

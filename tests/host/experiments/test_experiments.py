@@ -136,7 +136,6 @@ def _square(trial: Trial) -> Figures:
 
 SQUARES = Experiment(
     name="squares",
-    question="Which is largest?",
     seeds=3,
     plan=_plan,
     run=_square,
@@ -219,7 +218,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_plans_are_whole_and_have_no_trial_twice(name: str) -> None:
-    planned = EXPERIMENTS[name].plan(3, [])
+    planned = EXPERIMENTS[name].load().plan(3, [])
     keys = {json.dumps(dict(trial), sort_keys=True) for trial in planned}
     assert len(keys) == len(planned)
     assert {trial["seed"] for trial in planned} == {0, 1, 2}
@@ -228,7 +227,7 @@ def test_plans_are_whole_and_have_no_trial_twice(name: str) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_kept_report_can_be_drawn_again(name: str) -> None:
     kept = json.loads((Path(__file__).parents[3] / f"docs/experiments/{name}.json").read_text(encoding="utf-8"))
-    assert png(EXPERIMENTS[name].picture(kept)).startswith(b"\x89PNG")
+    assert png(EXPERIMENTS[name].load().picture(kept)).startswith(b"\x89PNG")
 
 
 # --- penalties --------------------------------------------------------------------------------------

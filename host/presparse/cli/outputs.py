@@ -1,0 +1,86 @@
+"""Where commands may write: never over what they read, nor over what somebody else made, unless they are told to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from presparse.errors import OutputError
+from presparse.support import atomic_files
+
+_BEGINNING = 1 << 16
+"""Bytes of a file by which its kind is known."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What Presparse writes."""
+
+    words: str
+    mark: bytes = b""
+    """In the beginning of every such file, and of no other; empty: nothing tells whose a file is."""
+
+    def made(self, file: Path) -> bool:
+        """The file is one of these, or is empty, so that nobody loses anything. Raises OSError."""
+        with file.open("rb") as opened:
+            beginning = opened.read(_BEGINNING)
+        return not beginning or (bool(self.mark) and self.mark in beginning)
+
+
+MODEL = Kind("model", b'"presparse_model"')
+NETWORK = Kind("network description")
+CLASSES = Kind("list of classes")
+RECORDING = Kind("recording", b'{"presparse_recording":')
+REPORT = Kind("report", b'<meta name="generator" content="Presparse">')
+PICTURE = Kind("picture", b"Software\0Presparse")
+FIGURES = Kind("record of an experiment", b'{\n "experiment": "')
+RESULTS = Kind("record of a simulation", b'<testsuite name="presparse sim"')
+FOLDER = Kind("folder")
+"""Who fills it checks what is there."""
+
+
+def check_outputs(
+    *outputs: tuple[Path | None, Kind], inputs: Sequence[str | Path | None] = (), force: bool = False
+) -> None:
+    """Raise OutputError before any work, unless all outputs can be written and nobody loses a file by that.
+
+    `inputs` are never written over, however they are named; another file is replaced if it is of the output's own kind,
+    or with `force`. An output or input that is None is none.
+    """
+    others = [(Path(each), "which is read") for each in inputs if each is not None]
+    for path, kind in outputs:
+        if path is None:
+            continue
+        if kind is not FOLDER:
+            atomic_files.check_writable(path)
+        for other, why in others:
+            if _meet(path, other):
+                raise OutputError(f"{path}: would change {other}, {why}; give another place to write")
+        others.append((path, "which is written, too"))
+        if path.is_file() and not force:  # pipes and devices lose nothing
+            _check_own(path, kind)
+
+
+def _check_own(path: Path, kind: Kind) -> None:
+    try:
+        own = kind.made(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read ({error.strerror or error}); choose another name") from error
+    if not own:
+        what = f" and is no {kind.words} of Presparse" if kind.mark else ""
+        raise OutputError(f"{path}: exists already{what}; choose another name, or replace it with --force")
+
+
+def _meet(one: Path, other: Path) -> bool:
+    """They are the same file, by whatever names, or one is inside the other."""
+    if one.exists() and other.exists() and one.samefile(other):
+        return True
+    first, second = one.resolve(), other.resolve()
+    return first == second or first in second.parents or second in first.parents
+
+
+def replayed(device: str) -> Path | None:
+    """The recording that a device's name says is read, if there is one."""
+    kind, _, file = device.partition(":")
+    return Path(file) if kind == "replay" and file else None

@@ -138,6 +138,7 @@ class Accelerator:
             weights=held.weights,
             biases=held.biases,
             history=None,  # that of the loaded model is not what made these weights
+            trained_on=None,
         )
 
     # Prediction

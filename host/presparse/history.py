@@ -1,12 +1,18 @@
-"""What every training reports, in PyTorch and on a device: `Progress` while it goes on, a `History` in the end."""
+"""What every training reports, in PyTorch and on a device: `Progress` while it goes on, a `History` in the end; and
+which samples it was given."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from presparse.contract.description import Description
 
 EPOCHS = 20
 """Of every training, unless told otherwise."""
@@ -123,3 +129,31 @@ class History:
             f"<th>{head}</th>" for head in ("epoch", "lr", "samples", "accuracy", "loss", "validation", "seconds")
         )
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+class TrainedOn(Description):
+    """Which samples a training was given, so that they are known again; a model file keeps it."""
+
+    digest: str = Field(description="SHA-256 of features and labels")
+    samples: int = Field(ge=1, description="held-out ones too")
+    validation: int | float = Field(
+        ge=0,
+        description="held out: a share below 1 or a number, drawn by `presparse.fitting.holding_out`; 0: none",
+    )
+    random_state: int = Field(ge=0, description="that drew them")
+
+    @classmethod
+    def of(cls, X: NDArray[np.float64], y: NDArray[np.int64], *, validation: float, random_state: int) -> TrainedOn:
+        """X (k, features) and y (k,), in their order."""
+        return cls(digest=_digest(X, y), samples=len(y), validation=validation, random_state=random_state)
+
+    def matches(self, X: NDArray[np.float64], y: NDArray[np.int64]) -> bool:
+        """They are the same samples, in the same order."""
+        return len(y) == self.samples and _digest(X, y) == self.digest
+
+
+def _digest(X: NDArray[np.float64], y: NDArray[np.int64]) -> str:
+    found = hashlib.sha256(repr(X.shape).encode())
+    for array in (X, y):
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()

@@ -22,7 +22,7 @@ from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import Pattern, arranged, check
 from presparse.errors import ModelError
-from presparse.history import History
+from presparse.history import History, TrainedOn
 from presparse.support import atomic_files, tensor_files
 from presparse.validation import checked_features, checked_labels, checked_seed, real_numbers, whole_numbers
 
@@ -64,6 +64,8 @@ class Model:
     """Columns of the user's X, of which a pruned network takes some; 0 becomes `network.features`."""
     history: History | None = None
     """Of the training that ended in this model; not kept in files."""
+    trained_on: TrainedOn | None = None
+    """Which samples `presparse train` trained it on; None: nobody has noted it."""
 
     def __post_init__(self) -> None:
         for key in ("left", "weights", "biases"):
@@ -156,6 +158,7 @@ class Model:
                 "network": self.network.model_dump_json(),
                 "network_hash": self.network.hash,
                 "content_hash": _content_hash(self.network, tensors),
+                **({"trained_on": self.trained_on.model_dump_json()} if self.trained_on else {}),
             },
         )
         atomic_files.write(path, content)
@@ -192,6 +195,7 @@ class Model:
             raise ModelError(f"{path}: altered after it was saved (its hash does not match); save the model again")
         numbers = range(1, len(network.junctions) + 1)
         try:
+            noted = metadata.get("trained_on")
             return cls(
                 network=network,
                 left=tuple(tensors[f"junction{i}.left"] for i in numbers),
@@ -200,7 +204,12 @@ class Model:
                 offset=tensors["offset"],
                 gain=tensors["gain"],
                 **({} if version == "1" else {"columns": tensors["columns"], "width": tensors["width"]}),
+                trained_on=None if noted is None else TrainedOn.model_validate_json(noted),
             )
+        except ValidationError as error:
+            raise ModelError(
+                f"{path}: what it was trained on is not valid ({problems(error)}); save it again"
+            ) from error
         except KeyError as error:
             raise ModelError(f"{path}: {error} is missing; save the model again") from error
         except (ModelError, PatternError) as error:

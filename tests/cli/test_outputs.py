@@ -108,6 +108,7 @@ def test_a_recording_may_replace_a_recording(monkeypatch: pytest.MonkeyPatch) ->
         ((*PREDICT, "-o", "notes.txt"), "notes.txt"),
         ((*PREDICT, "-o", "same", "--record", "same"), "notes.txt"),
         ((*EVALUATE, "--record", "small.npz", "--force"), "small.npz"),
+        ((*EVALUATE, "--picture", "notes.txt"), "notes.txt"),
         (("prune", "small.npz", "small.csv", "-o", "small.csv", "--force"), "small.csv"),
         (("prune", "small.npz", "digits", "-o", "new", "--network-output", "small.toml"), "small.toml"),
         (("prune", "small.npz", "digits", "--network", "small.toml", "-o", "./small.toml", "--force"), "small.toml"),

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from presparse.errors import ArgumentError, OutputError, PresparseError
-from presparse.terminal.output import fail, people, put, say
+from presparse.terminal.output import fail, put, say
 from presparse.terminal.status import Status
 
 COMMANDS = {

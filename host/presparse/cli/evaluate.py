@@ -1,17 +1,35 @@
-"""`presparse evaluate`: how many samples a model gets right on a device."""
+"""`presparse evaluate`: how many samples a model gets right on a device, class by class."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.table import Table
+from rich.text import Text
 
 from presparse.cli.opened_device import opened
-from presparse.cli.outputs import RECORDING, check_outputs, replayed
+from presparse.cli.outputs import PICTURE, RECORDING, check_outputs, replayed
 from presparse.cli.samples import file_of, labeled
+from presparse.data import Data
+from presparse.errors import ArgumentError, MissingExtra
+from presparse.fitting.holding_out import hold_out
 from presparse.model import Model
+from presparse.report.by_class import ClassFigures, by_class, counts
+from presparse.support import atomic_files
 from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, Force, ModelFile, Record
-from presparse.terminal.output import bar, put
+from presparse.terminal.output import bar, drawn, put, say
 
 NAME = "evaluate"
+_MOST_SHOWN = 16
+"""Classes whose confusion matrix a terminal has room for."""
 
 
 def run(
@@ -20,14 +38,31 @@ def run(
     device: Device = DEFAULT_DEVICE,
     bundle: Bundle = None,
     record: Record = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only the samples that the training of this data held out.")
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the confusion matrix into this PNG file.", show_default=False)
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Load a model into a device and measure its accuracy there; the device counts the right answers itself."""
+    """Load a model into a device and measure its accuracy there; the device counts the right answers itself.
+
+    Then it predicts the same samples, for the figures of each class: how many of its samples are found (recall), and
+    how many of the answers that name it are right (precision).
+    """
     inputs = (model_file, file_of(samples), bundle, replayed(device))
-    check_outputs((record, RECORDING), inputs=inputs, force=force)
+    check_outputs((record, RECORDING), (picture, PICTURE), inputs=inputs, force=force)
+    if picture is not None and find_spec("matplotlib") is None:
+        raise MissingExtra("--picture needs matplotlib, which is not installed: pip install 'presparse[report]'")
     model = Model.load(model_file)
     X, y = labeled(samples, model.network, model.width)
+    trained_on = model.trained_on is not None and model.trained_on.matches(X, y)
+    if held_out:
+        X, y = _held_out(model, trained_on, samples, X, y)
+    elif trained_on:
+        say(f"note: {samples} is what this model was trained on; others, or --held-out, say how good it is")
     with opened(device, model.network, bundle, record) as board, bar(f"evaluating on {device}"):
         board.load(model)
         board.clear_counters()
@@ -35,15 +70,74 @@ def run(
         accuracy = board.score(X, y)
         seconds = time.perf_counter() - began
         counters = board.counters()
+        answers = board.predict(X)
+    confusion = counts(y, answers, model.network.classes)
+    classes = by_class(confusion)
+    if picture is not None:
+        _draw(picture, y, answers, model.network.classes)
     figures = {
         "model": str(model_file),
         "device": device,
         "samples": len(y),
+        "trained_on": trained_on and not held_out,
+        "held_out": held_out,
         "accuracy": accuracy,
         "correct": counters["correct"],
         "samples_per_second": round(len(y) / seconds, 1),
         "counters": counters,
+        "classes": [asdict(each) for each in classes],
+        "confusion": confusion.tolist(),
+        "picture": None if picture is None else str(picture),
     }
-    put(
-        figures, as_json=as_json, text=f"{accuracy:.2%} of {len(y):,} samples right ({len(y) / seconds:,.0f} samples/s)"
-    )
+    title = f"{accuracy:.2%} of {len(y):,} samples right ({len(y) / seconds:,.0f} samples/s)"
+    put(figures, as_json=as_json, text="" if as_json else drawn([Text(title), *_shown(classes, confusion)]))
+
+
+def _held_out(model: Model, trained_on: bool, samples: str, X: NDArray[np.float64], y: NDArray[np.int64]) -> Data:
+    """The samples that the model's training held out."""
+    noted = model.trained_on
+    if noted is None:
+        raise ArgumentError(
+            "--held-out: the model file does not say what the model was trained on; train it with `presparse train`, "
+            "or give samples that were put aside"
+        )
+    if not trained_on:
+        raise ArgumentError(f"--held-out: {samples} is not what the model was trained on; give that, or leave it out")
+    if not noted.validation:
+        raise ArgumentError("--held-out: the training held no samples out; give others, and leave it out")
+    rows = hold_out(y, noted.validation, noted.random_state)[1]
+    return X[rows], y[rows]
+
+
+def _draw(picture: Path, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> None:
+    from presparse.report import confusion  # matplotlib, where it is needed only
+    from presparse.report.style import png
+
+    atomic_files.write(picture, png(confusion.confusion(labels, answers, classes)))
+
+
+def _shown(classes: list[ClassFigures], confusion: NDArray[np.int64]) -> Iterator[Table | Text]:
+    """A row per class: its figures, and below what its samples were taken for."""
+    rows = _table("class", "samples", "precision", "recall")
+    for number, each in enumerate(classes):
+        rows.add_row(str(number), f"{each.samples:,}", _share(each.precision), _share(each.recall))
+    yield rows
+    if len(classes) > _MOST_SHOWN:
+        yield Text(f"What the samples of {len(classes)} classes were taken for: in --json, or with --picture FILE.")
+        return
+    yield Text("What the samples of each class were taken for:")
+    taken_for = _table("class", *map(str, range(len(classes))))
+    for number, counted in enumerate(confusion):
+        taken_for.add_row(str(number), *(Text(f"{count:,}", "" if count else "dim") for count in counted))
+    yield taken_for
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from presparse.fitting.checkpoint import cut_off, digest, end, read
 from presparse.fitting.holding_out import hold_out
 from presparse.fitting.keeper import model_of
 from presparse.fitting.rates import LR as BOARD_LR
-from presparse.history import EPOCHS, History, Progress
+from presparse.history import EPOCHS, History, Progress, TrainedOn
 from presparse.model import Model
 from presparse.support.interrupts import noted_interrupts
 from presparse.terminal.options import AsJson, Bundle, DataSource, Force, NetworkName, Record
@@ -39,6 +39,8 @@ class Task:
     network: Network
     learn: Data
     validation: Data | None
+    trained_on: TrainedOn
+    """Both of these, as the model's file notes them."""
     epochs: int
     lr: float | None
     """None: the default of where it is trained."""
@@ -134,6 +136,7 @@ def run(
         network=shape,
         learn=learn,
         validation=held,
+        trained_on=TrainedOn.of(X, y, validation=share, random_state=seed),
         epochs=epochs,
         lr=lr,
         seed=seed,
@@ -202,6 +205,7 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
                 progress=told,
                 checkpoint=task.checkpoint,
             )
+        model = replace(model, trained_on=task.trained_on)
         save(model, task.output)
         history = model.history
         assert history is not None
@@ -235,10 +239,12 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
                 model = board.read_model()
             except (LinkError, DeviceFault):
                 if task.checkpoint is not None and (kept := read(task.checkpoint)) is not None:
-                    save(model_of(task.network, kept, task.learn[0].shape[1]), task.output)
+                    model = model_of(task.network, kept, task.learn[0].shape[1])
+                    save(replace(model, trained_on=task.trained_on), task.output)
                     done = counted(len(kept.epochs), "epoch")
                     say(f"{task.output}: what {device} had learned in {done}; --resume goes on")
                 raise
+        model = replace(model, trained_on=task.trained_on)
         save(model, task.output)
         if task.checkpoint is not None:
             end(task.checkpoint, whole=not history.stopped)

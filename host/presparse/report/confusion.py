@@ -7,12 +7,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from presparse.report.by_class import counts
 from presparse.report.style import BLUE, INK, RED, SOFT, figure, plain
-
-
-def counts(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """(classes, classes): how often class [row] was answered with class [column]."""
-    return np.bincount(labels * classes + answers, minlength=classes * classes).reshape(classes, classes)
 
 
 def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> Figure:

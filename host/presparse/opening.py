@@ -8,30 +8,35 @@ Every other name is an entry point of the group `presparse.devices`: a callable 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from presparse import plugins
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
+from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.device.links.link import Link
 from presparse.device.links.recorded import Recorder, Replayer
+from presparse.device.patience import RETRIES, TIMEOUT, Patience
 from presparse.device.protocol import Device
 from presparse.device.session import Session
 from presparse.errors import ArgumentError, DeviceMismatch, NetworkError, UnknownDevice
 from presparse.messages.bundle import Manifest
 
 DEFAULT_DEVICE = "sim"
+_EMULATORS = ("emulator", "emulator:c")
 
 
 def open(
     device: str = DEFAULT_DEVICE,
     network: Network | Build | str | Path | None = None,
     *,
-    timeout: float = 2.0,
-    retries: int = 3,
+    timeout: float = TIMEOUT,
+    retries: int = RETRIES,
     record: str | Path | None = None,
     **options: object,
 ) -> Accelerator:
@@ -43,63 +48,87 @@ def open(
 
     `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
     no cycles), "emulator:c" (the same in C, some ten times as fast; needs a C compiler), a board such as "ulx3s-85f"
-    (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "tcp:HOST:PORT", or "replay:FILE": the board of a recorded
-    session, which answers as it did then, to the same calls; it needs no network. `record` names a file to record this
-    session in.
-    `timeout` (seconds per answer) and `retries` are the link's; `options` are the device's own, such as `baud` of
-    `serial:`. Leaving the `with` block closes the device.
+    (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "tcp:HOST:PORT" (one that `presparse serve` serves there), or
+    "replay:FILE": the board of a recorded session, which answers as it did then, to the same calls; it needs no
+    network. `record` names a file to record this session in.
+    `timeout` (seconds per answer, 0.001 to 3,600) and `retries` (0 to 1,000) are the link's: opening takes at most
+    5 * timeout * (retries + 1) seconds once the link is there, whatever the board sends. `options` are the device's
+    own, such as `baud` of `serial:` and `token` of `tcp:`. Leaving the `with` block closes the device.
 
     Raises UnknownDevice, MissingExtra, NetworkError, BuildError, BundleError, LinkError, DeviceMismatch, OutputError,
-    and ArgumentError for what has no link to record.
+    and ArgumentError for what is no such number, an option that the device does not have, and what has no link to
+    record.
     """
-    kind, _, address = device.partition(":")
-    tape = Replayer(address) if kind == "replay" and address else None
-    if isinstance(network, str | Path):
-        if Path(network).is_dir():
-            manifest = Manifest.load(network)
-            network = manifest.build
-            if device.startswith("serial:"):
-                options.setdefault("baud", manifest.baud)
-        else:
-            network = Network.load(network)
-    if tape is not None:
-        return Accelerator(_replayed(tape, network))
-    if network is None:
-        raise NetworkError(
-            "open needs a network: a Network, a Build, a bundle, a TOML file or the name of one that ships"
-        )
-    build = network if isinstance(network, Build) else Build(network=network)
-    return Accelerator(_device(device, build, timeout=timeout, retries=retries, record=record, options=options))
+    patience = Patience(timeout=timeout, retries=retries)
+    if record is not None and not isinstance(record, str | Path):
+        raise ArgumentError(f"record must be the name of a file, and is {shortened(record)}")
+    kind, address = _parts(device)
+    if kind == "replay" and address:
+        _check_options(device, [], options)
+        tape = Replayer(address)
+        return Accelerator(_replayed(tape, None if network is None else _described(network, device, options)))
+    described = _described(network, device, options)
+    build = described if isinstance(described, Build) else Build(network=described)
+    return Accelerator(_device(device, build, patience, record, options))
+
+
+def opener(device: str, network: Network | Build | str | Path, **options: object) -> tuple[Callable[[], Link], Build]:
+    """What opens the bare link to a device, each time it is called, and the build that is expected behind it; for who
+    carries its bytes elsewhere (`presparse serve`). Raises as `open`, and ArgumentError for what has no link."""
+    kind, address = _parts(device)
+    if device in _EMULATORS or (kind == "replay" and address):
+        raise ArgumentError(f"device {device!r} has no link that others could use; give sim, or a board")
+    described = _described(network, device, options)
+    build = described if isinstance(described, Build) else Build(network=described)
+    return _opener(device, build, options), build
 
 
 def available() -> list[str]:
     """Names that `open` takes here."""
-    own = ["emulator", "emulator:c", "serial:PORT", "tcp:HOST:PORT", "replay:FILE"]
+    own = [*_EMULATORS, "serial:PORT", "tcp:HOST:PORT", "replay:FILE"]
     return [*own, *plugins.device_names(), *plugins.boards().boards]
 
 
+def _parts(device: object) -> tuple[str, str]:
+    """Kind and address."""
+    if not isinstance(device, str):
+        raise ArgumentError(f"device must be a name such as 'sim' or 'serial:PORT', and is {shortened(device)}")
+    kind, _, address = device.partition(":")
+    return kind, address
+
+
+def _described(network: object, device: str, options: dict[str, object]) -> Network | Build:
+    """The network or build that is meant. A bundle of one knows the baud rate of its board, too."""
+    if isinstance(network, Network | Build):
+        return network
+    if not isinstance(network, str | Path):
+        raise NetworkError(
+            "open needs a network: a Network, a Build, a bundle, a TOML file or the name of one that ships"
+            + ("" if network is None else f"; and this is {shortened(network)}")
+        )
+    if not os.path.isdir(network):  # no error for names that no file can have
+        return Network.load(network)
+    manifest = Manifest.load(network)
+    if device.startswith("serial:"):
+        options.setdefault("baud", manifest.baud)
+    return manifest.build
+
+
 def _device(
-    name: str,
-    build: Build,
-    *,
-    timeout: float,
-    retries: int,
-    record: str | Path | None,
-    options: dict[str, object],
+    name: str, build: Build, patience: Patience, record: str | Path | None, options: dict[str, object]
 ) -> Device:
-    if name in {"emulator", "emulator:c"}:
+    if name in _EMULATORS:
         from presparse.reference.emulator import Emulator  # imports torch
         from presparse.reference.native.native_reference import NativeReference
 
         if record is not None:
             raise ArgumentError("the emulator has no link, so there is nothing to record; give another device")
-        if name == "emulator:c":
-            options = {"reference": NativeReference, **options}
-        return Emulator(build, **options)  # pyright: ignore[reportArgumentType]
-    opener = _opener(name, build, options)
+        _check_options(name, [], options)
+        return Emulator(build, reference=NativeReference) if name == "emulator:c" else Emulator(build)
+    open_link = _opener(name, build, options)
     if record is None:
-        return Session(opener, build, timeout=timeout, retries=retries)
-    recorder = Recorder(record, opener, build, device=name, timeout=timeout, retries=retries)
+        return Session(open_link, build, timeout=patience.timeout, retries=patience.retries)
+    recorder = Recorder(record, open_link, build, device=name, timeout=patience.timeout, retries=patience.retries)
     return recorded_session(recorder)
 
 
@@ -129,25 +158,31 @@ def _replayed(tape: Replayer, wanted: Network | Build | None) -> Session:
 
 def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[], Link]:
     """What opens the link, each time it is called."""
-    kind, _, address = name.partition(":")
+    found = _found(name, build)
+    takes = inspect.signature(found).parameters.values()
+    if not any(parameter.kind == parameter.VAR_KEYWORD for parameter in takes):  # which would check them itself
+        _check_options(name, [p.name for p in takes if p.kind == p.KEYWORD_ONLY], options)
+    return partial(found, **options)
+
+
+def _found(name: str, build: Build) -> Callable[..., Link]:
+    """What opens the link, given the device's own options."""
+    kind, address = _parts(name)
     if kind == "serial" and address:
         from presparse.device.links.serial import SerialLink  # most uses need no serial port
 
-        return partial(SerialLink, address, **options)
+        return partial(SerialLink, address)
     if kind == "tcp" and address:
-        from presparse.device.links.tcp import TcpLink
+        from presparse.device.links.tcp import TcpLink, parsed_address
 
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise UnknownDevice(f"{name!r} is no address; write tcp:HOST:PORT, with a port from 1 to 65535")
-        return partial(TcpLink, host.strip("[]"), int(port), **options)
-    if opener := plugins.device(name):
-        return partial(opener, build, **options)
+        return partial(TcpLink, *parsed_address(address))
+    if open_link := plugins.device(name):
+        return partial(open_link, build)
     known = plugins.boards()
     if kind in known.boards:
         from presparse.device.usb_ports import open_board  # imports pyserial
 
-        return partial(open_board, known.boards[kind], address or None, **options)
+        return partial(open_board, known.boards[kind], address or None)
     if kind in known.unusable:
         raise UnknownDevice(f"board {kind!r} cannot be used: {known.unusable[kind]}")
     raise UnknownDevice(
@@ -155,3 +190,12 @@ def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[],
         f"The simulated board comes with pip install 'presparse[sim]', the emulator with 'presparse[train]'"
         + "".join(f". No board could be read from {reason}" for reason in known.unusable.values())
     )
+
+
+def _check_options(device: str, known: Sequence[str], options: Mapping[str, object]) -> None:
+    """Raise ArgumentError for options that the device does not have."""
+    for option in options:
+        if option not in known:
+            raise ArgumentError(
+                f"device {device!r} has no option {option!r}; its own are: {', '.join(known) or 'none'}"
+            )

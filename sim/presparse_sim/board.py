@@ -6,14 +6,20 @@ import ctypes
 from pathlib import Path
 
 from presparse.contract.build import Build
+from presparse.contract.description import shortened
+from presparse.device.protocol import CLOSED
+from presparse.errors import ArgumentError, LinkClosed
+from presparse.validation import checked_callback, checked_number
 from presparse_sim.design import Design, board_design
-from presparse_sim.errors import SimulationError
 from presparse_sim.library import Progress, load_library, output_file
 from presparse_sim.netlist import netlist_design
 from presparse_sim.outcome import check
 
 CLOCK_HZ = 1_000_000
 """Cycles that one second of a timeout stands for. A board's clock is faster, but nobody waits for a simulator."""
+MOST_CLOCK_HZ = 1e12
+MOST_STALL = 0.99
+MOST_SEED = (1 << 64) - 1
 _QUIET_CYCLES = 32
 """Cycles without a byte after which those that came are returned."""
 
@@ -33,7 +39,7 @@ class SimulatedBoard:
     clock_hz : cycles per second of a timeout
     progress : receives the name of each stage of a compile
 
-    Raises ToolMissing, CacheError, CompileError.
+    Raises ToolMissing, CacheError, CompileError, and ArgumentError for what is no such number, file or function.
     """
 
     def __init__(
@@ -47,9 +53,13 @@ class SimulatedBoard:
         clock_hz: float = CLOCK_HZ,
         progress: Progress = lambda stage: None,
     ) -> None:
-        if not 0 <= stall <= 0.99:
-            raise ValueError(f"a stall probability is between 0 and 0.99, and stall is {stall}")
-        self.clock_hz = clock_hz
+        stall = checked_number("stall, a probability,", stall, 0.0, MOST_STALL)
+        seed = checked_number("seed", seed, 0, MOST_SEED)
+        checked_callback("progress", progress)
+        for name, file in (("trace", trace), ("coverage", coverage)):
+            if file is not None and not isinstance(file, str | Path):
+                raise ArgumentError(f"{name} must be the name of a file, and is {shortened(file)}")
+        self.clock_hz = checked_number("clock_hz", clock_hz, 1.0, MOST_CLOCK_HZ)
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
         )
@@ -90,17 +100,29 @@ class SimulatedBoard:
 
     def _open(self) -> int:
         if self._handle is None:
-            raise SimulationError("the simulated board is closed; open another")
+            raise LinkClosed(f"the simulated board: {CLOSED}")
         return self._handle
 
 
-def open_link(build: Build, *, netlist: str | None = None, **options: object) -> SimulatedBoard:
+def open_link(
+    build: Build,
+    *,
+    netlist: str | None = None,
+    stall: float = 0.0,
+    seed: int = 0,
+    trace: str | Path | None = None,
+    coverage: str | Path | None = None,
+    clock_hz: float = CLOCK_HZ,
+    progress: Progress = lambda stage: None,
+) -> SimulatedBoard:
     """The device `sim`: a simulated board with this build. Options are those of SimulatedBoard, and `netlist`: the
     name of a board, whose synthesized netlist of the build is simulated (slow; BoardError, SimulationError)."""
     design = board_design(build)
     if netlist is not None:
         design = netlist_design(design, build, netlist)
-    return SimulatedBoard(design, **options)  # pyright: ignore[reportArgumentType]
+    return SimulatedBoard(
+        design, stall=stall, seed=seed, trace=trace, coverage=coverage, clock_hz=clock_hz, progress=progress
+    )
 
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:

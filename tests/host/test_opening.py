@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import presparse as ps
-from presparse.device.links.tcp import serve
+from presparse.device.serving import Server
 from presparse.errors import ArgumentError, DeviceMismatch, LinkClosed, MissingExtra, NetworkError, UnknownDevice
-from presparse.opening import available
+from presparse.opening import available, opener
 from tests.host import small
 from tests.host.device.protocol_board import BoardLink, ProtocolBoard
 
@@ -111,7 +111,8 @@ def test_tcp() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     stop = threading.Event()
-    thread = threading.Thread(target=serve, args=(BoardLink(ProtocolBoard(small.BUILD)), listener, stop))
+    server = Server(BoardLink(ProtocolBoard(small.BUILD)), listener)
+    thread = threading.Thread(target=server.run, args=(stop,))
     thread.start()
     try:
         with ps.open(f"tcp:127.0.0.1:{port}", small.BUILD) as board:
@@ -134,7 +135,83 @@ def test_unknown_devices(name: str) -> None:
         ps.open(name, small.NETWORK)
 
 
-@pytest.mark.parametrize("name", ["tcp:host", "tcp:host:", "tcp::80", "tcp:host:0", "tcp:host:70000", "tcp:host:x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tcp:host",
+        "tcp:host:",
+        "tcp::80",
+        "tcp:host:0",
+        "tcp:host:70000",
+        "tcp:host:x",
+        "tcp:h:" + "9" * 5000,
+        "tcp:h:٣",
+    ],
+)
 def test_bad_addresses(name: str) -> None:
     with pytest.raises(UnknownDevice, match="write tcp:HOST:PORT"):
         ps.open(name, small.NETWORK)
+
+
+def test_a_token_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UnknownDevice, match="a token goes into PRESPARSE_TOKEN") as raised:
+        ps.open("tcp:secret-of-mine@host:7780", small.NETWORK)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300, "-", "\udc80", "\0"])
+def test_hosts_that_cannot_be(host: str) -> None:
+    with pytest.raises(LinkClosed, match="cannot connect"):
+        ps.open(f"tcp:{host}:5000", small.NETWORK)
+
+
+@pytest.mark.parametrize("device", [None, 5, b"sim", ["sim"], Path("sim")])
+def test_devices_that_are_no_names(device: object) -> None:
+    with pytest.raises(ArgumentError, match="device must be a name such as 'sim'"):
+        ps.open(device, small.NETWORK)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("network", [5, {}, b"digits", ["digits"], object()])
+def test_networks_that_are_none(network: object) -> None:
+    with pytest.raises(NetworkError, match=r"open needs a network: .*; and this is"):
+        ps.open("emulator", network)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.usefixtures("_plug_in")
+@pytest.mark.parametrize("device", ["python-board", "emulator", "serial:/nowhere/tty7", "tcp:127.0.0.1:1"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": "2"}, "timeout, in seconds, must be a number, 0.001 to 3,600.0, and is '2'"),
+        ({"timeout": float("nan")}, "and is nan"),
+        ({"timeout": float("inf")}, "and is inf"),
+        ({"timeout": 1e12}, "and is 1000000000000.0"),
+        ({"timeout": True}, "and is True"),
+        ({"retries": -1}, "retries must be a whole number, 0 to 1,000, and is -1"),
+        ({"retries": 2.0}, "and is 2.0"),
+        ({"retries": 2**40}, "and is 1099511627776"),
+        ({"record": 5}, "record must be the name of a file, and is 5"),
+        ({"bauds": 9600}, "has no option 'bauds'; its own are: "),
+    ],
+)
+def test_arguments_that_are_none(device: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        ps.open(device, small.NETWORK, **options)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("device", ["emulator", "emulator:c"])
+def test_the_emulator_has_no_baud(device: str) -> None:
+    with pytest.raises(ArgumentError, match=f"device '{device}' has no option 'baud'; its own are: none"):
+        ps.open(device, small.NETWORK, baud=9600)
+
+
+@pytest.mark.parametrize("baud", [2**40, "9600", None, 0, -1, True, 9600.0, float("nan"), float("inf")])
+def test_baud_rates_that_are_none(baud: object) -> None:
+    with pytest.raises(ArgumentError, match="baud must be a whole number, 1 to 100,000,000, and is"):
+        ps.open("serial:/nowhere/tty7", small.NETWORK, baud=baud)
+
+
+@pytest.mark.parametrize("device", ["emulator", "replay:session.jsonl"])
+def test_what_has_no_link_cannot_be_served(device: str) -> None:
+    with pytest.raises(ArgumentError, match="has no link that others could use"):
+        opener(device, small.NETWORK)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,9 @@ from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.session import Session
 from presparse.device.transport import Transport
 from presparse.device.wire_records import pack, record_bytes
+from presparse.errors import ArgumentError, LinkClosed
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import SimulatedBoard, open_link
-from presparse_sim.errors import SimulationError
 from tests.networks import random_model
 from tests.sim.stand_ins import echo_design, small_build
 
@@ -68,13 +70,29 @@ def test_a_closed_board_says_so() -> None:
     board = SimulatedBoard(echo_design())
     board.close()
     board.close()
-    with pytest.raises(SimulationError, match="closed"):
-        board.read(1, 0)
+    for use in (lambda: board.read(1, 0), lambda: board.write(b"x"), lambda: board.cycles):
+        with pytest.raises(LinkClosed, match="the simulated board: this device was closed; open it again"):
+            use()
 
 
-def test_a_stall_that_never_ends_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"between 0 and 0\.99, and stall is 1"):
-        SimulatedBoard(echo_design(), stall=1)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stall": 1}, r"stall, a probability, must be a number, 0\.0 to 0\.99, and is 1"),
+        ({"stall": "x"}, "and is 'x'"),
+        ({"stall": float("nan")}, "and is nan"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": 2**70}, "seed must be a whole number"),
+        ({"seed": "1"}, "seed must be a whole number"),
+        ({"clock_hz": 0}, "clock_hz must be a number"),
+        ({"clock_hz": float("inf")}, "clock_hz must be a number"),
+        ({"trace": 5}, "trace must be the name of a file, and is 5"),
+        ({"progress": 5}, "progress must be a function or None, and is 5"),
+    ],
+)
+def test_options_that_are_none(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        open_link(small_build(), **options)
 
 
 def test_the_accelerator_identifies_itself() -> None:

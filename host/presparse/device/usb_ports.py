@@ -51,8 +51,8 @@ class Board(Protocol):
 
 
 def open_board(board: Board, port: str | None = None, *, baud: int | None = None) -> SerialLink:
-    """The link to a board at its own baud rate, on `port` or wherever it is attached. Raises LinkClosed."""
-    return SerialLink(port or find_port(board), baud=baud or board.baud)
+    """The link to a board at its own baud rate, on `port` or wherever it is attached. Raises as `SerialLink`."""
+    return SerialLink(port or find_port(board), baud=board.baud if baud is None else baud)
 
 
 def find_port(board: Board) -> str:

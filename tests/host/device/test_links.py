@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import termios
 import threading
 import time
+import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,12 +17,22 @@ import numpy as np
 import pytest
 
 from presparse.device import session as session_module
+from presparse.device.links import tcp
 from presparse.device.links.link import Link
 from presparse.device.links.recorded import Recorder, Replayer
 from presparse.device.links.serial import SerialLink
-from presparse.device.links.tcp import TcpLink, serve
+from presparse.device.links.tcp import TcpLink
+from presparse.device.serving import Server
 from presparse.device.session import Session
-from presparse.errors import LinkClosed, OutputError, RecordingError
+from presparse.errors import (
+    ArgumentError,
+    LinkClosed,
+    LinkCorrupt,
+    LinkError,
+    LinkTimeout,
+    OutputError,
+    RecordingError,
+)
 from presparse.opening import recorded_session
 from presparse.reference.pytorch import Reference
 from tests.host import small
@@ -32,7 +44,7 @@ def served(board: ProtocolBoard) -> Iterator[int]:
     """A board behind a TCP port of this computer; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
-    thread = threading.Thread(target=serve, args=(BoardLink(board), listener, stop))
+    thread = threading.Thread(target=Server(BoardLink(board), listener).run, args=(stop,))
     thread.start()
     try:
         yield listener.getsockname()[1]
@@ -98,7 +110,9 @@ def test_tcp_nobody_listens() -> None:
         TcpLink("127.0.0.1", port)
 
 
-def test_tcp_other_side_closes() -> None:
+def test_tcp_other_side_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bridge to a serial port, which does not greet."""
+    monkeypatch.setattr(tcp, "GREETING_TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         link = TcpLink("127.0.0.1", listener.getsockname()[1])
         began = time.monotonic()
@@ -196,6 +210,83 @@ def test_serial_port_in_use() -> None:
     first.close()
     os.close(own)
     os.close(port)
+
+
+def test_serial_after_closing() -> None:
+    own, port = os.openpty()
+    link = SerialLink(os.ttyname(port))
+    link.close()
+    link.close()
+    for use in (lambda: link.read(10, 0.1), lambda: link.write(b"x")):
+        with pytest.raises(LinkClosed, match="this device was closed; open it again"):
+            use()
+    os.close(own)
+    os.close(port)
+
+
+def test_serial_vanishes_while_it_is_closed() -> None:
+    own, port = os.openpty()
+    link = SerialLink(os.ttyname(port))
+    os.close(own)
+    os.close(port)
+    with pytest.raises(LinkClosed, match="the port is gone"):
+        link.write(b"x")
+    assert link._serial.fd is not None
+    os.close(link._serial.fd)  # what is unplugged may end in an error even then
+    link.close()
+
+
+def test_serial_baud_that_the_c_library_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an error that is no OSError."""
+
+    def refuse(*args: object) -> None:
+        raise termios.error(22, "Invalid argument")
+
+    own, port = os.openpty()
+    monkeypatch.setattr(termios, "tcsetattr", refuse)
+    with pytest.raises(
+        LinkClosed, match=r"cannot be set to 12345 baud .*give baud= a rate that the port and the board"
+    ):
+        SerialLink(os.ttyname(port), baud=12345)
+    os.close(own)
+    os.close(port)
+
+
+@pytest.mark.parametrize("port", ["/tmp", "/dev/null", "x" * 5000])
+def test_serial_ports_that_are_none(port: str) -> None:
+    with pytest.raises(LinkClosed, match="cannot be opened"):
+        SerialLink(port)
+
+
+@pytest.mark.parametrize("port", [None, 5, "a\0b", "\udc80", b"/dev/null"])
+def test_serial_names_that_are_none(port: object) -> None:
+    with pytest.raises(ArgumentError, match="the name of a serial port must be text"):
+        SerialLink(port)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(("sent", "error"), [(b"", LinkTimeout), (b"\x55\xaa" * 40, LinkCorrupt)])
+def test_a_silent_port_is_told_apart_from_one_with_garbage(sent: bytes, error: type[LinkError]) -> None:
+    own, port = os.openpty()
+    tty.setraw(port)
+    os.write(own, sent)
+    stop = threading.Event()
+
+    def chatter() -> None:
+        while not stop.wait(0.01):
+            os.write(own, sent)
+
+    thread = threading.Thread(target=chatter)
+    thread.start()
+    try:
+        with pytest.raises(error) as raised:
+            Session(lambda: SerialLink(os.ttyname(port)), small.BUILD, timeout=0.05, retries=1)
+    finally:
+        stop.set()
+        thread.join()
+        os.close(own)
+        os.close(port)
+    hints = "check the baud rate" if sent else "check that the board is programmed and has power, that this is its port"
+    assert hints in str(raised.value)
 
 
 BUILD = small.BUILD

@@ -30,13 +30,16 @@ from presparse.contract.description import Description, problems, shortened
 from presparse.contract.errors import PresparseError
 from presparse.device.clock import Clock
 from presparse.device.links.link import Link
-from presparse.errors import LinkClosed, LinkError, LinkTimeout, RecordingError
+from presparse.device.patience import LEAST_TIMEOUT, MOST_RETRIES, MOST_TIMEOUT
+from presparse.errors import DeviceInUse, LinkClosed, LinkError, LinkTimeout, RecordingError
 from presparse.support import atomic_files
 
 VERSION = 2
 """Changes whenever an older Presparse would misread a recording."""
 
-_FAILURES: Mapping[str, type[LinkError]] = {"LinkClosed": LinkClosed, "LinkTimeout": LinkTimeout}
+_FAILURES: Mapping[str, type[LinkError]] = {
+    failure.__name__: failure for failure in (LinkClosed, DeviceInUse, LinkTimeout)
+}
 """What a link may raise."""
 _TICK = 1e-6
 """Seconds that pass when the clock is looked at more often than it was then."""
@@ -54,8 +57,8 @@ class Heading(Description):
     remark: str = Field(default="", description="for people: where it comes from")
     build: Build
     first_sequence: int = Field(ge=0, le=255)
-    timeout: float = Field(gt=0, description="seconds per answer")
-    retries: int = Field(ge=0)
+    timeout: float = Field(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT, description="seconds per answer")
+    retries: int = Field(ge=0, le=MOST_RETRIES)
 
 
 class Recorder:

@@ -14,6 +14,16 @@ from presparse.messages.bundle import Manifest
 from presparse.terminal.output import bar
 
 
+def checked_bundle(bundle: Path | None, network: Network) -> Network | Path:
+    """What is to be opened: the bundle, if there is one. Raises DeviceMismatch if it was built for another network, and
+    BundleError."""
+    if bundle is None:
+        return network
+    if (built_for := Manifest.load(bundle).build.network).hash != network.hash:
+        raise DeviceMismatch(f"{bundle} was built for another network ({built_for.name}) than this ({network.name})")
+    return bundle
+
+
 @contextmanager
 def opened(
     device: str, network: Network, bundle: Path | None = None, record: Path | None = None
@@ -23,11 +33,9 @@ def opened(
 
     Raises as `presparse.open` does.
     """
-    if bundle is not None and (built_for := Manifest.load(bundle).build.network).hash != network.hash:
-        raise DeviceMismatch(f"{bundle} was built for another network ({built_for.name}) than this ({network.name})")
+    source = checked_bundle(bundle, network)
     if record is not None and device.startswith("replay:"):
         raise ArgumentError(f"--record is for a device that answers anew, and {device} was recorded; leave it out")
-    source = network if bundle is None else bundle
     with ExitStack() as stack:
         with bar(f"opening {device}") as shown:
             if device == "sim":

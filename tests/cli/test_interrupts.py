@@ -79,7 +79,7 @@ def test_before_there_is_something_to_lose_it_ends_at_once(
 ) -> None:
     monkeypatch.setattr(Model, "initial", lambda *a, **k: signal.raise_signal(signal.SIGTERM))
     ran = train(shell, files, "emulator")
-    assert (ran.status, ran.out, ran.err.splitlines()[-1]) == (130, "", "interrupted")
+    assert (ran.status, ran.figures["error"], ran.err.splitlines()[-1]) == (130, "interrupted", "interrupted")
     assert not (files / "model.safetensors").exists()
 
 
@@ -115,10 +115,11 @@ def test_after_a_crash_it_goes_on_and_nothing_is_begun_anew_unasked(
     refused = train(shell, files, device)
     assert refused.status == 2
     assert f"{checkpoint}: a training that was cut off after " in refused.err
-    assert "go on with --resume, or remove the file to begin anew" in refused.err
+    assert "go on with --resume, or begin anew with --force" in refused.err
     other = train(shell, files, device, "--lr", 2**-6, "--resume")
     assert (other.status, "of another training" in other.err) == (2, True)
     assert checkpoint.read_bytes() == before
+    assert train(shell, files, device, "--force", output="other.safetensors").status == 0
     assert train(shell, files, device, "--resume").status == 0
     assert Model.load(files / "model.safetensors").differences(Model.load(files / "whole.safetensors")) == []
     assert not checkpoint.exists()

@@ -14,7 +14,8 @@ from matplotlib.image import imread
 from presparse.contract.build import Build
 from presparse.contract.network import SHIPPED, Network
 from presparse.model import Model
-from presparse.report.confusion import confusion, counts
+from presparse.report.by_class import counts
+from presparse.report.confusion import confusion
 from presparse.report.curves import Curve, curves
 from presparse.report.page import Fact, Section, write
 from presparse.report.pattern import lanes_of_edges, pattern

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save as serialize
 
 from presparse.errors import ModelError, OutputError
 from presparse.history import Epoch
-from presparse.support import atomic_files
+from presparse.support import atomic_files, tensor_files
 
 _LOG = logging.getLogger(__name__)
 _VERSION = "1"
@@ -125,9 +125,7 @@ def _read(path: Path) -> tuple[str, Kept] | None:
         return None
     mend = "remove the file, or give another output"
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        metadata, tensors = tensor_files.read(path, "numpy")
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: cannot be read as a checkpoint ({error}); {mend}") from error
     if metadata.get("presparse_checkpoint") != _VERSION:

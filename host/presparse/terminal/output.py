@@ -61,8 +61,10 @@ _NARROW = 40
 """Columns of a terminal that are too few for a table."""
 _LINE_SECONDS = 10.0
 """Between two lines about progress where no bar can be drawn."""
-_SILENT_SECONDS = (1.5, 10.0, 20.0, 40.0, 60.0)
+_SILENT_SECONDS = (1.0, 10.0, 20.0, 40.0, 60.0)
 """Without a line there, until one says what is being done; the last again and again."""
+_last_line = time.monotonic()
+"""When something was said; in the beginning, when the program began."""
 
 
 def fail(error: PresparseError, *, as_json: bool = False) -> None:
@@ -75,6 +77,8 @@ def fail(error: PresparseError, *, as_json: bool = False) -> None:
 
 def say(text: str) -> None:
     """A message for people."""
+    global _last_line
+    _last_line = time.monotonic()
     people.print(Text(text), soft_wrap=True)
 
 
@@ -156,8 +160,7 @@ class Bar:
         self._begin(what)
 
     def _begin(self, what: str) -> None:
-        self._what, self._state = what, ""
-        self._began = self._told = time.monotonic()
+        self._what, self._state, self._began = what, "", time.monotonic()
         self._silent = iter(_SILENT_SECONDS)
         self._patience = next(self._silent)
 
@@ -169,8 +172,7 @@ class Bar:
     def show(self, done: int, of: int, note: str) -> None:
         self._progress.update(self._task, completed=done, total=of, note=note)
         self._state = f"{done:,} of {of:,}, {note}"
-        if self._progress.disable and time.monotonic() - self._told >= _LINE_SECONDS:
-            self._told = time.monotonic()
+        if self._progress.disable and time.monotonic() - max(self._began, _last_line) >= _LINE_SECONDS:
             say(f"{self._what}: {self._state}")
 
     def follow(self, training: TrainingProgress) -> None:
@@ -198,7 +200,7 @@ class Bar:
 
         def remind() -> None:
             while not ended.wait(0.1):
-                self._remind()
+                self.remind()
 
         thread = threading.Thread(target=remind, daemon=True)
         thread.start()
@@ -208,8 +210,9 @@ class Bar:
             ended.set()
             thread.join()
 
-    def _remind(self) -> None:
+    def remind(self) -> None:
+        """A line if nothing was said for too long."""
         now = time.monotonic()
-        if self._what and now - self._told >= self._patience:
-            self._told, self._patience = now, next(self._silent, _SILENT_SECONDS[-1])
+        if self._what and now - _last_line >= self._patience:
+            self._patience = next(self._silent, _SILENT_SECONDS[-1])
             say(f"{': '.join(filter(None, (self._what, self._state)))} ... {now - self._began:.0f} s")

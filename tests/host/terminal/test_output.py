@@ -6,12 +6,13 @@ import re
 import time
 
 import pytest
+from rich.progress import Progress
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from presparse.terminal import output
-from presparse.terminal.output import bar, drawn
+from presparse.terminal.output import Bar, bar, drawn, people
 
 CELLS = [
     ("distributed RAM", "274 of 3,036", "100%"),
@@ -62,19 +63,39 @@ def test_a_wide_terminal_has_one_line_per_row() -> None:
 def test_where_no_bar_moves_a_line_comes_when_something_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And again from time to time, with what is known by then."""
-    monkeypatch.setattr(output, "_SILENT_SECONDS", (0.2, 0.3))
-    with bar("reading digits") as shown:
-        time.sleep(0.45)
-        shown.restart("core")
-        shown.note("translating to C++")
-        time.sleep(0.45)
-        shown.show(3, 10, "samples")
-        time.sleep(0.35)
-    with bar("quick"), bar(""):
-        pass
-    assert [re.sub(r" \d s$", "", line) for line in capsys.readouterr().err.splitlines()] == [
-        "reading digits ...",
-        "core: translating to C++ ...",
-        "core: 3 of 10, samples ...",
-    ]
+    """After a second in which nothing was said, and again ever more seldom, with what is known by then."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(output, "_last_line", now)
+
+    def said(seconds: float) -> list[str]:
+        """In so many seconds more."""
+        nonlocal now
+        for _ in range(round(seconds * 10)):
+            now += 0.1
+            shown.remind()
+        return capsys.readouterr().err.splitlines()
+
+    shown = Bar(Progress(console=people, disable=True), "reading digits")
+    assert said(0.8) == []
+    assert said(11) == ["reading digits ... 1 s", "reading digits ... 11 s"]
+    shown.restart("core")
+    shown.note("translating to C++")
+    assert said(0.9) == ["core: translating to C++ ... 0 s"]
+    shown.show(3, 10, "samples")
+    assert [line.split(" ... ")[0] for line in said(120)] == ["core: 3 of 10, samples"] * 3
+    output.say("something else")
+    capsys.readouterr()
+    assert said(50) == []
+
+
+def test_a_bar_that_cannot_move_speaks_by_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_SILENT_SECONDS", (0.0, 3600.0))
+    with bar("compiling"):
+        for _ in range(100):
+            time.sleep(0.05)
+            if told := capsys.readouterr().err:
+                break
+    assert told == "compiling ... 0 s\n"

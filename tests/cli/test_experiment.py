@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from presparse.experiments import penalties
+from presparse.experiments import conduct, penalties
 from tests.cli.command import Shell
 
 pytestmark = pytest.mark.slow
@@ -57,3 +58,13 @@ def test_an_experiment_leaves_trials_figures_and_a_picture(
     assert told.status == 0
     assert "4 trials" in told.out
     assert "test accuracy" in told.err
+
+
+def test_ctrl_c_says_how_to_go_on(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conduct, "conduct", lambda *given, **options: signal.raise_signal(signal.SIGINT))
+    ran = shell("experiment", "penalties-digits", "--output", tmp_path)
+    assert (ran.status, ran.out) == (130, "")
+    assert ran.err.splitlines()[-2:] == [
+        f"The trials that were made are in {tmp_path / 'penalties-digits.jsonl'}; the same command goes on from there.",
+        "interrupted",
+    ]

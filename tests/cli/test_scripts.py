@@ -19,6 +19,7 @@ from presparse.accelerator import Accelerator
 from presparse.cli import COMMANDS
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.prune import compact
+from presparse.terminal.output import put
 from presparse.terminal.status import Status
 from tests.cli.command import Shell
 
@@ -106,6 +107,19 @@ def test_a_full_disk_behind_stdout(command: str) -> None:
     assert ran.returncode == 2
     assert "stdout" in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_a_terminal_without_greek() -> None:
+    command = [sys.executable, "-m", "presparse", "estimate", "small.toml", "-b", "ulx3s-85f"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert " ?s in the core" in ran.stdout
+
+
+def test_json_has_no_infinity(capsys: pytest.CaptureFixture[str]) -> None:
+    put({"rows": {"a": {"ci95": float("inf"), "n": 1}}, "b": [float("nan"), 0.5]}, as_json=True, text="")
+    assert json.loads(capsys.readouterr().out) == {"rows": {"a": {"ci95": None, "n": 1}}, "b": [None, 0.5]}
 
 
 def parts() -> None:

@@ -7,6 +7,7 @@ messages for people go to stderr. Exit statuses: `presparse.terminal.status`.
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import sys
 import warnings
@@ -56,6 +57,8 @@ _TELLER = _Teller()
 
 def main() -> None:
     """Run a command and end with its status; what a user can mend is one line, without a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no µ shows another sign
     sys.exit(_status_of(sys.argv[1:]))
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from presparse.cli.outputs import PICTURE, check_outputs
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.terminal.options import NETWORK_HELP, AsJson, Force
-from presparse.terminal.output import bar, put, say
+from presparse.terminal.output import bar, drawn, put, say
 
 if TYPE_CHECKING:
     from presparse.benchmark import Report
@@ -77,53 +79,48 @@ def run(
     if plots is not None:
         for path in draw(report, plots):
             say(f"wrote {path}")
-    put(report.figures(), as_json=as_json, text=table(report))
+    put(report.figures(), as_json=as_json, text="" if as_json else drawn([*_shown(report)], width=200))
 
 
-def table(report: Report) -> str:
+def _shown(report: Report) -> Iterator[Table | Text]:
     """The report for people."""
     core = report.core
-    lines = [
+    yield Text(
         f"training {report.network}, {report.edges:,} edges; one core of {report.machine.processor}; "
-        f"medians of {report.rounds} rounds",
-        "",
-        f"{'':<44}{'samples/s':>12}{'x eager':>10}{'x plain C':>11}{'of limit':>10}  how",
-    ]
+        f"medians of {report.rounds} rounds\n"
+    )
+    rows = _table("", "samples/s", "x eager", "x plain C", "of limit", "how")
     for row in report.rows:
-        lines.append(
-            f"{row.name:<44}{_number(row.samples_per_second, ',.0f'):>12}{_number(row.times_eager, ',.2f'):>10}"
-            f"{_number(row.times_plain_c, ',.3f'):>11}{_number(row.of_limit, '.2%'):>10}  {row.how}"
+        speed, limit = _number(row.samples_per_second, ",.0f"), _number(row.of_limit, ".2%")
+        rows.add_row(
+            row.name, speed, _number(row.times_eager, ",.2f"), _number(row.times_plain_c, ",.3f"), limit, row.how
         )
-    lines += [
-        "",
-        f"lanes {', '.join(map(str, core.lanes))}: {core.multipliers:,} multipliers, {core.products_per_sample:,} "
-        f"useful products in {core.cycles_per_sample:g} cycles per sample: {core.utilization:.1%} utilized",
-    ]
+    yield rows
+    yield Text(
+        f"\nlanes {', '.join(map(str, core.lanes))}: {core.multipliers:,} multipliers, {core.products_per_sample:,} "
+        f"useful products in {core.cycles_per_sample:g} cycles per sample: {core.utilization:.1%} utilized"
+    )
     took = "" if core.latency_us is None else f", {core.latency_us:,.2f} µs at fmax"
-    lines.append(f"one inference takes {core.latency_cycles:,} cycles in the core{took} (calculated)")
+    yield Text(f"one inference takes {core.latency_cycles:,} cycles in the core{took} (calculated)")
     if core.limit_samples_per_second is not None and core.distance_to_limit is not None:
-        lines.append(
+        yield Text(
             f"limit, {core.multipliers:,} multipliers at {core.fmax_mhz:.1f} MHz: {core.limit_samples_per_second:,.0f} "
             f"samples/s; the core is {core.distance_to_limit:.1%} below it"
         )
-        lines.append(f"fmax from: {core.fmax_source}")
+        yield Text(f"fmax from: {core.fmax_source}")
     else:
-        lines.append("the core's samples/s need a clock: name a bundle (--bundle), or see docs/performance.md")
+        yield Text("the core's samples/s need a clock: name a bundle (--bundle), or see docs/performance.md")
     if report.layers:
-        lines += ["", *_layers(report.layers)]
-    return "\n".join(lines)
+        yield from _layers(report.layers)
 
 
-def _layers(layers: Sequence[Comparison]) -> Iterator[str]:
+def _layers(layers: Sequence[Comparison]) -> Iterator[Table | Text]:
     """When SparseLinear pays: above 1 it is faster than the masked layer."""
-    yield (
-        f"SparseLinear beside a dense layer times a mask, float32, batch {layers[0].batch}; memory in MB, "
+    yield Text(
+        f"\nSparseLinear beside a dense layer times a mask, float32, batch {layers[0].batch}; memory in MB, "
         "sparse | masked"
     )
-    yield (
-        f"{'layer':<14}{'density':>9}{'x forward':>11}{'x forward and backward':>24}{'weights, Adam':>18}"
-        f"{'kept for backward':>20}"
-    )
+    rows = _table("layer", "density", "x forward", "x forward and backward", "weights, Adam", "kept for backward")
     for one in layers:
         held, saved = (
             f"{of_sparse / 1e6:.1f} | {of_masked / 1e6:.1f}"
@@ -132,10 +129,18 @@ def _layers(layers: Sequence[Comparison]) -> Iterator[str]:
                 (one.sparse.saved_bytes, one.masked.saved_bytes),
             )
         )
-        yield (
-            f"{f'{one.left} -> {one.right}':<14}{one.density:>9.1%}{one.times_pass:>11.2f}{one.times_step:>24.2f}"
-            f"{held:>18}{saved:>20}"
-        )
+        layer = f"{one.left} -> {one.right}"
+        rows.add_row(layer, f"{one.density:.1%}", f"{one.times_pass:.2f}", f"{one.times_step:.2f}", held, saved)
+    yield rows
+
+
+def _table(first: str, *others: str) -> Table:
+    """Words on the left, numbers on the right of their columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(first)
+    for heading in others:
+        table.add_column(heading, justify="left" if heading == "how" else "right")
+    return table
 
 
 def _number(value: float | None, form: str) -> str:

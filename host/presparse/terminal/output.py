@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 import threading
 import time
@@ -85,11 +86,20 @@ def say(text: str) -> None:
 def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
     """The result on stdout: one JSON object, or text. Raises OutputError if stdout cannot take it (a full disk)."""
     try:
-        print(json.dumps(figures) if as_json else text, flush=True)
+        print(json.dumps(_finite(figures), allow_nan=False) if as_json else text, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(f"the result cannot be written to stdout ({error.strerror or error})") from error
+
+
+def _finite(value: object) -> object:
+    """The same with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def drawn(parts: Sequence[Table | Text], *, width: int | None = None) -> str:

@@ -6,13 +6,12 @@ import gzip
 import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from presparse.contract.build import Build
 from presparse.messages.bundle import MANIFEST, NETWORK, BundleError, Manifest, Step
-from presparse.support import atomic_files
+from presparse.support import atomic_folders
 from presparse.support.cache import Cache, cache_folder, contents
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import plan_clock
@@ -21,10 +20,13 @@ from presparse_boards.estimate.lane_search import what_would_fit
 from presparse_boards.flow.identity import build_id, bundle_key
 from presparse_boards.flow.implementation import Flow, Implementation, Progress
 from presparse_boards.flow.plan import toolchain_of
-from presparse_boards.flow.route import use_in_report
+from presparse_boards.flow.route import log_of, use_in_report
 from presparse_boards.flow.synthesis import LOG, notes
 from presparse_boards.flow.tools import Workshop, tool_versions
 from presparse_boards.resources.multipliers import plan_multipliers
+
+_WHAT = "a bundle"
+_SYNTHESIS, _TIMING = f"{LOG}.gz", "timing.json"
 
 
 def build_bundle(
@@ -35,28 +37,42 @@ def build_bundle(
     clock_hz: float | None = None,
     seeds: int = 1,
     force: bool = False,
+    fill: float = 1.0,
     progress: Progress = lambda step: None,
 ) -> Manifest:
     """Make a bundle at `folder`, or copy it from the cache if the same inputs made it before.
 
     Parameters
     ----------
-    folder : appears when the bundle is complete; a bundle that was there is replaced, nothing else is
+    folder : appears when the bundle is complete; an empty folder or a bundle that was there is replaced, nothing else
+    fill : share of the LUTs that the design may take to be placed and routed
     clock_hz : the clock that has to be reached; by default the fastest that the routed design allows
     seeds : place-and-route runs, with seeds 1 to `seeds`; the fastest is taken
     force : make it anew, whatever the cache holds
     progress : receives each step as it begins and ends
 
-    Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, BundleError, OutputError, CacheError.
+    Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, OutputError (the folder), CacheError.
     """
-    _check_place(folder)
     plan_clock(board, clock_hz or board.default_clock_hz)
     tools = tool_versions(toolchain_of(board).tools)
+    atomic_folders.check_folder(folder, _WHAT, _owned, parents=True)
     identity = build_id(build, board, tools)
     tried = range(1, seeds + 1)
 
     def make(entry: Path) -> None:
-        _make(entry, build, board, identity, tools, clock_hz, tried, progress)
+        work = entry / "work"
+        work.mkdir()
+        flow = Flow(
+            build=build,
+            board=board,
+            build_id=identity,
+            clock_hz=clock_hz,
+            seeds=tried,
+            fill=fill,
+            progress=progress,
+            work=work,
+        )
+        _make(entry, flow, tools)
 
     key = f"{board.name}-{bundle_key(identity, build, clock_hz, tried)}"
     cache = Cache("bundles")
@@ -64,26 +80,13 @@ def build_bundle(
         cache.discard(key)
     waiting = Step(name="waiting for another process that makes the same bundle")
     entry = cache.fetch(key, make, waiting=lambda: progress(waiting))
-    atomic_files.write_folder(folder, {file.name: file.read_bytes() for file in contents(entry)})
+    atomic_folders.write_folder(folder, {file.name: file.read_bytes() for file in contents(entry)}, _WHAT, _owned)
     return Manifest.load(folder)
 
 
-def _make(
-    entry: Path,
-    build: Build,
-    board: Board,
-    identity: str,
-    tools: Mapping[str, str],
-    clock_hz: float | None,
-    seeds: Sequence[int],
-    progress: Progress,
-) -> None:
+def _make(entry: Path, flow: Flow, tools: Mapping[str, str]) -> None:
     """Fill the folder `entry`. Logs of a failure are kept in the cache's folder `logs`."""
-    work = entry / "work"
-    work.mkdir()
-    flow = Flow(
-        build=build, board=board, build_id=identity, clock_hz=clock_hz, seeds=seeds, progress=progress, work=work
-    )
+    build, board, work, progress = flow.build, flow.board, flow.work, flow.progress
     try:
         made = flow.run()
         progress(Step(name="packing"))
@@ -96,40 +99,38 @@ def _make(
     except MakeError as error:
         if isinstance(error, DoesNotFit):
             error.args = (" ".join([f"{str(error).rstrip('.')}.", *what_would_fit(build, board)]).rstrip("."),)
-        error.args = (f"{error}. Logs: {_kept_logs(work, f'{build.network.name}-{board.name}')}",)
+        error.args = (f"{error}. {_kept_logs(work, f'{build.network.name}-{board.name}')}",)
         raise
 
     for name in (bitstream, *(routed.log for routed in made.routes)):
         shutil.copy(work / name, entry)
     synthesis = (work / LOG).read_bytes()
-    (entry / f"{LOG}.gz").write_bytes(gzip.compress(synthesis, mtime=0))
-    (entry / "timing.json").write_text(json.dumps(made.taken.report, indent=1))
+    (entry / _SYNTHESIS).write_bytes(gzip.compress(synthesis, mtime=0))
+    (entry / _TIMING).write_text(json.dumps(made.taken.report, indent=1))
     (entry / NETWORK).write_text(build.network.to_toml())
     digest = hashlib.sha256((entry / bitstream).read_bytes()).hexdigest()
-    manifest = _manifest(build, board, identity, tools, made, synthesis.decode(errors="replace"), bitstream, digest)
+    manifest = _manifest(flow, tools, made, synthesis.decode(errors="replace"), bitstream, digest)
     (entry / MANIFEST).write_text(manifest.model_dump_json(indent=1))
     shutil.rmtree(work)
 
 
-def _kept_logs(work: Path, name: str) -> Path:
+def _kept_logs(work: Path, name: str) -> str:
+    """Where they are, or why they are nowhere: what failed before that matters more."""
     logs = cache_folder() / "logs" / name
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir(parents=True)
-    for log in work.glob("*.log"):
-        shutil.copy(log, logs)
-    return logs
+    try:
+        shutil.rmtree(logs, ignore_errors=True)
+        logs.mkdir(parents=True)
+        for log in work.glob("*.log"):
+            shutil.copy(log, logs)
+    except OSError as error:
+        return f"Its logs cannot be kept in {logs} ({error.strerror or error})"
+    return f"Logs: {logs}"
 
 
 def _manifest(
-    build: Build,
-    board: Board,
-    identity: str,
-    tools: Mapping[str, str],
-    made: Implementation,
-    synthesis: str,
-    bitstream: str,
-    digest: str,
+    flow: Flow, tools: Mapping[str, str], made: Implementation, synthesis: str, bitstream: str, digest: str
 ) -> Manifest:
+    build, board = flow.build, flow.board
     period, taken, clock_hz = build.schedule.period, made.taken, float(made.clock.hz)
     dsp = plan_multipliers(build, blocks=board.capacity.dsp, block=board.family.dsp).dsp_blocks
     return Manifest(
@@ -149,7 +150,7 @@ def _manifest(
         baud=board.baud,
         critical_path=taken.critical_path,
         contract_hash=build.hash,
-        build_id=identity,
+        build_id=flow.build_id,
         bitstream=bitstream,
         bitstream_sha256=digest,
         tools=dict(tools),
@@ -158,15 +159,11 @@ def _manifest(
     )
 
 
-def _check_place(folder: Path) -> None:
-    """Raises BundleError if a bundle cannot appear at `folder`."""
-    if folder.exists() and not (folder / MANIFEST).exists():
-        raise BundleError(f"{folder}: exists already and is no bundle; choose another --output")
+def _owned(folder: Path) -> set[str]:
+    """What a bundle holds, by its manifest; nothing if there is none of ours."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder.parent):
-            pass
-    except OSError as error:
-        raise BundleError(
-            f"{folder}: a bundle cannot be written there ({error.strerror or error}); choose another --output"
-        ) from error
+        manifest = Manifest.read(folder)
+    except BundleError:
+        return set()
+    logs = {log_of(route.seed) for route in manifest.routes}
+    return {MANIFEST, NETWORK, _TIMING, _SYNTHESIS, manifest.bitstream, *logs}

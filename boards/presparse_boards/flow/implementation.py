@@ -11,7 +11,7 @@ from presparse.contract.build import Build
 from presparse.messages.bundle import Step
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock, divisor_bits
-from presparse_boards.errors import ClockError, TooSlow
+from presparse_boards.errors import ClockError, DoesNotFit, TooSlow
 from presparse_boards.flow.plan import Plan, make_plan
 from presparse_boards.flow.retiming import fastest_clock, set_clock
 from presparse_boards.flow.route import Routed, packed_use, route_all
@@ -45,6 +45,8 @@ class Flow:
     clock_hz: float | None
     """That has to be reached; None: the fastest that is."""
     seeds: Sequence[int]
+    fill: float
+    """Share of the LUTs that the design may take; with more, it is not even placed."""
     progress: Progress
     work: Path
 
@@ -75,6 +77,12 @@ class Flow:
 
         self._begin("fitting")
         use = packed_use(Workshop(self.work), plan, self.board, netlist.path.name, netlist.flip_flops)
+        if use.lut.share > self.fill:
+            raise DoesNotFit(
+                f"the design takes {use.lut.share:.0%} of the LUTs of {self.board.name}, and place-and-route can be "
+                f"hoped to fill {self.fill:.0%}",
+                use,
+            )
         self._end("fits", ", ".join(f"{name} {r.share:.0%}" for name, r in use.items() if r.available))
 
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""

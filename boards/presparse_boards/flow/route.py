@@ -113,7 +113,7 @@ def route_all(
     found = [routed for routed in results if isinstance(routed, Routed)]
     if not found:
         statuses = [status for status in results if isinstance(status, int)]
-        _explain(workshop.folder / _log(seeds[0]), statuses[0], board, flip_flops)
+        _explain(workshop.folder / log_of(seeds[0]), statuses[0], board, flip_flops)
     return found
 
 
@@ -162,22 +162,23 @@ def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, patience: _Pat
     outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
     arguments = [*_inputs(plan, netlist), *outputs]
     status = workshop.run(
-        plan.toolchain.place_and_route, arguments, _log(seed), overdue=lambda: patience.is_over(began)
+        plan.toolchain.place_and_route, arguments, log_of(seed), overdue=lambda: patience.is_over(began)
     )
     if status:
         return status
     patience.ended(time.monotonic() - began)
     content = json.loads((workshop.folder / report).read_bytes())
-    return Routed(toolchain=plan.toolchain, seed=seed, design=design, log=_log(seed), report=content)
+    return Routed(toolchain=plan.toolchain, seed=seed, design=design, log=log_of(seed), report=content)
 
 
-def _log(seed: int) -> str:
+def log_of(seed: int) -> str:
+    """The file that place-and-route with this seed writes its log to."""
     return f"route-{seed}.log"
 
 
 def _state(folder: Path, seed: int) -> str:
     """How far a run is, by its log: nobody knows when a router ends, but its wires tell whether it gets on."""
-    log = folder / _log(seed)
+    log = folder / log_of(seed)
     text = log.read_text(errors="replace") if log.exists() else ""
     if wires := _WIRES.search(text):
         left = _WIRES_LEFT.findall(text) or [wires[1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from statistics import median
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
@@ -15,6 +15,7 @@ from presparse.contract.errors import PresparseError
 
 BUNDLE_VERSION = 1
 MANIFEST = "manifest.json"
+PROJECT = "project.json"
 NETWORK = "network.toml"
 
 
@@ -140,22 +141,19 @@ class Manifest(Description):
         return round(cycles / mhz, 3) if cycles and mhz and not us else us
 
     @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest as it is written, whatever became of the other files. Raises BundleError."""
+        return _described(cls, folder, MANIFEST)
+
+    @classmethod
     def load(cls, bundle: str | Path) -> Manifest:
         """The manifest of a bundle folder; bitstream and contract are checked.
 
         Raises BundleError, naming the folder and how to mend it.
         """
         folder = Path(bundle)
-        try:
-            manifest = cls.model_validate_json((folder / MANIFEST).read_bytes())
-            bits = (folder / manifest.bitstream).read_bytes()
-        except ValidationError as error:
-            raise BundleError(f"{folder / MANIFEST}: {problems(error)}; build the bundle again") from None
-        except OSError as error:
-            raise BundleError(
-                f"{folder}: not a bundle ({error.strerror or error}: {error.filename}); "
-                "give the folder that `presparse build` made"
-            ) from error
+        manifest = cls.read(folder)
+        bits = _content(folder, manifest.bitstream)
         if hashlib.sha256(bits).hexdigest() != manifest.bitstream_sha256:
             raise BundleError(
                 f"{folder / manifest.bitstream}: not the bitstream that was built; build the bundle again"
@@ -171,6 +169,58 @@ class Manifest(Description):
     def median_fmax_mhz(self) -> float:
         """Over all seeds."""
         return median(route.fmax_mhz for route in self.routes)
+
+
+class Project(Description):
+    """What is made for a board whose bitstreams only its vendor's tool can make: all that this tool needs, and no
+    bitstream yet. The folder of the project holds this as `project.json`."""
+
+    version: Literal[1] = BUNDLE_VERSION
+    name: str
+    board: str
+    device: str = Field(description="the FPGA, package and speed grade")
+    mode: Literal["train", "infer"]
+    lanes: tuple[int, ...]
+    clock_mhz: float = Field(description="that the tool is asked for; its timing report says whether it is reached")
+    cycles_per_sample: int
+    baud: int = Field(description="that the host sets its serial port to")
+    contract_hash: str = Field(description="what the board answers to IDENTIFY")
+    build_id: str = Field(pattern=r"^[0-9a-f]{16}$", description="of design, board and tools; IDENTIFY returns it")
+    tool: str = Field(description="the vendor's, which Presparse does not run")
+    command: str = Field(description="shell command that runs the tool in the project's folder")
+    bitstream: str = Field(description="the file that it makes there")
+    program: str = Field(description="shell command that loads that into the board")
+    files: tuple[str, ...] = Field(description="of the project, before the tool has run")
+    build: Build = Field(description="what `presparse.open` takes")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Project:
+        """What a project's folder says of itself. Raises BundleError."""
+        return _described(cls, Path(folder), PROJECT)
+
+
+Described = TypeVar("Described", Manifest, Project)
+
+
+def _described(kind: type[Described], folder: Path, file: str) -> Described:
+    try:
+        return kind.model_validate_json(_content(folder, file))
+    except ValidationError as error:
+        raise BundleError(f"{folder / file}: {problems(error)}; build the bundle again") from None
+
+
+def _content(folder: Path, file: str) -> bytes:
+    """Raises BundleError, also for a pipe or a device, which may never end."""
+    path = folder / file
+    try:
+        if path.exists() and not path.is_file():
+            raise BundleError(f"{path}: is no file; give the folder that `presparse build` made")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: not a bundle ({error.strerror or error}: {error.filename}); "
+            "give the folder that `presparse build` made"
+        ) from error
 
 
 class Step(Description):

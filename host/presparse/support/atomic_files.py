@@ -1,4 +1,4 @@
-"""Files and folders are written whole or not at all: the one writer of everything that Presparse keeps."""
+"""Files are written whole or not at all: the one writer of every file that Presparse keeps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from presparse.support.errors import OutputError
-from presparse.support.interrupts import deferred_interrupts
 
 
 def check_writable(path: Path) -> None:
@@ -53,29 +51,6 @@ def write(path: str | Path, content: bytes | str) -> None:
     except (OSError, UnicodeEncodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise OutputError(f"{path}: cannot be written ({reason}); choose another place, with room") from error
-
-
-def write_folder(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
-    """Write a folder of files, which appears at once and whole; text is UTF-8. One that was there is replaced.
-
-    A link is followed. Raises OutputError.
-    """
-    folder = Path(folder)
-    target = folder.resolve()
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".presparse-") as name:
-            new, old = Path(name) / "new", Path(name) / "old"
-            new.mkdir()
-            for file, content in files.items():
-                (new / file).write_bytes(content.encode() if isinstance(content, str) else content)
-            with deferred_interrupts():  # between the two there is none
-                if target.exists():
-                    target.rename(old)
-                new.rename(target)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: the folder cannot be written there ({error.strerror or error}); choose another place, with room"
-        ) from error
 
 
 def _replace(target: Path, data: bytes) -> None:

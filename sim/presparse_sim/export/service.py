@@ -14,7 +14,7 @@ from presparse.device.acceptance import check_model
 from presparse.errors import OutputError
 from presparse.messages.export import MANIFEST, Export
 from presparse.model import Model
-from presparse.support import atomic_files
+from presparse.support import atomic_folders
 from presparse_sim.export.core import ExportedCore
 from presparse_sim.export.ports import Port, as_markdown, as_objects, ports
 from presparse_sim.export.testbench import COMPILED, TESTBENCH, bench_files
@@ -23,6 +23,7 @@ from presparse_sim.verilog import to_event_driven_verilog
 MODULE = "presparse_core"
 VERILOG, PORTS, PORT_TABLE, NETWORK, README = f"{MODULE}.v", "ports.json", "ports.md", "network.toml", "README.md"
 SIMULATE = f"iverilog -g2012 -o {COMPILED} {VERILOG} {TESTBENCH} && vvp {COMPILED}"
+_WHAT = "an export"
 
 
 def export(
@@ -51,7 +52,7 @@ def export(
     build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
     if model is not None:
         check_model(build, model)
-    _check_place(folder)
+    atomic_folders.check_folder(folder, _WHAT, _owned)
     progress("computing what the core must answer")
     files = dict(bench_files(build, model))
     progress("translating to Verilog")
@@ -63,8 +64,7 @@ def export(
     files[README] = _readme(build, model)
     manifest = _manifest(build, table, files)
     files[MANIFEST] = f"{manifest.model_dump_json(indent=1)}\n"
-    _check_place(folder)  # somebody may have put something there in the meantime
-    atomic_files.write_folder(folder, files)
+    atomic_folders.write_folder(folder, files, _WHAT, _owned)
     return manifest
 
 
@@ -84,37 +84,20 @@ def _manifest(build: Build, table: tuple[Port, ...], files: Mapping[str, str]) -
     )
 
 
-def _check_place(folder: Path) -> None:
-    """Raise OutputError if an export cannot appear at `folder`, or if something else is there."""
-    if not folder.exists():
-        atomic_files.check_writable(folder)
-        return
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; an export is a folder: choose another --output")
-    written = _written(folder)
-    try:
-        for path in sorted(folder.iterdir()):
-            if path.name in (MANIFEST, COMPILED) and written:
-                continue
-            if path.name not in written:
-                raise OutputError(
-                    f"{folder}: holds {path.name}, which is not of an export; choose another --output, or move it away"
-                )
-            if not path.is_file() or _digest(path.read_bytes()) != written[path.name]:
-                raise OutputError(
-                    f"{path}: was changed after it was exported; choose another --output, or move it away"
-                )
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be read ({error.strerror or error}); choose another --output") from error
+def _owned(folder: Path) -> set[str]:
+    """What an export, by whatever version of Presparse, wrote there, and its bench; nothing if there is none.
 
-
-def _written(folder: Path) -> dict[str, str]:
-    """Digests of the files that an export, by whatever version of Presparse, wrote there; none if there is none."""
+    Raises OutputError if a file was changed since.
+    """
     try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
-        return {str(name): str(digest) for name, digest in files.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
+        files: dict[str, str] = json.loads((folder / MANIFEST).read_bytes())["files"]
+        written = {str(name): str(digest) for name, digest in files.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return set()
+    for path in folder.iterdir():
+        if path.name in written and _digest(path.read_bytes()) != written[path.name]:
+            raise OutputError(f"{path}: was changed after it was exported; choose another --output, or move it away")
+    return {*written, MANIFEST, COMPILED} if written else set()
 
 
 def _digest(content: bytes) -> str:

@@ -100,22 +100,3 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     reader.join(10)
     assert read == [b"through"]
     assert pipe.is_fifo()
-
-
-def test_a_folder_appears_whole_and_replaces_one(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    atomic_files.write_folder(folder, {"a": "old", "b": b"old"})
-    atomic_files.write_folder(folder, {"a": "new", "c": "ü"})
-    assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": "new", "c": "ü"}
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
-def test_a_folder_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    atomic_files.write_folder(folder, {"a": "old"})
-    with pytest.raises(OutputError, match="File name too long"):
-        atomic_files.write_folder(folder, {"a": "new", "n" * 256: "new"})
-    with pytest.raises(OutputError, match="No such file"):
-        atomic_files.write_folder(tmp_path / "no" / "folder", {"a": "new"})
-    assert (folder / "a").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import presparse as ps
-from presparse.messages.bundle import Manifest, Use
+from presparse.cli.build import figures
+from presparse.messages.bundle import Manifest, Project, Use
 from presparse_boards.boards.registry import BOARDS
 from tests.boards.networks import NANO
 from tests.cli.command import Ran, Shell
@@ -104,8 +105,8 @@ def test_a_bundle_of_another_network_is_refused(built: tuple[Path, Ran], files: 
         (("--board", "icebreaker", "--clock", "fast"), "--clock must be auto, or a number of MHz"),
         (("--board", "icebreaker", "--lanes", "1", "--clock", "500"), "a clock of 500 MHz cannot be made"),
         (("--board", "icebreaker", "--lanes", "1", "--clock", "3"), "a clock of 3 MHz cannot be made"),
-        (("--board", "icebreaker", "--lanes", "1", "--output", "nano.toml"), "nano.toml: exists already"),
-        (("--board", "arty-a7-35t"), "bitstreams for this board need Vivado"),
+        (("--board", "icebreaker", "--lanes", "1", "--output", "nano.toml"), "nano.toml: is a file; a bundle is"),
+        (("--board", "arty-a7-35t", "--seeds", "2"), "arty-a7-35t needs Vivado, and --seeds and --force are for open"),
     ],
 )
 def test_what_cannot_be_built_is_refused(again: Path, shell: Shell, options: tuple[str, ...], message: str) -> None:
@@ -115,6 +116,21 @@ def test_what_cannot_be_built_is_refused(again: Path, shell: Shell, options: tup
     assert message in ran.err
     assert "Traceback" not in ran.err
     assert {path.name for path in again.iterdir()} == before
+
+
+def test_for_a_board_that_needs_vivado_a_project_is_written(again: Path, shell: Shell) -> None:
+    ran = shell("build", "nano.toml", "--board", "arty-a7-35t", "--mode", "infer", "--output", "arty")
+    assert ran.status == 0, ran.err
+    project = Project.load(again / "arty")
+    assert ran.out.splitlines()[1:] == [
+        "There is no bitstream yet: arty-a7-35t needs Vivado, which is not part of Presparse and was not run.",
+        "Run it with: cd arty && sh build_top.sh",
+        f"Then load what it made: {project.program}",
+    ]
+    assert figures(project, Path("arty")) == {
+        "project": "arty",
+        **project.model_dump(mode="json", exclude={"build"}),
+    }
 
 
 def test_a_builder_that_is_not_installed(again: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

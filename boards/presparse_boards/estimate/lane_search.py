@@ -10,6 +10,7 @@ from presparse.contract.build import Build
 from presparse.contract.errors import BuildError
 from presparse.contract.formats import Format, Formats
 from presparse.contract.network import Network, lanes_fit
+from presparse.messages.bundle import Use
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import known_boards
 from presparse_boards.errors import BoardError
@@ -88,7 +89,7 @@ def smallest_build(network: Network, *, mode: Mode = "train", **options: Any) ->
 def what_would_fit(build: Build, board: Board) -> tuple[str, ...]:
     """Sentences: fewer lanes on this board, narrower formats on these lanes, inference alone, a larger board."""
     found = []
-    fewer = _fewer_lanes(build, board)
+    fewer = None if fits_safely(figures(build, board), board) else fewer_lanes(build, board)
     if fewer:
         found.append(f"Lanes {_listed(fewer.lanes)} would fit ({fewer.schedule.period:,} cycles per sample).")
     narrower = _narrower(build, board)
@@ -103,6 +104,31 @@ def what_would_fit(build: Build, board: Board) -> tuple[str, ...]:
     if other:
         found.append(f"It would fit {other.title} (--board {other.name}).")
     return tuple(found) or ("No board, lanes or formats known here would fit.",)
+
+
+def fewer_lanes(build: Build, board: Board, synthesized: Use | None = None) -> Build | None:
+    """The build with fewer lanes and the fewest cycles per sample that safely fits; None if none does.
+
+    `synthesized`: what `build` itself was found to take. The others are then taken to be underestimated as much; if
+    none fits by that, it is the one with the fewest lanes.
+    """
+    options, fewest = _options(build), None
+    scale = synthesized.lut.used / figures(build, board).use.lut.used if synthesized else 1.0
+    for candidates in _by_period(build.network, build.mode, options).values():
+        for lanes in candidates[:_TRIED_PER_PERIOD]:
+            if lanes == build.lanes or any(z > own for z, own in zip(lanes, build.lanes, strict=True)):
+                continue
+            fewer = _valid(build.network, lanes, build.mode, options)
+            if fewer is None:
+                continue
+            found = figures(fewer, board)
+            if not fits_safely(found, board):
+                continue
+            if found.use.lut.used * scale <= found.lut_limit:
+                return fewer
+            if fewest is None or sum(lanes) < sum(fewest.lanes):
+                fewest = fewer
+    return fewest
 
 
 def lane_choices(network: Network) -> Iterator[Lanes]:
@@ -131,19 +157,6 @@ def _by_period(network: Network, mode: Mode, options: Mapping[str, Any]) -> dict
     for lanes in lane_choices(network):
         found[max(e // z for e, z in zip(edges, lanes, strict=True))].append(lanes)
     return {period: sorted(found[period], key=lambda z: (sum(z), z)) for period in sorted(found)}
-
-
-def _fewer_lanes(build: Build, board: Board) -> Build | None:
-    if fits_safely(figures(build, board), board):
-        return None
-    options = _options(build)
-    for candidates in _by_period(build.network, build.mode, options).values():
-        for lanes in candidates[:_TRIED_PER_PERIOD]:
-            if all(z <= own for z, own in zip(lanes, build.lanes, strict=True)):
-                fewer = _valid(build.network, lanes, build.mode, options)
-                if fewer and fits_safely(figures(fewer, board), board):
-                    return fewer
-    return None
 
 
 def _narrower(build: Build, board: Board) -> str:

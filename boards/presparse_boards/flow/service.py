@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
-from presparse.messages.bundle import Manifest
+from presparse.messages.bundle import Manifest, Project, Step
+from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
-from presparse_boards.estimate.lane_search import best_build
+from presparse_boards.errors import BoardError, DoesNotFit
+from presparse_boards.estimate.lane_search import best_build, fewer_lanes
 from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.implementation import Progress
 from presparse_boards.flow.plan import toolchain_of
+from presparse_boards.flow.vivado import VIVADO, write_project
 
 
 def bundle(
@@ -28,16 +31,63 @@ def bundle(
     force: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = lambda step: None,
-) -> Manifest:
-    """A bundle at `folder`; without `lanes`, with those that make it fastest on the board. `options` are Build's.
+) -> Manifest | Project:
+    """A bundle at `folder`; of a board whose bitstreams need Vivado, a project for that.
 
-    Raises what `build_bundle` does, BoardError (unknown board, NoFit), and BuildError (lanes that the network does
-    not allow).
+    Without `lanes`, with those that make it fastest on the board: if synthesis finds that too many were chosen, with
+    fewer. `options` are Build's.
+
+    Raises what `build_bundle` and `write_project` do, BoardError (unknown board, NoFit; what a project has no use for),
+    and BuildError (lanes that the network does not allow).
     """
     chosen = find_board(board)
-    toolchain_of(chosen)
+    vivado = chosen.family.vendor_tool == VIVADO
+    if vivado and (seeds != 1 or force):
+        raise BoardError(f"{board} needs {VIVADO}, and --seeds and --force are for open tools; leave them out")
+    if not vivado:
+        toolchain_of(chosen)
     if lanes:
         build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
     else:
         build = best_build(network, chosen, mode=mode, **(options or {}))
-    return build_bundle(build, chosen, folder=folder, clock_hz=clock_hz, seeds=seeds, force=force, progress=progress)
+    if vivado:
+        return write_project(build, chosen, folder, clock_hz=clock_hz, progress=progress)
+
+    def made(build: Build, fill: float) -> Manifest:
+        return build_bundle(
+            build,
+            chosen,
+            folder=folder,
+            clock_hz=clock_hz,
+            seeds=seeds,
+            force=force,
+            fill=fill,
+            progress=progress,
+        )
+
+    return made(build, 1.0) if lanes else _with_lanes_that_fit(build, chosen, made, progress)
+
+
+def _with_lanes_that_fit(
+    build: Build, board: Board, made: Callable[[Build, float], Manifest], progress: Progress
+) -> Manifest:
+    """The estimate may have taken LUTs for too few; synthesis counts them, long before place-and-route gives up."""
+    while True:
+        try:
+            return made(build, board.family.fillable)
+        except DoesNotFit as error:
+            fewer = fewer_lanes(build, board, error.use)
+            if fewer is None:
+                raise
+            progress(
+                Step(
+                    name=f"too many lanes, {_listed(build)}",
+                    done=True,
+                    found=f"{error.use.lut.share:.0%} of the LUTs; going on with {_listed(fewer)}",
+                )
+            )
+            build = fewer
+
+
+def _listed(build: Build) -> str:
+    return ",".join(map(str, build.lanes))

@@ -15,7 +15,7 @@ from rich.text import Text
 from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
 from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.errors import ArgumentError
-from presparse.messages.bundle import Manifest, Step
+from presparse.messages.bundle import Manifest, Project, Step
 from presparse.plugins import builder
 from presparse.terminal.options import AsJson, NetworkName
 from presparse.terminal.output import drawn, people, put
@@ -38,18 +38,27 @@ def run(
     store_bits: StoreBits = 0,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The bundle's folder (default: NETWORK-BOARD.bundle).", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The bundle's folder (default: NETWORK-BOARD.bundle). A bundle or an empty folder is replaced, but "
+            "nothing else, not even with --force.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Build again, even if the cache has it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Synthesize, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs."""
+    """Synthesize, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs.
+
+    For a board that needs Vivado: write a project for that.
+    """
     wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
     make = builder(NAME)
     folder = output or Path(f"{wanted.network.name}-{board}.bundle")
     check_outputs((folder, FOLDER), inputs=(network,))
     with Steps() as steps:
-        manifest: Manifest = make(
+        made: Manifest | Project = make(
             **vars(wanted),
             board=board,
             folder=folder,
@@ -58,12 +67,14 @@ def run(
             force=force,
             progress=steps.show,
         )
-    put(figures(manifest, folder), as_json=as_json, text="" if as_json else _drawn(manifest, folder))
+    text = _told(made, folder) if isinstance(made, Project) else _drawn(made, folder)
+    put(figures(made, folder), as_json=as_json, text=text)
 
 
-def figures(manifest: Manifest, folder: Path) -> dict[str, object]:
+def figures(made: Manifest | Project, folder: Path) -> dict[str, object]:
     """What `--json` prints."""
-    return {"bundle": str(folder), **manifest.model_dump(mode="json", exclude={"build"})}
+    what = "project" if isinstance(made, Project) else "bundle"
+    return {what: str(folder), **made.model_dump(mode="json", exclude={"build"})}
 
 
 def _clock(text: str) -> float | None:
@@ -120,6 +131,15 @@ class Steps:
 
     def _say(self, text: Text) -> None:
         self._progress.print(text, soft_wrap=True) if not self._progress.disable else people.print(text, soft_wrap=True)
+
+
+def _told(project: Project, folder: Path) -> str:
+    return (
+        f"{folder}: a {project.tool} project for {project.board}, lanes {','.join(map(str, project.lanes))}, "
+        f"{project.cycles_per_sample:,} cycles per sample, {project.clock_mhz:g} MHz\n"
+        f"There is no bitstream yet: {project.board} needs {project.tool}, which is not part of Presparse and was not "
+        f"run.\nRun it with: cd {folder} && {project.command}\nThen load what it made: {project.program}"
+    )
 
 
 def _drawn(manifest: Manifest, folder: Path) -> str:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from presparse.contract.network import Network
+from presparse.errors import OutputError
+from presparse.messages.bundle import BundleError, Project, Step
 from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import BoardError, ClockError
 from presparse_boards.flow.vivado import write_project
+from presparse_hw.link.endpoint import NO_BUILD_ID
 from tests.boards.boards.pins import BUILD, plan
 
 pytestmark = pytest.mark.slow
@@ -35,21 +39,34 @@ def test_pins(size: str) -> None:
 
 def test_project(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "project"
-    board = find_board("arty-a7-35t")
-    said = write_project(BUILD, board, folder, clock_hz=60e6)
-    assert {"top.v", "top.xdc", "top.tcl", "build_top.sh", "build_top.bat", "README.txt"} <= {
-        path.name for path in folder.iterdir()
-    }
+    board, steps = find_board("arty-a7-35t"), list[Step]()
+    project = write_project(BUILD, board, folder, clock_hz=60e6, progress=steps.append)
+    assert Project.load(folder) == project
+    assert (
+        {path.name for path in folder.iterdir()}
+        == set(project.files)
+        >= {
+            *("top.v", "top.xdc", "top.tcl", "build_top.sh", "build_top.bat"),
+            *("README.txt", "network.toml", "project.json"),
+        }
+    )
     assert [path.name for path in folder.parent.iterdir()] == ["project"]
-    assert "(60 MHz, 6,000,000 baud)" in said
-    assert "There is no bitstream yet: that takes AMD's Vivado" in said
-    assert (folder / "README.txt").read_text() == said + "\n"
+    assert (project.board, project.tool, project.clock_mhz, project.baud) == ("arty-a7-35t", "Vivado", 60, 6_000_000)
+    assert (project.build, project.contract_hash) == (BUILD, BUILD.hash)
+    assert Network.load(folder / "network.toml") == BUILD.network
+    assert project.build_id != NO_BUILD_ID
+    readme = (folder / "README.txt").read_text()
+    assert "There is no bitstream yet: that takes AMD's Vivado" in readme
+    for line in (project.command, project.program, 'board = ps.open("arty-a7-35t", Project.load("THIS FOLDER").build)'):
+        assert f"    {line}" in readme
     assert "endmodule" in (folder / "top.v").read_text()
-    script = subprocess.run(["sh", "-n", folder / "build_top.sh"], check=False)
-    assert script.returncode == 0
+    assert project.command == "sh build_top.sh"
+    assert subprocess.run(["sh", "-n", folder / "build_top.sh"], check=False).returncode == 0
+    assert [step.name for step in steps] == ["elaborating", "elaborated"]
 
+    (folder / "top.bit").write_bytes(b"hours of Vivado")
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(BoardError, match="project exists already; name a new folder, or delete it"):
+    with pytest.raises(OutputError, match=r"holds top\.bit, which is not of a Vivado project of Presparse; choose"):
         write_project(BUILD, board, folder)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -59,4 +76,8 @@ def test_refusals_write_nothing(tmp_path: Path) -> None:
         write_project(BUILD, find_board("arty-a7-35t"), tmp_path / "project", clock_hz=900e6)
     with pytest.raises(BoardError, match="ulx3s-85f needs no Vivado"):
         write_project(BUILD, find_board("ulx3s-85f"), tmp_path / "project")
+    with pytest.raises(OutputError, match=r"^n{256}: the name, or the path to it, is too long for this disk"):
+        write_project(BUILD, find_board("arty-a7-35t"), tmp_path / ("n" * 256))
+    with pytest.raises(BundleError, match="not a bundle"):
+        Project.load(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -18,6 +18,7 @@ from presparse_boards.estimate.lane_search import (
     Mode,
     NoFit,
     best_build,
+    fewer_lanes,
     fits_safely,
     lane_choices,
     smallest_build,
@@ -105,6 +106,23 @@ def test_advice_names_lanes_and_boards_that_do_fit() -> None:
     assert fits_safely(figures(fewer, board), board)
     [other] = [m.group(1) for text in advice if (m := re.search(r"--board (\S+)\)", text))]
     assert fits_safely(figures(build, find_board(other)), find_board(other))
+
+
+def test_what_synthesis_found_sets_the_estimate_of_fewer_lanes_right() -> None:
+    network, board = Network.load("digits"), find_board("ulx3s-85f")
+    build = best_build(network, board)
+    estimated = figures(build, board).use
+
+    def fewer(scale: float) -> Build:
+        lut = estimated.lut.model_copy(update={"used": round(scale * estimated.lut.used)})
+        found = fewer_lanes(build, board, estimated.model_copy(update={"lut": lut}))
+        assert found
+        return found
+
+    assert sum(build.lanes) > sum(fewer(1).lanes) > sum(fewer(4).lanes)
+    assert figures(fewer(4), board).use.lut.used * 4 <= board.family.fillable * board.capacity.lut
+    assert fewer(50).lanes == smallest_build(network).lanes  # nothing fits by that: the fewest, then
+    assert fewer_lanes(smallest_build(network), board) is None
 
 
 def test_smallest_build_has_the_fewest_lanes() -> None:

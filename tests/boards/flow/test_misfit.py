@@ -12,7 +12,7 @@ from presparse.contract.build import Build
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import plan_clock
-from presparse_boards.errors import BoardError, DoesNotFit, MakeError
+from presparse_boards.errors import BoardError, DoesNotFit
 from presparse_boards.families.ecp5.family import ECP5, LARGE
 from presparse_boards.families.family import FpgaFamily
 from presparse_boards.families.ice40.family import ICE40
@@ -91,11 +91,6 @@ def test_without_lanes_a_network_too_large_is_refused_before_synthesis(tmp_path:
     with pytest.raises(BoardError, match=r"nano \(training\) does not fit .*iCEBreaker.*, even with lanes \d+: "):
         bundle(wide, "icebreaker", folder=tmp_path / "never")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_board_that_needs_its_vendors_tool(tmp_path: Path) -> None:
-    with pytest.raises(MakeError, match="arty-a7-35t: bitstreams for this board need Vivado"):
-        bundle(NANO, "arty-a7-35t", folder=tmp_path / "never")
 
 
 def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:

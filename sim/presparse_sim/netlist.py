@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -23,6 +22,7 @@ from amaranth.lib import wiring
 
 from presparse.contract.build import Build
 from presparse.support.child_processes import ChildProcesses
+from presparse.support.scratch import scratch_folder
 from presparse_sim.design import Design, package
 from presparse_sim.errors import CompileError, SimulationError, ToolMissing
 
@@ -98,12 +98,12 @@ def synthesize(component: wiring.Component, platform: object, command: str) -> s
     ports = {"_".join(map(str, path)): (Value.cast(value), None) for path, _, value in members}
     ports |= {"clk": (sync.clk, None), "rst": (sync.rst, None)}
     text = rtlil.convert(top, platform=platform, ports=ports, emit_src=False)
-    with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
-        (Path(folder) / "top.il").write_text(text)
+    with scratch_folder() as folder:
+        (folder / "top.il").write_text(text)
         # Relative names: the folder /tmp of this WebAssembly program is not the system's.
         script = f"read_rtlil top.il; {command} -top top; rename -hide; rename -enumerate; write_verilog -noattr top.v"
         with ChildProcesses() as children:
-            status, said = children.listen([sys.executable, "-c", _YOSYS, "-q", "-p", script], folder=Path(folder))
+            status, said = children.listen([sys.executable, "-c", _YOSYS, "-q", "-p", script], folder=folder)
         if status:
             raise CompileError(f"Yosys refused the design: {said.strip()[-1000:]}")
-        return (Path(folder) / "top.v").read_text()
+        return (folder / "top.v").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from amaranth.hdl import Const, Value
 from presparse.contract.formats import Format
 from presparse.contract.network import Network
 from presparse.messages.simulation import Level, Simulator, Verdict
+from presparse.support.child_processes import ChildProcesses, NotStarted
 from presparse_hw.core import bias, lane
 from presparse_hw.lib.fixed import rounding
-from presparse_sim.benches import service
+from presparse_sim.benches import service, simulators
 
 pytestmark = pytest.mark.slow
 
@@ -110,3 +112,17 @@ def test_a_fault_is_found_and_placed(
     assert mismatch.expected != mismatch.got
     assert f"junction {mismatch.junction}, cycle {mismatch.cycle}, lane {mismatch.lane}: " in failed[0].failure
     assert mismatch.what == what, failed[0].failure
+
+
+def test_simulators_run_as_programs_that_end_with_this_one(tmp_path: Path) -> None:
+    """cocotb starts them, in a method that is its own."""
+    for kind in (simulators._VerilatorRunner, simulators._IcarusRunner):
+        runner = kind()
+        runner.env, runner.log_file = dict(os.environ), tmp_path / "log"
+        with ChildProcesses() as runner.children:
+            runner._execute([["sh", "-c", "pwd"]], tmp_path)
+            assert (tmp_path / "log").read_text() == f"{tmp_path}\n"
+            with pytest.raises(RuntimeError, match="status 3"):
+                runner._execute([["sh", "-c", "exit 3"]], tmp_path)
+        with pytest.raises(NotStarted):
+            runner._execute([["sh", "-c", "pwd"]], tmp_path)

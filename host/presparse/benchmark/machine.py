@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from presparse.reference.native.compiler import FLAGS, find_compiler
+from presparse.support.child_processes import ChildProcesses
 from presparse.support.processors import processors
 
 
@@ -27,7 +27,8 @@ class Machine:
     @classmethod
     def here(cls) -> Machine:
         """Raises CompilerError."""
-        said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+        with ChildProcesses() as children:
+            _, said = children.listen([find_compiler(), "--version"])
         return cls(
             processor=_processor(),
             cores=processors(),

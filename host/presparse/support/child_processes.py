@@ -55,7 +55,7 @@ class ChildProcesses:
     def run(
         self,
         command: Sequence[str | Path],
-        output: IO[bytes],
+        output: IO[bytes] | IO[str] | None,
         *,
         folder: Path | None = None,
         env: Mapping[str, str] | None = None,
@@ -65,7 +65,7 @@ class ChildProcesses:
 
         Parameters
         ----------
-        output : an open file, which all that the program says goes into
+        output : an open file, which all that the program says goes into; None: it goes where this process's goes
         folder : it runs in; default: this process's
         env : its whole environment; default: this process's
 
@@ -90,7 +90,11 @@ class ChildProcesses:
 
     @contextmanager
     def _started(
-        self, command: Sequence[str | Path], output: IO[bytes] | int, folder: Path | None, env: Mapping[str, str] | None
+        self,
+        command: Sequence[str | Path],
+        output: IO[bytes] | IO[str] | int | None,
+        folder: Path | None,
+        env: Mapping[str, str] | None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         with self._lock:
             if self._closed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -16,6 +15,8 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.messages.simulation import Level, Verdict
 from presparse.messages.simulation import Simulator as SimulatorName
+from presparse.support.child_processes import ChildProcesses
+from presparse.support.scratch import scratch_folder
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import Clock, plan_clock
 from presparse_sim.benches import designs
@@ -101,8 +102,7 @@ def _benches(
 def _run(bench: _Bench, tool: Simulator, samples: int, seed: int, waves: Path | None, tell: Tell) -> Verdict:
     tell(bench.name, 0, 0, "preparing")
     program = tool.compile(bench.design, waves, lambda stage: tell(bench.name, 0, 0, stage))
-    with tempfile.TemporaryDirectory(prefix="presparse-bench-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         task = Task(
             build=bench.build,
             index=bench.index,
@@ -115,8 +115,9 @@ def _run(bench: _Bench, tool: Simulator, samples: int, seed: int, waves: Path | 
         (folder / "task.json").write_text(task.model_dump_json())
         environment = {VARIABLE: str(folder / "task.json")}
         reader, end, began = Reader(task.journal), None, time.perf_counter()
-        with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(program.run, f"presparse_sim.benches.{bench.level}", folder, environment, seed)
+        with ThreadPoolExecutor(1) as pool, ChildProcesses() as children:
+            module = f"presparse_sim.benches.{bench.level}"
+            running = pool.submit(program.run, module, folder, environment, seed, children)
             over = False
             while not over:
                 over = bool(wait([running], timeout=_POLL).done)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import find_libpython
 from cocotb_tools import config
-from cocotb_tools.runner import Icarus as IcarusRunner
-from cocotb_tools.runner import Runner
-from cocotb_tools.runner import Verilator as VerilatorRunner
+from cocotb_tools import runner as cocotb_runner
 
 from presparse.messages.simulation import Simulator as Name
 from presparse.support.cache import Cache
+from presparse.support.child_processes import ChildProcesses
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, ToolMissing
 from presparse_sim.library import Product, Progress, compiled
@@ -43,21 +42,43 @@ _PLAIN_IMPORTS = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 """Where pytest is installed, cocotb has it rewrite all asserts that a bench imports, PyTorch's too: 5 s a bench."""
 
 
+class _Runner(cocotb_runner.Runner):
+    """cocotb's way to call a simulator, whose programs end with this process."""
+
+    children: ChildProcesses
+
+    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: str | Path, stdout: IO[str] | None = None) -> None:
+        for command in cmds:
+            if status := self.children.run(command, stdout, folder=Path(cwd), env=self.env):
+                raise RuntimeError(f"status {status}")
+
+
+class _VerilatorRunner(_Runner, cocotb_runner.Verilator):
+    pass
+
+
+class _IcarusRunner(_Runner, cocotb_runner.Icarus):
+    pass
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
     """A design that is ready to be simulated."""
 
-    runner: Runner
+    runner: _Runner
     folder: Path
     waves: bool
     arguments: tuple[str, ...] = ()
     plusargs: tuple[str, ...] = ()
 
-    def run(self, module: str, folder: Path, environment: Mapping[str, str], seed: int) -> None:
+    def run(
+        self, module: str, folder: Path, environment: Mapping[str, str], seed: int, children: ChildProcesses
+    ) -> None:
         """Run the bench in `module`; its log is `folder / "log"`, cocotb's results are `folder / "results.xml"`.
 
-        Ends as the simulator does, whatever the bench found.
+        Ends as the simulator does, which is one of the `children`, whatever the bench found.
         """
+        self.runner.children = children
         # Both say only that the simulator ended with another status than 0: what the bench left tells more.
         with suppress(RuntimeError, SystemExit):
             self.runner.test(
@@ -115,7 +136,7 @@ class Verilator(Simulator):
         )
         program = compiled(bench, _PROGRAM, trace=waves is not None, progress=progress)
         arguments = () if waves is None else ("--trace-file", str(waves))
-        return Compiled(runner=VerilatorRunner(), folder=program.parent, waves=waves is not None, arguments=arguments)
+        return Compiled(runner=_VerilatorRunner(), folder=program.parent, waves=waves is not None, arguments=arguments)
 
 
 class Icarus(Simulator):
@@ -140,7 +161,7 @@ class Icarus(Simulator):
             waiting=lambda: progress("waiting for another process that compiles the same design"),
         )
         return Compiled(
-            runner=IcarusRunner(),
+            runner=_IcarusRunner(),
             folder=folder,
             waves=waves is not None,
             arguments=("-n",),  # ends where it would ask a person otherwise
@@ -149,25 +170,27 @@ class Icarus(Simulator):
 
 
 def _icarus_version() -> str:
-    return subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False).stdout.partition("\n")[0]
+    with ChildProcesses() as children:
+        return children.listen(["iverilog", "-V"])[1].partition("\n")[0]
 
 
 def _compile_for_icarus(design: Design, folder: Path, waves: bool, progress: Progress) -> None:
     work = folder / "work"
     work.mkdir()
     progress("translating to Verilog")
-    source, log, runner = work / "top.v", work / "log", IcarusRunner()
+    source, log, runner = work / "top.v", work / "log", _IcarusRunner()
     source.write_text(to_event_driven_verilog(design.component()))
     progress("compiling for Icarus Verilog")
     try:
-        runner.build(
-            sources=[source],
-            hdl_toplevel=_TOP,
-            build_dir=work,
-            timescale=_TIMESCALE,
-            waves=waves,
-            log_file=log,
-        )
+        with ChildProcesses() as runner.children:
+            runner.build(
+                sources=[source],
+                hdl_toplevel=_TOP,
+                build_dir=work,
+                timescale=_TIMESCALE,
+                waves=waves,
+                log_file=log,
+            )
     except RuntimeError as error:
         said = "\n".join(log.read_text().splitlines()[:20])
         raise CompileError(f"Icarus Verilog refused the design ({error}): {said}") from error

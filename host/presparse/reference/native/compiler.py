@@ -5,13 +5,12 @@ from __future__ import annotations
 import ctypes
 import logging
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from presparse.errors import PresparseError
 from presparse.support.child_processes import ChildProcesses
-from presparse.support.ownership import check_parents
+from presparse.support.scratch import scratch_folder
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O3", "-march=native", "-fopenmp-simd", "-fPIC", "-shared")
@@ -38,18 +37,11 @@ def find_compiler() -> str:
 def compile_library(source: Path, *, defines: Sequence[str] = ()) -> ctypes.CDLL:
     """Compile for this processor and load, in half a second; nothing stays on disk.
 
-    Raises CompilerError, and CacheError if other users could put another library in the place of the compiled one.
+    Raises CompilerError, and CacheError if there is no place for it that is this user's own.
     """
     compiler = find_compiler()
-    try:
-        with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
-            check_parents(Path(folder), "TMPDIR")
-            return _load(_compile(compiler, source, defines, Path(folder)))
-    except OSError as error:
-        raise CompilerError(
-            f"{source.name} cannot be compiled in the folder for temporary files ({error.strerror or error}); "
-            "set the environment variable TMPDIR to one with room"
-        ) from error
+    with scratch_folder() as folder:
+        return _load(_compile(compiler, source, defines, folder))
 
 
 def _compile(compiler: str, source: Path, defines: Sequence[str], folder: Path) -> Path:

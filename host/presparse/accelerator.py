@@ -29,14 +29,14 @@ from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint, digest
 from presparse.fitting.feeding import Feeding
-from presparse.fitting.holding_out import Validation, checked_pair, held_out_count, parted
+from presparse.fitting.holding_out import Validation, held_out_count, is_pair, parted
 from presparse.fitting.keeper import Keeper, model_of, model_tensors
 from presparse.fitting.meter import LARGEST_CHUNK
 from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponents
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
-from presparse.validation import checked_callback, checked_count, checked_samples, checked_seed
+from presparse.validation import checked_callback, checked_epochs, checked_samples, checked_seed
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -239,7 +239,7 @@ class Accelerator:
         it is there already, the training goes on from it, and ends as it would have in one go. Remove it when the
         model is saved. It needs X and y, to know them again; ModelError if it is of another training.
         """
-        exponents = rate_exponents(self.network, lr, checked_count("epochs", epochs))
+        exponents = rate_exponents(self.network, lr, checked_epochs(epochs))
         seed = checked_seed(random_state)
         checked_callback("progress", progress)
         self._check_training()
@@ -316,7 +316,7 @@ class Accelerator:
         if X is None and y is None:
             raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
         values, labels = self._checked(X, y)
-        held = self._checked(*checked_pair(validation)) if isinstance(validation, tuple) else ()
+        held = self._checked(*validation) if is_pair(validation) else ()
         training = {
             "network": self.network.hash,
             "samples": digest(values, labels, *held),
@@ -349,8 +349,8 @@ class Accelerator:
         model = self._scaled_by()
         contents = self._store.contents(model)
         held_out: StoredPart | HeldOut | None = None
-        if isinstance(validation, tuple):
-            values, labels = self._checked(*checked_pair(validation))
+        if is_pair(validation):
+            values, labels = self._checked(*validation)
             held_out = HeldOut(feeding=self._feeding, features=model.encode_checked(values), labels=labels)
         elif validation is not None:
             count = held_out_count(validation, len(contents))

@@ -28,6 +28,7 @@ __all__ = [
     "RecordingError",
     "ResultsLost",
     "StoreError",
+    "TrainingError",
     "UnknownDevice",
 ]
 
@@ -46,6 +47,10 @@ class DataError(PresparseError, ValueError):
 
 class ArgumentError(PresparseError, ValueError):
     """An argument that is not what it must be, such as a number of epochs below 1."""
+
+
+class TrainingError(PresparseError, ArithmeticError):
+    """A training that diverged: its loss or its weights are no longer finite."""
 
 
 class RateError(PresparseError, ValueError):

@@ -48,8 +48,8 @@ def problems(error: ValidationError) -> str:
 
 
 def shortened(value: object) -> str:
-    """A value as Python writes it, with what is long in it left out."""
-    return _SHORTENED.repr(value)
+    """A value as Python writes it, in one line, with what is long in it left out."""
+    return _SHORTENED.repr(value).replace("\n", " ")
 
 
 class _Shortened(Repr):

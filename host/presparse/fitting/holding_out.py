@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError
+from presparse.validation import checked_seed
 
 Validation = tuple[ArrayLike, ArrayLike] | float | None
 """(X, y); or which share of the samples is held out (0 < share < 1), or how many of them."""
 
 Part = tuple[NDArray[np.float64], NDArray[np.int64]]
 """X (k, features) and y (k,), checked."""
+
+
+def is_pair(validation: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:
+    """(X, y), and not how many samples."""
+    return isinstance(validation, tuple) and len(validation) == 2
 
 
 def parted(
@@ -26,25 +33,21 @@ def parted(
     """
     if validation is None:
         return samples, None
-    if isinstance(validation, tuple):
-        return samples, checked(*checked_pair(validation))
+    if is_pair(validation):
+        return samples, checked(*validation)
     X, y = samples
     learned, held = hold_out(y, validation, seed)
     return (X[learned], y[learned]), (X[held], y[held])
 
 
-def checked_pair(validation: tuple[ArrayLike, ArrayLike]) -> tuple[ArrayLike, ArrayLike]:
-    """Held-out samples that are given as such. Raises ArgumentError for a tuple of anything but X and y."""
-    if len(validation) != 2:
-        raise ArgumentError(f"validation as a tuple must be (X, y), and has {len(validation)} parts")
-    return validation
-
-
-def held_out_count(validation: float, samples: int) -> int:
+def held_out_count(validation: object, samples: int) -> int:
     """How many samples are held out. Raises ArgumentError if none is left to learn from, or to measure."""
-    whole = isinstance(validation, int | np.integer) and not isinstance(validation, bool)
-    share = isinstance(validation, float | np.floating) and 0 < validation < 1
-    count = int(validation) if whole else round(float(validation) * samples) if share else 0
+    if isinstance(validation, int | np.integer) and not isinstance(validation, bool):
+        count = int(validation)
+    elif isinstance(validation, float | np.floating) and 0 < validation < 1:
+        count = round(float(validation) * samples)
+    else:
+        count = 0
     if not 0 < count < samples:
         raise ArgumentError(
             f"validation must be (X, y), a share of the samples between 0 and 1, or how many of them (1 to "
@@ -53,14 +56,15 @@ def held_out_count(validation: float, samples: int) -> int:
     return count
 
 
-def hold_out(labels: NDArray[np.int64], validation: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def hold_out(labels: NDArray[np.int64], validation: object, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of (k,) labels to learn from, and rows to hold out; both ascend.
 
-    Drawn with `seed`, every class in proportion to its number of samples. Raises ArgumentError as `held_out_count`.
+    Drawn with `seed`, every class in proportion to its number of samples. Raises ArgumentError as `held_out_count`, and
+    for a seed that is none.
     """
     samples = len(labels)
     count = held_out_count(validation, samples)
-    shuffled = np.random.default_rng(seed).permutation(samples)
+    shuffled = np.random.default_rng(checked_seed(seed)).permutation(samples)
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     held = np.zeros(samples, dtype=bool)
     held[by_class[(np.arange(count) * samples + samples // 2) // count]] = True

@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from presparse.errors import ArgumentError, FeatureError
-from presparse.fitting.holding_out import hold_out
+from presparse.fitting.holding_out import hold_out, is_pair
 from presparse.history import Callback, History
 from presparse.train.epochs import Stepper, train_epochs
-from presparse.train.fit import check_schedule
-from presparse.validation import checked_labels, checked_seed
+from presparse.validation import checked_labels, checked_schedule, checked_seed, numbers
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs (m, classes) and class numbers (m,) to the mean loss, a scalar."""
@@ -62,18 +61,19 @@ def fine_tune(
         False to a model that starts with layers of zeros.
 
     Raises FeatureError for samples or classes that the model cannot take, ArgumentError for epochs, batch_size or lr
-    that are not positive, a random_state that is no seed, or an unknown optimizer.
+    that are not positive, a random_state that is no seed, an unknown optimizer, or single samples where BatchNorm needs
+    two; TrainingError if the training diverges.
     """
-    check_schedule(epochs, batch_size, lr)
+    epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ArgumentError("the model has no parameter to train; call requires_grad_() on what is to learn")
     samples = _samples(X, parameters[0])
-    classes = _classes(model, samples)
+    classes, normalizes = _classes(model, samples)
     labels = _labels(y, len(samples), classes, samples.device)
     held_out = None
-    if isinstance(validation, tuple):
+    if is_pair(validation):
         held_samples = _samples(validation[0], parameters[0])
         _classes(model, held_samples)
         held_out = held_samples, _labels(validation[1], len(held_samples), classes, samples.device)
@@ -81,6 +81,11 @@ def fine_tune(
         learned, held = hold_out(labels.cpu().numpy(), validation, seed)
         held_out = samples[held], labels[held]
         samples, labels = samples[learned], labels[learned]
+    if normalizes and min(batch_size, len(samples)) < 2:
+        raise ArgumentError(
+            f"the model has BatchNorm, which cannot learn from one sample at a time: batch_size is {batch_size}, of "
+            f"{len(samples)} samples; give 2 or more of both"
+        )
 
     zeros = {p: p == 0 for p in parameters if p.ndim > 1} if keep_zeros else {}
 
@@ -123,12 +128,10 @@ def _stepper(optimizer: str | Stepper, parameters: list[nn.Parameter], lr: float
 
 def _samples(X: ArrayLike | Tensor, like: Tensor) -> Tensor:
     """X (k, ...) in the dtype and on the device of `like`. Raises FeatureError unless it is finite real numbers."""
-    try:
-        values = X if isinstance(X, Tensor) else torch.from_numpy(np.array(X))
-    except (TypeError, ValueError) as error:
-        raise FeatureError(f"X must be one array of real numbers ({error})") from error
-    if values.is_complex():
-        raise FeatureError(f"X must hold real numbers, and has dtype {values.dtype}")
+    if isinstance(X, Tensor) and X.layout == torch.strided and not X.is_complex():
+        values = X
+    else:
+        values = torch.from_numpy(numbers(X, "X").astype(np.float64))
     if values.ndim < 2 or not len(values):
         raise FeatureError(f"X must have shape (samples, ...), with at least one sample, and has {tuple(values.shape)}")
     values = values.detach().to(like.device, like.dtype)
@@ -142,8 +145,17 @@ def _samples(X: ArrayLike | Tensor, like: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _classes(model: nn.Module, samples: Tensor) -> int:
-    """How many classes the model tells apart, by its outputs for one sample."""
+def _classes(model: nn.Module, samples: Tensor) -> tuple[int, bool]:
+    """How many classes the model tells apart, by its outputs for one sample; and whether a BatchNorm sees a single
+    number per channel then, of which it cannot learn."""
+    single = False
+
+    def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        nonlocal single
+        single |= given[0].numel() == given[0].shape[1]
+
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    hooks = [norm.register_forward_pre_hook(look) for norm in norms]
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -154,15 +166,16 @@ def _classes(model: nn.Module, samples: Tensor) -> int:
             "give X in the shape that its first layer takes"
         ) from error
     finally:
+        for hook in hooks:
+            hook.remove()
         for module, mode in modes.items():
             module.training = mode
     if outputs.ndim != 2:
         raise FeatureError(
             f"the model must give (samples, classes), and gives shape {tuple(outputs.shape)} for one sample"
         )
-    return outputs.shape[1]
+    return outputs.shape[1], single
 
 
 def _labels(y: ArrayLike | Tensor, count: int, classes: int, device: torch.device) -> Tensor:
-    values = y.detach().cpu().numpy() if isinstance(y, Tensor) else y
-    return torch.from_numpy(checked_labels(values, count, classes)).to(device)
+    return torch.from_numpy(checked_labels(y, count, classes)).to(device)

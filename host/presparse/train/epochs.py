@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +15,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from presparse.errors import TrainingError
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.history import PROGRESS_SECONDS, Callback, Epoch, History, Progress, StopTraining, report
 from presparse.train.position import Position, Tally, restore, write
 
 _EVALUATED_AT_ONCE = 4096
+_RATES = "lr", "initial_lr"
+"""Entries of an optimizer's parameter groups that a schedule changes."""
+_LOWER = "train with a lower lr"
 
 
 class Stepper(Protocol):
@@ -51,14 +56,15 @@ def train_epochs(
 
     Ctrl-C, a callback's wish and an exception of its own end the training once the network is whole: with what was
     best so far, or, without `held_out`, with what was trained until then. Then Ctrl-C raises KeyboardInterrupt, unless
-    `keep_on_interrupt`.
+    `keep_on_interrupt`. Raises TrainingError if the loss or a parameter is no longer finite.
 
     Parameters
     ----------
     inputs, labels : (k, ...), (k,)
         What the network takes, and class numbers, on the network's device.
     optimizer : Stepper
-        The learning rates of a `torch.optim.Optimizer` fall to 0 along a cosine, and come back in the end.
+        The learning rates of a `torch.optim.Optimizer` fall to 0 along a cosine, and come back in the end, with
+        nothing of the schedule left behind.
     loss : (m, outputs), (m,) -> scalar
         Summed over a batch; its mean, plus the penalty, is what is minimized.
     classes : (m, outputs) -> (m,)
@@ -69,7 +75,10 @@ def train_epochs(
         been in one go, but for seconds.
     """
     scheduled = optimizer if isinstance(optimizer, Optimizer) else None
-    rates = [group["lr"] for group in scheduled.param_groups] if scheduled else []
+    groups = scheduled.param_groups if scheduled else []
+    rates = [{key: deepcopy(group[key]) for key in _RATES if key in group} for group in groups]
+    for group in groups:
+        group.pop("initial_lr", None)  # of an earlier schedule; this one begins at lr
     steps = epochs * len(_batches(torch.arange(len(inputs)), batch_size, network))
     schedule = CosineAnnealingLR(scheduled, T_max=steps) if scheduled else None
     modes = {module: module.training for module in network.modules()}
@@ -106,6 +115,8 @@ def train_epochs(
                             schedule.step()
                         if after_step:
                             after_step()
+                        if not math.isfinite(value.item()):
+                            raise TrainingError(f"the loss is {value.item()} in epoch {epoch}: it diverged; {_LOWER}")
                         right = int((classes(outputs.detach()) == labels[rows]).sum())
                         counting.add(len(rows), value.item(), right)
                         position.batches += 1
@@ -137,8 +148,12 @@ def train_epochs(
                 network.load_state_dict(position.kept)
             for module, mode in modes.items():
                 module.training = mode
-            for group, rate in zip(scheduled.param_groups if scheduled else [], rates, strict=True):
-                group["lr"] = rate
+            for group, own in zip(groups, rates, strict=True):
+                group.pop("initial_lr", None)
+                group.update(own)
+    for name, parameter in network.named_parameters():
+        if not parameter.isfinite().all():
+            raise TrainingError(f"{name} is no longer finite: the training diverged; {_LOWER}")
     return history
 
 

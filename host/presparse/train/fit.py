@@ -18,9 +18,9 @@ from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
 from presparse.train.epochs import train_epochs
-from presparse.train.network import SparseNetwork
+from presparse.train.network import BoundedNetwork, SparseNetwork
 from presparse.train.quantized import QuantizedNetwork
-from presparse.validation import checked_count, checked_lr, checked_samples, checked_seed
+from presparse.validation import checked_samples, checked_schedule, checked_seed
 
 LR = 0.02
 """First learning rate of Adam, unless told otherwise."""
@@ -28,7 +28,7 @@ BATCH_SIZE = 32
 
 
 def fit(
-    network: Network,
+    network: Network | str | Path,
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -48,14 +48,14 @@ def fit(
     give the same model.
 
     With `quantized`, training sees the board's rounding all along, and the accuracy it reports is the
-    board's; without, real numbers are trained, and rounded once at the end.
+    board's; without, real numbers are trained, in the ranges that the board has, and rounded once at the end.
     The best epoch on `validation` is kept, the last one without it: (X, y), or a share or number of the samples, which
     are then not trained: drawn with `random_state`, every class in proportion (`presparse.fitting.holding_out`).
     For the network behind the model (its accuracy in floating point, say) use `fit_network`.
 
-    X is (k, features) in its own units, y (k,) class numbers from 0; `scale` says how features are brought to
-    the board's range (`presparse.data.scaling`). `batch_size` samples share one step of Adam, whose first rate is `lr`.
-    `pattern` is a kind, a function, or arrays (`presparse.contract.pattern.Pattern`).
+    `network` may be a name or path. X is (k, features) in its own units, y (k,) class numbers from 0; `scale` says how
+    features are brought to the board's range (`presparse.data.scaling`). `batch_size` samples share one step of Adam,
+    whose first rate is `lr`. `pattern` is a kind, a function, or arrays (`presparse.contract.pattern.Pattern`).
 
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
@@ -64,14 +64,16 @@ def fit(
     from it, and the model is the one of a training in one go. Remove it when the model is saved.
 
     Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
-    ArgumentError for epochs, batch_size, lr or random_state that are not what they must be, ModelError for a checkpoint
-    of another training, OutputError for one that cannot be written.
+    ArgumentError for epochs, batch_size, lr or random_state that are not what they must be, NetworkError for a network
+    that cannot be read, ModelError for a checkpoint of another training, OutputError for one that cannot be written,
+    TrainingError if the training diverges.
     """
-    check_schedule(epochs, batch_size, lr)
+    network = Network.given(network)
+    epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     checked = partial(checked_samples, features=network.features, classes=network.classes)
     learn, held = parted(checked(X, y), validation, seed, checked)
-    initial = QuantizedNetwork if quantized else SparseNetwork
+    initial = QuantizedNetwork if quantized else BoundedNetwork
     offset, gain = scaling(learn[0], scale)
     fresh = initial.initial(network, pattern=pattern, random_state=seed, offset=offset, gain=gain)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
@@ -109,7 +111,7 @@ def fit_network(
 
     A `QuantizedNetwork` is trained quantization-aware. Arguments and errors as for `fit`.
     """
-    check_schedule(epochs, batch_size, lr)
+    epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     checked = partial(checked_samples, features=network.width, classes=network.network.classes)
     learn, held = parted(checked(X, y), validation, seed, checked)
@@ -140,18 +142,11 @@ def _train(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        after_step=network.clamp if isinstance(network, QuantizedNetwork) else None,
+        after_step=network.clamp if isinstance(network, BoundedNetwork) else None,
         callback=callback,
         keep_on_interrupt=keep_on_interrupt,
         checkpoint=checkpoint,
     )
-
-
-def check_schedule(epochs: object, batch_size: object, lr: object) -> None:
-    """Raise ArgumentError unless all three are positive, the first two whole."""
-    checked_count("epochs", epochs)
-    checked_count("batch_size", batch_size)
-    checked_lr(lr)
 
 
 def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor) -> Tensor:

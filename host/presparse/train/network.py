@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from presparse.contract.network import Network
+from presparse.contract.network import Activation, Network
 from presparse.contract.pattern import Pattern, arranged
+from presparse.errors import ArgumentError, TrainingError
 from presparse.model import Model, initial_weights
 from presparse.train.sparse_linear import SparseLinear
-from presparse.validation import checked_features, checked_labels, checked_seed
+from presparse.validation import checked_features, checked_labels, checked_seed, real_numbers
 
 
 class SparseNetwork(nn.Module):
@@ -22,7 +24,7 @@ class SparseNetwork(nn.Module):
 
     Parameters
     ----------
-    network : Network
+    network : Network, or its name or path
     left : per junction (right, edges per right neuron)
         Any pattern. Only clash-free ones can become a `Model`; 'random' and 'fully connected' are for comparison.
     offset, gain, columns, width
@@ -36,7 +38,7 @@ class SparseNetwork(nn.Module):
 
     def __init__(
         self,
-        network: Network,
+        network: Network | str | Path,
         left: Sequence[NDArray[np.int64]],
         *,
         offset: ArrayLike = 0.0,
@@ -45,7 +47,7 @@ class SparseNetwork(nn.Module):
         width: int = 0,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network = network = Network.given(network)
         self.width = width or network.features
         chosen = np.arange(network.features) if columns is None else np.asarray(columns, dtype=np.int64)
         self.register_buffer("columns", torch.tensor(chosen))
@@ -54,13 +56,12 @@ class SparseNetwork(nn.Module):
             for junction, edges in zip(network.junctions, left, strict=True)
         )
         for key, values in (("offset", offset), ("gain", gain)):
-            full = np.broadcast_to(np.asarray(values, dtype=np.float64), (network.features,))
-            self.register_buffer(key, torch.tensor(full))
+            self.register_buffer(key, torch.tensor(real_numbers(values, key, (network.features,), ArgumentError)))
 
     @classmethod
     def initial(
         cls,
-        network: Network,
+        network: Network | str | Path,
         *,
         pattern: Pattern = "seed per sweep",
         random_state: int = 0,
@@ -68,6 +69,7 @@ class SparseNetwork(nn.Module):
         gain: ArrayLike = 1.0,
     ) -> Self:
         """A fresh network: the pattern and, before rounding, the weights of `Model.initial`."""
+        network = Network.given(network)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
         fresh = cls(network, left, offset=offset, gain=gain)
@@ -103,13 +105,14 @@ class SparseNetwork(nn.Module):
         sums = inputs
         for junction, layer in zip(self.network.junctions, self.sparse_layers, strict=True):
             sums = layer(inputs)
-            if junction.activation == "relu":
-                inputs = sums.relu()
-            elif junction.activation == "sigmoid":
-                inputs = sums.sigmoid()
-            else:
-                inputs = sums
+            inputs = self.activate(sums, junction.activation)
         return sums
+
+    def activate(self, sums: Tensor, activation: Activation) -> Tensor:
+        """Sums of hidden neurons to what they hold."""
+        if activation == "relu":
+            return sums.relu()
+        return sums.sigmoid() if activation == "sigmoid" else sums
 
     def inputs(self, X: ArrayLike) -> Tensor:
         """Real features (k, width) as the network takes them (k, N_0): scaled, and padded with 0.
@@ -142,8 +145,11 @@ class SparseNetwork(nn.Module):
     def model(self) -> Model:
         """The integers a board would hold: weights and biases rounded to the weight format.
 
-        Raises PatternError if the pattern is not clash-free.
+        Raises PatternError if the pattern is not clash-free, TrainingError for weights that are not finite.
         """
+        for name, parameter in self.named_parameters():
+            if not parameter.isfinite().all():
+                raise TrainingError(f"{name} holds NaN or infinity: its training diverged; train with a lower lr")
         weight = self.network.formats.weight
         layers = self.sparse_layers
         return Model(
@@ -156,3 +162,20 @@ class SparseNetwork(nn.Module):
             columns=self.columns.numpy(),
             width=self.width,
         )
+
+
+class BoundedNetwork(SparseNetwork):
+    """A `SparseNetwork` that learns within the ranges of the board's formats: rounding it then changes little, where
+    what has grown beyond them would be lost."""
+
+    def activate(self, sums: Tensor, activation: Activation) -> Tensor:
+        """They saturate as the board's do; so do the gradients."""
+        hidden = self.network.formats.activation
+        return super().activate(sums, activation).clamp(hidden.min / hidden.one, hidden.max / hidden.one)
+
+    @torch.no_grad()
+    def clamp(self) -> None:
+        """Keep weights and biases inside the weight format."""
+        weight = self.network.formats.weight
+        for parameter in self.parameters():
+            parameter.clamp_(weight.min / weight.one, weight.max / weight.one)

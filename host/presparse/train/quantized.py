@@ -18,11 +18,11 @@ from torch import Tensor
 from presparse.contract.activation import derivative_table, sigmoid_table, table_input
 from presparse.contract.formats import Format
 from presparse.contract.network import Activation
-from presparse.train.network import SparseNetwork
+from presparse.train.network import BoundedNetwork
 from presparse.train.sparse_linear import edge_product
 
 
-class QuantizedNetwork(SparseNetwork):
+class QuantizedNetwork(BoundedNetwork):
     """A `SparseNetwork` that computes with rounded weights and activations, and learns with gradients of real ones."""
 
     dtype = torch.float64
@@ -49,13 +49,6 @@ class QuantizedNetwork(SparseNetwork):
     def classes(self, sums: Tensor) -> Tensor:
         """(k, N_L) output sums -> (k,): the lowest class with the largest score, as the board decides."""
         return super().classes(activate(sums, self.network.activations[-1], self.network.formats.output))
-
-    @torch.no_grad()
-    def clamp(self) -> None:
-        """Keep real weights and biases inside the weight format."""
-        weight = self.network.formats.weight
-        for parameter in self.parameters():
-            parameter.clamp_(weight.min / weight.one, weight.max / weight.one)
 
 
 def encoded(values: Tensor, target: Format) -> Tensor:

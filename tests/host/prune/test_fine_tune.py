@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from presparse.errors import ArgumentError, FeatureError
+from presparse.errors import ArgumentError, FeatureError, TrainingError
 from presparse.fitting.holding_out import hold_out
 from presparse.history import Progress
 from presparse.prune import compact, fine_tune, slim
@@ -256,8 +256,8 @@ def test_wrong_arguments(arguments: dict, message: str) -> None:
         ),
         (X[0], Y, r"^X must have shape \(samples, \.\.\.\), with at least one sample, and has \(5,\)$"),
         (X[:0], Y[:0], r"^X must have shape \(samples, \.\.\.\), with at least one sample, and has \(0, 5\)$"),
-        ([["a"]], Y, r"^X must be one array of real numbers \("),
-        (X * 1j, Y, r"^X must hold real numbers, and has dtype torch\.complex128$"),
+        ([["a"]], Y, r"^X must hold real numbers, and has dtype <U1; convert it with X\.astype\(float\)$"),
+        (X * 1j, Y, r"^X must hold real numbers, and has dtype complex128; convert"),
         (
             np.where(np.arange(5) == 3, np.nan, X),
             Y,
@@ -274,6 +274,59 @@ def test_wrong_arguments(arguments: dict, message: str) -> None:
 def test_data_that_does_not_fit(X: object, y: object, message: str) -> None:
     with pytest.raises(FeatureError, match=message):
         fine_tune(perceptron(), X, y)  # pyright: ignore[reportArgumentType]
+
+
+def test_data_of_other_kinds_trains_the_same() -> None:
+    wanted = perceptron()
+    fine_tune(wanted, X, Y, epochs=1)
+    for same in (X.tolist(), X[::-1][::-1], X.astype(">f8"), torch.tensor(X, requires_grad=True)):
+        model = perceptron()
+        fine_tune(model, same, torch.tensor(Y), epochs=1)
+        assert equal(state(model), state(wanted))
+    fine_tune(perceptron(), torch.tensor(X).bfloat16(), torch.tensor(Y).bfloat16(), epochs=1)
+
+
+def test_batch_norm_and_single_samples() -> None:
+    for arguments in ((X, Y, 1), (X[:1], Y[:1], 8)):
+        with pytest.raises(
+            ArgumentError, match=r"^the model has BatchNorm, which cannot learn from one sample at a time"
+        ):
+            fine_tune(perceptron(), *arguments[:2], batch_size=arguments[2])
+    layers = [nn.Conv2d(1, 3, 2), nn.BatchNorm2d(3), nn.Flatten()]
+    images = torch.randn(4, 1, 3, 3), torch.tensor([0, 1, 0, 1])
+    fine_tune(nn.Sequential(*layers, nn.Linear(12, 2)), *images, batch_size=1, epochs=1)  # four places per channel
+    with pytest.raises(ArgumentError, match=r"batch_size is 1, of 4 samples; give 2 or more of both$"):
+        fine_tune(nn.Sequential(*layers, nn.Linear(3, 2)), images[0][..., :2, :2], images[1], batch_size=1)
+    fine_tune(nn.Sequential(nn.Linear(5, 3)), X[:3], Y[:3], batch_size=1, epochs=1)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_training_that_diverges_says_so(optimizer: str) -> None:
+    model = nn.Sequential(nn.Linear(5, 20), nn.ReLU(), nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, 3))
+    with pytest.raises(TrainingError, match=r"diverged; train with a lower lr$"):
+        fine_tune(model, X, Y, epochs=5, lr=1e30, optimizer=optimizer)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_last_step_may_be_the_one_that_diverges() -> None:
+    model = nn.Sequential(nn.Linear(5, 3))
+    with pytest.raises(TrainingError, match=r"^0\.weight is no longer finite: the training diverged; "):
+        fine_tune(model, X * 1e20, Y, epochs=1, batch_size=257, lr=1e38, optimizer="sgd")
+
+
+def test_nothing_of_the_schedule_stays_in_an_optimizer_of_ones_own() -> None:
+    model = perceptron()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    fine_tune(model, X, Y, epochs=1, optimizer=optimizer)
+    assert "initial_lr" not in optimizer.param_groups[0]
+    own = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    optimizer.step()
+    own.step()
+    seen: list[float] = []
+    fine_tune(model, X, Y, epochs=1, optimizer=optimizer, progress=lambda told: seen.append(told.lr))
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["initial_lr"]) == (0.05, 0.1)
+    assert max(seen) <= 0.05
+    own.step()
+    assert optimizer.param_groups[0]["lr"] == 0.025
 
 
 def test_pruned_models_name_the_original_features() -> None:

@@ -15,7 +15,7 @@ from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import generate
 from presparse.data import load_digits, scaling
-from presparse.errors import ArgumentError, FeatureError
+from presparse.errors import ArgumentError, FeatureError, NetworkError, TrainingError
 from presparse.fitting.holding_out import hold_out
 from presparse.history import History, Progress
 from presparse.model import Model
@@ -237,13 +237,69 @@ def test_patterns_of_ones_own_that_do_not_fit(pattern: object, message: str) -> 
         ({"lr": -0.1}, "lr, the learning rate, must be a positive number, such as 0.01, and is -0.1"),
         ({"lr": "fast"}, "lr, the learning rate, must be a positive number, such as 0.01, and is 'fast'"),
         ({"random_state": -1}, "random_state must be a whole number, 0 to 4294967295, and is -1"),
+        ({"epochs": 10**10}, "epochs must be at most 1,000,000, and is 10000000000"),
+        ({"batch_size": 10**20}, "batch_size must be at most 2,147,483,647, and is 100000000000000000000"),
+        ({"lr": 10**400}, "lr, the learning rate, must be a positive number, such as 0.01, and is <1329 bits>"),
+        ({"random_state": 2**63}, "random_state must be a whole number, 0 to 4294967295, and is 9223372036854775808"),
         ({"validation": 1.0}, "validation must be (X, y), a share"),
+        ({"validation": (X, Y, Y)}, "validation must be (X, y), a share"),
+        ({"validation": [X, Y]}, "validation must be (X, y), a share"),
+        ({"validation": "0.2"}, "validation must be (X, y), a share"),
+        ({"validation": np.nan}, "validation must be (X, y), a share"),
         ({"validation": 300}, "validation must be (X, y), a share"),
     ],
 )
 def test_arguments_that_are_not_what_they_must_be(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ArgumentError, match=f"^{re.escape(message)}"):
         fit(BLOBS, X, Y, **wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_network_by_name_and_one_that_is_none() -> None:
+    X, y = load_digits()
+    model = fit("digits-small", X[:200], y[:200], epochs=1)
+    assert model.differences(fit(Network.load("digits-small"), X[:200], y[:200], epochs=1)) == []
+    assert SparseNetwork.initial("digits-small").network == model.network
+    with pytest.raises(NetworkError, match=r"^nowhere\.toml: not a readable network file"):
+        fit("nowhere.toml", X, y)
+    with pytest.raises(NetworkError, match=r"not a readable network file \(dict is no path\)"):
+        fit({}, X, y)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("quantized", [True, False])
+def test_one_feature(quantized: bool) -> None:
+    """It asks for large weights and activations: what grows beyond the formats would be lost when it is rounded."""
+    network = Network(
+        features=1, classes=2, layers=(4, 16, 4), out_degree=(8, 2), lanes=(4, 4), activations=("relu", "sigmoid")
+    )
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(600, 1))
+        y = (np.abs(x[:, 0]) > 0.6).astype(int)
+        model = fit(network, x, y, quantized=quantized, random_state=seed, epochs=20)
+        assert model.score(x, y) > 0.9
+        assert model.history is not None
+        assert abs(model.score(x, y) - model.history.epochs[-1].accuracy) < 0.05
+
+
+def test_tensors_and_arrays_train_the_same_model() -> None:
+    wanted = fit(BLOBS, X, Y, epochs=1)
+    read_only = X.copy()
+    read_only.setflags(write=False)
+    for same in (torch.tensor(X, requires_grad=True), X.tolist(), np.asfortranarray(X), X[:, ::-1][:, ::-1], read_only):
+        assert fit(BLOBS, same, torch.tensor(Y), epochs=1).differences(wanted) == []  # pyright: ignore[reportArgumentType]
+    half = torch.tensor(X).bfloat16()
+    assert fit(BLOBS, half, Y, epochs=1).differences(fit(BLOBS, half.double(), Y, epochs=1)) == []  # pyright: ignore[reportArgumentType]
+
+
+def test_a_training_that_diverges_says_so() -> None:
+    network = Network.model_validate({**BLOBS.model_dump(), "activations": ("relu", "identity")})
+    fresh = SparseNetwork.initial(network)
+    with torch.no_grad():
+        fresh.sparse_layers[0].weight[0, 0] = torch.nan
+    with pytest.raises(TrainingError, match=r"^layers\.0\.weight holds NaN or infinity: its training diverged;"):
+        fresh.model()
+    with pytest.raises(TrainingError, match=r"^the loss is nan in epoch 1: it diverged; train with a lower lr$"):
+        fit_network(fresh, X, Y, epochs=1)
 
 
 def test_torch_settings_come_back() -> None:

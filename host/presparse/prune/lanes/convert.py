@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
-from presparse.fitting.holding_out import Validation, parted
+from presparse.fitting.holding_out import Validation, is_pair, parted
 from presparse.history import Callback
 from presparse.model import Model
 from presparse.prune.lanes.mlp import mlp
 from presparse.prune.lanes.place import check_room, importances, place
 from presparse.prune.lanes.scale import rescaled, within_formats
 from presparse.prune.lanes.shape import shape
-from presparse.train.fit import check_schedule, fit_network
+from presparse.train.fit import fit_network
 from presparse.train.network import SparseNetwork
 from presparse.train.quantized import QuantizedNetwork
-from presparse.validation import checked_samples, checked_seed
+from presparse.validation import checked_count, checked_samples, checked_schedule, checked_seed
 
 _CALIBRATION = 2000
 """Samples that say how much every neuron varies."""
+_SUSPICIOUS = 0.05
+"""Accuracy that a refit on fewer edges does not gain, unless the model had got other features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,8 @@ class OnLanes:
     kept_importance: tuple[float, ...]
     """Per junction: importance of the kept edges, of that which the best choice of equally many edges per right
     neuron without banks would keep."""
+    note: str = ""
+    """What the accuracies of the first stages may be wrong about; "" if nothing."""
 
 
 def to_lanes(
@@ -54,7 +60,7 @@ def to_lanes(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    network: Network | None = None,
+    network: Network | str | Path | None = None,
     edges: int | None = None,
     lanes: int | None = None,
     cycles: int | None = None,
@@ -79,7 +85,8 @@ def to_lanes(
     ----------
     model : Linear or SparseLinear layers with ReLU or sigmoid, dense, masked or pruned; see `mlp`
     X, y : training samples (k, width) and classes (k,)
-    network : where the model goes, such as that of a bitstream; None: one with at most `edges` edges (`shape`)
+    network : where the model goes, such as that of a bitstream, perhaps by name or path; None: one with at most `edges`
+        edges (`shape`)
     validation : chooses the epoch of the refit that is kept; (X, y), or a share or number of the samples
     measure : where accuracies of the stages come from; never chooses anything. None: `validation`, or else X and y
     offset, gain : the model was trained with (X - offset) * gain
@@ -87,17 +94,25 @@ def to_lanes(
 
     Raises ArgumentError, NetworkError or FeatureError for a model, network or data that do not suit each other.
     """
-    check_schedule(epochs, batch_size, lr)
+    epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
+    network = None if network is None else Network.given(network)
+    if network is not None and not (edges is lanes is cycles is None):
+        raise ArgumentError("edges, lanes and cycles choose a network; leave them out where one is given")
+    for name, most in (("edges", edges), ("lanes", lanes), ("cycles", cycles)):
+        if most is not None:
+            checked_count(name, most)
     source = mlp(model, offset=offset, gain=gain)
     checked = partial(checked_samples, features=source.width, classes=source.layers[-1])
     (values, labels), held = parted(checked(X, y), validation, seed, checked)
-    measured = measure or held or (values, labels)
+    measured = held or (values, labels)
+    if measure is not None:
+        if not is_pair(measure):
+            raise ArgumentError(f"measure must be (X, y), and is {shortened(measure)}")
+        measured = checked(*measure)
     stages = [Stage(name="trained", accuracy=source.score(*measured), edges=source.edges)]
     source = rescaled(source, values, len(source.columns) if network is None else network.features)
     sample = values[np.random.default_rng(seed).permutation(len(values))[:_CALIBRATION]]
-    if network is not None and not (edges is lanes is cycles is None):
-        raise ArgumentError("edges, lanes and cycles choose a network; leave them out where one is given")
     onto = network or shape(source, importances(source, sample), edges=edges, lanes=lanes, cycles=cycles)
     check_room(source, onto)
     source = within_formats(source, onto, sample)
@@ -119,5 +134,18 @@ def to_lanes(
         keep_on_interrupt=keep_on_interrupt,
     )
     stages.append(Stage(name="refitted", accuracy=refitted.score(*measured), edges=onto.edges))
-    model_on_lanes = replace(refitted.model(), history=history)
-    return OnLanes(model=model_on_lanes, stages=tuple(stages), kept_importance=placed.kept_importance)
+    unscaled = not np.any(offset) and np.all(np.asarray(gain) == 1)
+    return OnLanes(
+        model=replace(refitted.model(), history=history),
+        stages=tuple(stages),
+        kept_importance=placed.kept_importance,
+        note=_about_units(values) if unscaled and stages[-1].accuracy - stages[0].accuracy > _SUSPICIOUS else "",
+    )
+
+
+def _about_units(values: NDArray[np.float64]) -> str:
+    return (
+        f"the model was given the features as they are, {values.min():g} to {values.max():g}, and is better after the "
+        "refit: if it was trained with scaled features, all but the last stage measure another network; give the "
+        "offset and gain of its training"
+    )

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from presparse.contract.network import Activation
+from presparse.errors import ArgumentError
 from presparse.prune.chain import Step, UnsupportedModel, chain
 from presparse.prune.layers import DROPOUT, SOFTMAX, BatchNorm, Weighted, fused, matrix
 from presparse.prune.pruned import PrunedModel
-from presparse.validation import checked_features
+from presparse.validation import checked_features, checked_labels, real_numbers
 
 _ACTIVATIONS: dict[type[nn.Module], Activation] = {
     nn.ReLU: "relu",
@@ -63,7 +64,8 @@ class Mlp:
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy, 0 to 1."""
-        return float(np.mean(self.activity(X)[-1].argmax(axis=1) == np.asarray(y)))
+        predicted = self.activity(X)[-1].argmax(axis=1)
+        return float(np.mean(predicted == checked_labels(y, len(predicted), self.layers[-1])))
 
 
 def mlp(model: nn.Module, *, offset: ArrayLike = 0.0, gain: ArrayLike = 1.0) -> Mlp:
@@ -72,7 +74,7 @@ def mlp(model: nn.Module, *, offset: ArrayLike = 0.0, gain: ArrayLike = 1.0) -> 
     BatchNorm becomes part of the layer before it; dropout, and what comes behind the last layer, are left out. The
     model was trained with (X - offset) * gain, each one number, or one for every column of X.
 
-    Raises UnsupportedModel for anything else.
+    Raises UnsupportedModel for anything else, ArgumentError for an offset or gain of other shapes.
     """
     layers = model.chain() if isinstance(model, PrunedModel) else chain(model)
     if layers.images or layers.stem:
@@ -85,7 +87,11 @@ def mlp(model: nn.Module, *, offset: ArrayLike = 0.0, gain: ArrayLike = 1.0) -> 
     activations: list[Activation | None] = []
     for step in layers.steps:
         _add(step, weights, biases, activations)
-    shift, scale = (np.broadcast_to(np.asarray(value, dtype=np.float64), (width,))[columns] for value in (offset, gain))
+    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True), start=1):
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise UnsupportedModel(f"junction {index} holds NaN or infinity: its training diverged; train it again")
+    shift = real_numbers(offset, "offset", (width,), ArgumentError)[columns]
+    scale = real_numbers(gain, "gain", (width,), ArgumentError)[columns]
     return Mlp(
         weights=tuple(weights),
         biases=tuple(biases),
@@ -124,4 +130,5 @@ def _add(
 def _activate(sums: NDArray[np.float64], activation: Activation) -> NDArray[np.float64]:
     if activation == "relu":
         return np.maximum(sums, 0)
-    return 1 / (1 + np.exp(-sums)) if activation == "sigmoid" else sums
+    with np.errstate(over="ignore"):  # far below 0 it is 0
+        return 1 / (1 + np.exp(-sums)) if activation == "sigmoid" else sums

@@ -152,6 +152,8 @@ def run(
     for training in trainings:
         if training.done < epochs:
             say(f"{training.what} stopped after {training.done} of {epochs} epochs; what was reached is saved")
+    if found.note:
+        say(f"{found.note} (--offset, --gain)")
     stages += [replace(found.stages[0], name=reached), *found.stages[1:]]
     onto = found.model.network
     count = {key: len(part[1]) for key, part in vars(splits).items()}

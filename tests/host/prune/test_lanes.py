@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,7 +110,8 @@ def test_models_without_a_place_are_named(model: nn.Module, message: str) -> Non
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_numbers_fit_and_the_function_is_the_same(seed: int) -> None:
-    """Other inputs and other sums, but the same classes; a positive factor in the output, nothing else."""
+    """Other inputs and other sums, but the same classes: a positive factor in the output, and the same for all classes
+    added, nothing else."""
     rng = np.random.default_rng(seed)
     model = dense(7, 12, 9, 3, seed=seed)
     with torch.no_grad():
@@ -126,9 +128,62 @@ def test_numbers_fit_and_the_function_is_the_same(seed: int) -> None:
         assert np.abs(part).max() <= 0.9 * 4
     for held in other[1:-1]:
         assert held.max() <= 0.9 * 2
-    factor = own[-1].ravel() @ other[-1].ravel() / (other[-1].ravel() @ other[-1].ravel())
+    sums, given = other[-1], own[-1] - source.biases[-1].mean()
+    factor = given.ravel() @ sums.ravel() / (sums.ravel() @ sums.ravel())
     assert factor > 0
-    np.testing.assert_allclose(own[-1], factor * other[-1], rtol=0, atol=1e-9 * np.abs(own[-1]).max())
+    np.testing.assert_allclose(given, factor * sums, rtol=0, atol=1e-9 * np.abs(given).max())
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "identity"])
+@pytest.mark.parametrize(("scale", "shift"), [(1e-3, 0), (1e-6, 0), (100, 0), (1, 20), (1, -1e4), (1e-3, 5)])
+def test_outputs_of_any_scale_with_anything_in_common_become_the_same(scale: float, shift: float, output: str) -> None:
+    network = Network(features=7, classes=3, layers=(8, 12, 12, 3), out_degree=(12, 12, 3), lanes=(4, 4, 4),
+                      activations=("relu", "relu", output))  # pyright: ignore[reportArgumentType] # fmt: skip
+    X, _ = samples(7)
+    source = rescaled(mlp(dense(7, 12, 9, 3)), X, 7)
+    other = replace(
+        source,
+        weights=(*source.weights[:-1], source.weights[-1] * scale),
+        biases=(*source.biases[:-1], source.biases[-1] * scale + shift),
+    )
+    own, same = within_formats(source, network, X), within_formats(other, network, X)
+    for part, wanted in zip((*same.weights, *same.biases), (*own.weights, *own.biases), strict=True):
+        np.testing.assert_allclose(part, wanted, rtol=1e-6, atol=1e-9)
+    sums = np.abs(own.activity(X)[-1]).max()
+    assert sums <= 0.9 * 2 if output == "identity" else np.abs(own.weights[-1]).max() > 0.89 * 4
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity"])
+@pytest.mark.parametrize("scale", [1e-5, 1e-3, 1e3])
+def test_hidden_layers_of_any_scale_use_the_formats(scale: float, activation: str) -> None:
+    """A layer times the scale and the next one divided by it are the same function."""
+    network = Network(features=7, classes=3, layers=(8, 12, 12, 3), out_degree=(12, 12, 3), lanes=(4, 4, 4),
+                      activations=(activation, activation, "sigmoid"))  # pyright: ignore[reportArgumentType] # fmt: skip
+    X, _ = samples(7)
+    source = replace(rescaled(mlp(dense(7, 12, 9, 3)), X, 7), activations=(activation, activation))  # pyright: ignore[reportArgumentType]
+    first, second, third = source.weights
+    other = replace(
+        source,
+        weights=(first * scale, second / scale, third),
+        biases=(source.biases[0] * scale, *source.biases[1:]),
+    )
+    found = within_formats(other, network, X)
+    for layer in (0, 1):
+        largest = np.abs(found.weights[layer]).max(axis=1) / 4, np.abs(found.activity(X)[layer + 1]).max(axis=0) / 2
+        assert np.maximum(*largest).min() > 0.9 / 33
+    assert np.array_equal(found.activity(X)[-1].argmax(axis=1), source.activity(X)[-1].argmax(axis=1))
+
+
+def test_a_model_of_zeros_has_nothing_to_scale() -> None:
+    model = dense(7, 12, 9, 3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    network = Network(features=7, classes=3, layers=(8, 12, 12, 3), out_degree=(12, 12, 3), lanes=(4, 4, 4),
+                      activations=("relu", "relu", "sigmoid"))  # fmt: skip
+    X, _ = samples(7)
+    found = within_formats(rescaled(mlp(model), X, 7), network, X)
+    assert not any(part.any() for part in (*found.weights, *found.biases))
 
 
 def test_a_network_with_more_features_takes_further_columns() -> None:
@@ -319,6 +374,44 @@ def test_a_network_that_is_given(trained: nn.Module) -> None:
         to_lanes(trained, X, y, network=Network.load("digits-small"))
     with pytest.raises(ArgumentError, match="layer 1 of the model has 40 neurons, and of network room 32"):
         to_lanes(trained, X, y, network=network.model_copy(update={"layers": (64, 32, 16, 16)}))
+
+
+def test_features_that_the_model_was_not_trained_on_are_told(trained: nn.Module) -> None:
+    X, y = load_digits()
+    found = to_lanes(trained, X[:1200], y[:1200], edges=1300, epochs=4)
+    assert found.note.startswith(
+        "the model was given the features as they are, 0 to 16, and is better after the refit: "
+    )
+    assert found.stages[0].accuracy < found.stages[-1].accuracy - 0.05
+    assert to_lanes(trained, X[:300], y[:300], edges=1300, offset=8, gain=1 / 16, epochs=1).note == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"edges": 1.5}, "edges must be a whole number, at least 1, and is 1.5"),
+        ({"lanes": "many"}, "lanes must be a whole number, at least 1, and is 'many'"),
+        ({"offset": [1, 2]}, "offset must have shape (64,), and has (2,)"),
+        ({"gain": "1"}, "gain must hold real numbers, and has dtype <U1"),
+        ({"gain": np.nan}, "gain must be finite, and has nan"),
+        ({"measure": 0.2}, "measure must be (X, y), and is 0.2"),
+        ({"validation": (1, 2, 3)}, "validation must be (X, y), a share of the samples between 0 and 1, or how many"),
+        ({"epochs": 10**10}, "epochs must be at most 1,000,000, and is 10000000000"),
+        ({"random_state": 2**63}, "random_state must be a whole number, 0 to 4294967295, and is 9223372036854775808"),
+    ],
+)
+def test_arguments_that_are_not_what_they_must_be(wrong: dict[str, object], message: str) -> None:
+    X, y = load_digits()
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}"):
+        to_lanes(dense(64, 8, 10), X, y, **wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_model_that_diverged_has_no_place() -> None:
+    model = dense(64, 8, 10)
+    with torch.no_grad():
+        next(model.parameters())[0, 0] = torch.nan
+    with pytest.raises(UnsupportedModel, match=r"^junction 1 holds NaN or infinity: its training diverged"):
+        to_lanes(model, *load_digits())
 
 
 def test_the_same_seed_gives_the_same_model(trained: nn.Module) -> None:

@@ -14,6 +14,8 @@ from presparse.prune.lanes.mlp import Mlp
 
 _ROOM = 0.9
 """Of the largest number of a format that a weight or activation may take: the refit needs some."""
+_LEAST_USED = 1 / 32
+"""Of that room, by a neuron's largest weight or activation: smaller ones would be rounded away."""
 
 
 def rescaled(source: Mlp, X: NDArray[np.float64], features: int) -> Mlp:
@@ -46,10 +48,11 @@ def rescaled(source: Mlp, X: NDArray[np.float64], features: int) -> Mlp:
 
 
 def within_formats(source: Mlp, network: Network, X: NDArray[np.float64]) -> Mlp:
-    """The same classes with weights and ReLU activations that fit the formats, as far as that is possible.
+    """The same classes with weights and activations that fit the formats and use them, as far as that is possible.
 
-    A ReLU neuron's incoming weights and bias are divided by what its outgoing ones are multiplied with, and all output
-    sums by one number. What does not fit then (behind a sigmoid) saturates when it is rounded.
+    A ReLU neuron's incoming weights and bias are divided by what its outgoing ones are multiplied with; so are those of
+    a neuron without an activation. From output sums, what all classes have in common is taken, and they are divided
+    by one number. What does not fit then (behind a sigmoid) saturates when it is rounded.
     """
     formats = network.formats
     most_weight = _ROOM * formats.weight.max / formats.weight.one
@@ -57,10 +60,17 @@ def within_formats(source: Mlp, network: Network, X: NDArray[np.float64]) -> Mlp
     activity = source.activity(X)
     weights, biases = [w.copy() for w in source.weights], [b.copy() for b in source.biases]
     for i, activation in enumerate(source.activations):
-        if activation == "relu":
+        if activation != "sigmoid":
             incoming = np.maximum(np.abs(weights[i]).max(axis=1), np.abs(biases[i])) / most_weight
-            by = np.maximum(1.0, np.maximum(incoming, activity[i + 1].max(axis=0) / most_activation))
+            full = np.maximum(incoming, np.abs(activity[i + 1]).max(axis=0) / most_activation)
+            by = np.maximum(full, np.minimum(1.0, full / _LEAST_USED))
+            by[full == 0] = 1.0
             weights[i], biases[i] = weights[i] / by[:, None], biases[i] / by
             weights[i + 1] = weights[i + 1] * by
-    by = max(1.0, float(np.abs(weights[-1]).max()) / most_weight, float(np.abs(biases[-1]).max()) / most_weight)
+    common = biases[-1].mean()
+    biases[-1] = biases[-1] - common
+    by = max(float(np.abs(weights[-1]).max()), float(np.abs(biases[-1]).max())) / most_weight
+    if network.activations[-1] == "identity":  # sigmoids may saturate: the refit was better with weights that are large
+        by = max(by, float(np.abs(activity[-1] - common).max()) / (_ROOM * formats.output.max / formats.output.one))
+    by = by or 1.0  # all weights are 0
     return replace(source, weights=(*weights[:-1], weights[-1] / by), biases=(*biases[:-1], biases[-1] / by))

@@ -57,6 +57,7 @@ class ProximalOptimizer(Optimizer):
         """Steps taken."""
         self._groups = {groups.parameter: groups for groups in regularizer.groups}
         self._share_state()
+        optimizer.register_load_state_dict_post_hook(lambda _: self._share_state())  # loading makes new ones
 
     @property
     def share(self) -> float:
@@ -90,7 +91,6 @@ class ProximalOptimizer(Optimizer):
                 "load it into the optimizer itself, before that goes into a ProximalOptimizer"
             )
         self.optimizer.load_state_dict(state_dict)
-        self._share_state()
         self.steps = int(state_dict[_STEPS])
 
     def _share_state(self) -> None:

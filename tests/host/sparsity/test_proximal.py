@@ -225,6 +225,26 @@ def test_going_on_from_a_state_is_going_on(make: Make) -> None:
 
 
 @every_optimizer
+def test_both_stay_one_when_the_inner_one_loads_a_state(make: Make) -> None:
+    """Also the groups that a scheduler changes, and whichever of the two the state comes from."""
+    model = small()
+    inner = make(list(model.parameters()))
+    optimizer = ProximalOptimizer(inner, L1(0.01).on(model))
+    train(model, optimizer, 2)
+    for state in (inner.state_dict(), optimizer.state_dict()):
+        inner.load_state_dict(state)
+        assert optimizer.param_groups is inner.param_groups
+        assert optimizer.state is inner.state
+        schedule = CosineAnnealingLR(optimizer, T_max=4)
+        train(model, optimizer, 1, schedule)
+        assert inner.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"] == schedule.get_last_lr()[0]
+    optimizer.param_groups[0]["lr"] = 0.0
+    before = weights(model)
+    train(model, optimizer, 1)
+    assert same(before, weights(model))
+
+
+@every_optimizer
 def test_parameters_without_a_gradient_stay(make: Make) -> None:
     """In their first step and later ones."""
     model = small()

@@ -1,16 +1,19 @@
 """Trained networks from files: pruned models, and state dicts of multi-layer perceptrons.
 
-A state dict says nothing about what lies between its layers, so it is taken to be Linear, perhaps BatchNorm1d (with the
-usual eps), activation, Linear and so on. Nothing of a file is executed.
+A checkpoint is a state dict, or holds one beside other things (an epoch, an optimizer's state). It says nothing about
+what lies between its layers, so it is taken to be Linear, perhaps BatchNorm1d (with the usual eps), activation, Linear
+and so on. Nothing of a file is executed.
 """
 
 from __future__ import annotations
 
+import errno
 import pickle
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from presparse.errors import ArgumentError, ModelError
 from presparse.prune.pruned import PrunedModel
 from presparse.prune.pruned_file import read_tensors
+from presparse.support import input_files
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 _LINEAR = {"weight", "bias"}
@@ -29,10 +33,16 @@ _MEND = (
     "presparse.prune.compact(model).save(file)"
 )
 _DAMAGED = (
-    *(pickle.UnpicklingError, RuntimeError, EOFError, struct.error),
+    *(pickle.UnpicklingError, RuntimeError, EOFError, struct.error, zipfile.BadZipFile, MemoryError),
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
 )
 """What `torch.load` raises for files that are no state dict, found by damaging some."""
+_MOST_NUMBERS = 1 << 30
+"""In all tensors; in float64 they take 8 GiB."""
+_DEEPEST = 4
+"""Mappings in mappings that are searched for a state dict."""
+_FIRST = "state_dict", "model_state_dict", "model"
+"""Names of a state dict that is taken if there are several, such as averaged weights beside it."""
 
 
 def load(path: str | Path, *, activation: str = "relu") -> nn.Module:
@@ -40,7 +50,8 @@ def load(path: str | Path, *, activation: str = "relu") -> nn.Module:
 
     - `.safetensors` that `PrunedModel.save` wrote: as it was saved; `activation` is not used.
     - Any other `.safetensors`: a state dict. Its layers follow each other as their names do, 2 before 10.
-    - `.pt`, `.pth`: a state dict that `torch.save` wrote. Its layers follow each other as they do in the file.
+    - `.pt`, `.pth`: a state dict that `torch.save` wrote, alone or in a dict such as `{"state_dict": ..., "epoch": 3}`.
+      Its layers follow each other as they do in the file.
 
     `activation` ('relu' or 'sigmoid') lies between the layers of a state dict, behind the BatchNorm if there is one.
 
@@ -61,7 +72,7 @@ def load(path: str | Path, *, activation: str = "relu") -> nn.Module:
     else:
         raise ModelError(f"{path}: give a checkpoint that ends in .safetensors, .pt or .pth")
     try:
-        return _perceptron(_by_layer(state), _ACTIVATIONS[activation])
+        return _perceptron(_by_layer(_unwrapped(state)), _ACTIVATIONS[activation])
     except ModelError as error:
         raise ModelError(f"{path}: {error}; {_MEND}") from error
 
@@ -71,9 +82,13 @@ def _natural(key: str) -> list[str | int]:
 
 
 def _unpickled(path: Path) -> Mapping[object, object]:
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder; give the path of a checkpoint")
     try:
+        if zipfile.is_zipfile(input_files.checked(path)):
+            with zipfile.ZipFile(path) as archive:
+                unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > input_files.LARGEST:
+                reason = f"unpacks to {unpacked:,} bytes, and at most {input_files.LARGEST:,} are read"
+                raise OSError(errno.EFBIG, reason)
         with warnings.catch_warnings(action="ignore"):  # about formats, before an error says the same
             state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -90,12 +105,39 @@ def _unpickled(path: Path) -> Mapping[object, object]:
     return state
 
 
+def _unwrapped(checkpoint: Mapping[object, object]) -> Mapping[object, object]:
+    """The state dict that a checkpoint holds, or the checkpoint itself, should it hold none. Raises ModelError for
+    several among which none is the model's."""
+    found = dict(_state_dicts(checkpoint, "", set()))
+    if len(found) < 2:
+        return next(iter(found.values()), checkpoint)
+    for name in _FIRST:
+        if name in found:
+            return found[name]
+    raise ModelError(f"holds several state dicts ({', '.join(found)}), and one is needed; save that alone")
+
+
+def _state_dicts(
+    mapping: Mapping[object, object], name: str, seen: set[int], depth: int = 0
+) -> Iterator[tuple[str, Mapping[object, object]]]:
+    """What holds tensors and nothing else, with its name; not in the state of an optimizer."""
+    if id(mapping) in seen or depth > _DEEPEST or "param_groups" in mapping:
+        return
+    seen.add(id(mapping))
+    if mapping and all(isinstance(value, Tensor) for value in mapping.values()):
+        yield name, mapping
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _state_dicts(value, f"{name}.{key}".removeprefix("."), seen, depth + 1)
+
+
 Layer = dict[str, Tensor]
 
 
 def _by_layer(state: Mapping[object, object]) -> dict[str, Layer]:
     """The tensors of every layer, in the order of the state dict. Raises ModelError for what is no real tensor."""
     layers: dict[str, Layer] = {}
+    total = 0
     for key, tensor in state.items():
         if not isinstance(key, str) or not isinstance(tensor, Tensor):
             raise ModelError(f"{key} is no tensor, but {type(tensor).__name__}")
@@ -104,6 +146,12 @@ def _by_layer(state: Mapping[object, object]) -> dict[str, Layer]:
             raise ModelError(f"{key} must hold real numbers, and has {tensor.dtype}")
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or not tensor.numel():
             raise ModelError(f"{key} must hold a number in every place, and is {_described(tensor)}")
+        stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if tensor.numel() > stored:
+            raise ModelError(f"{key} claims {tensor.numel():,} numbers, and the file holds {stored:,} of them")
+        total += tensor.numel()
+        if total > _MOST_NUMBERS:
+            raise ModelError(f"{key} is one too many: at most {_MOST_NUMBERS:,} numbers are read")
         if not tensor.double().isfinite().all():
             raise ModelError(f"{key} must be finite, and holds NaN or infinity")
         layers.setdefault(name, {})[own] = tensor.detach().double()

@@ -14,14 +14,14 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from presparse.contract.description import problems
 from presparse.errors import ModelError
 from presparse.prune.layers import BATCH_NORM, KNOWN
-from presparse.support import atomic_files
+from presparse.support import atomic_files, tensor_files
 from presparse.train.sparse_linear import SparseLinear
 
 FILE_VERSION = "1"
@@ -105,13 +105,13 @@ def read(path: Path) -> Saved:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder; give the path of a model file")
+    """Metadata and tensors of any safetensors file. Raises ModelError."""
     try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        return tensor_files.read(path, "pt")
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error}); give the path of a model file") from error
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror or error}); give the path of a model file"
+        ) from error
     except SafetensorError as error:
         raise ModelError(f"{path}: not a model file, or a truncated one ({error}); {_AGAIN}") from error
 

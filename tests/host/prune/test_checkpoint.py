@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,7 +130,18 @@ def changed(**tensors: Tensor | None) -> Callable[[State], object]:
             lambda state: {key: tensor for key, tensor in state.items() if not key.startswith("0.")},
             "1.running_mean: BatchNorm must follow a Linear layer",
         ),
-        (lambda state: {"model": state, "epoch": 3}, "model is no tensor, but OrderedDict"),
+        (lambda state: {"a": state, "b": dict(state)}, "holds several state dicts (a, b), and one is needed"),
+        (lambda state: {"model": {"epoch": 3}}, "model is no tensor, but dict"),
+        (
+            changed(at0__weight=torch.zeros(1).expand(10**6, 10**6)),
+            "0.weight claims 1,000,000,000,000 numbers, and the file holds 1 of them",
+        ),
+        (changed(at0__weight=torch.zeros(9).as_strided((6, 4), (1, 1))), "0.weight claims 24 numbers, and the file"),
+        (
+            changed(at0__weight=torch.rand([1] * 60)),
+            "0.weight must be (right, left) as in a Linear layer",
+        ),
+        (changed(at0__weight=torch.rand(6, 4) * 1j), "0.weight must hold real numbers, and has torch.complex64"),
         (lambda state: {1: torch.rand(3)}, "1 is no tensor, but Tensor"),
         (lambda state: {}, "holds no tensors"),
         (lambda state: [1, 2], "holds a list"),
@@ -143,8 +158,68 @@ def test_what_is_no_perceptron_is_named(tmp_path: Path, change: Callable[[State]
 
 
 @pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": state},
+        lambda state: {"model": state, "epoch": 3, "best": 0.97, "seed": torch.tensor(7)},
+        lambda state: {"checkpoint": {"model_state_dict": state, "loss": [1.0, 0.5]}},
+        lambda state: {"anything": state, "version": "1"},
+        lambda state: {"ema": {key: tensor + 1 for key, tensor in state.items()}, "model": state},
+    ],
+    ids=["state_dict", "with an epoch", "nested", "another name", "beside averages"],
+)
+def test_a_state_dict_beside_other_things(tmp_path: Path, wrap: Callable[[State], dict[str, Any]]) -> None:
+    model = perceptron(4, 6, 3, norm=True)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.rand(5, 4)).sum().backward()
+    optimizer.step()
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    others = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+    torch.save({**others, **wrap(model.state_dict())}, tmp_path / "m.pt")
+    assert torch.equal(outputs(load(tmp_path / "m.pt"), 4), outputs(model, 4))
+
+
+def test_mappings_that_hold_each_other_end(tmp_path: Path) -> None:
+    """2^60 ways through a file of some hundred bytes."""
+    wrapped: dict[str, Any] = {"epoch": 3}
+    for _ in range(60):
+        wrapped = {"a": wrapped, "b": wrapped}
+    wrapped["c"] = wrapped
+    torch.save(wrapped, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=r"m\.pt: a is no tensor, but dict; "):
+        load(tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])
+def test_numbers_of_few_bits(tmp_path: Path, dtype: torch.dtype) -> None:
+    state = {key: tensor.to(dtype) for key, tensor in perceptron(4, 6, 3).state_dict().items()}
+    wanted = perceptron(4, 6, 3)
+    wanted.load_state_dict({key: tensor.double() for key, tensor in state.items()})
+    torch.save(state, tmp_path / "m.pt")
+    save_file(state, tmp_path / "m.safetensors")
+    for name in ("m.pt", "m.safetensors"):
+        assert torch.equal(outputs(load(tmp_path / name), 4), outputs(wanted, 4))
+
+
+def test_a_file_that_unpacks_to_too_much(tmp_path: Path) -> None:
+    """Torch unpacks what is compressed; the archive's directory says beforehand how much that is."""
+    torch.save(perceptron(4, 3).state_dict(), tmp_path / "m.pt")
+    content = (tmp_path / "m.pt").read_bytes()
+    with zipfile.ZipFile(tmp_path / "m.pt") as archive:
+        size = max(archive.infolist(), key=lambda entry: entry.file_size).file_size
+    (tmp_path / "m.pt").write_bytes(
+        content.replace(struct.pack("<II", size, size), struct.pack("<II", size, 0xFFFFFFFE))
+    )
+    with pytest.raises(ModelError, match=r"cannot be read .unpacks to 4,29[0-9,]+ bytes, and at most 4,294,967,296 "):
+        load(tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("n" * 300 + ".pt", "cannot be read (File name too long); give the path of a checkpoint"),
+        ("pipe.pt", "cannot be read (is a pipe or a device; write what comes out of it into a file first)"),
+        ("pipe.safetensors", "cannot be read (is a pipe or a device; write what comes out of it into a file first)"),
         ("gone.pt", "No such file"),
         ("gone.safetensors", "cannot be read"),
         ("folder.pt", "is a folder"),
@@ -154,8 +229,10 @@ def test_what_is_no_perceptron_is_named(tmp_path: Path, change: Callable[[State]
 )
 def test_files_that_hold_no_checkpoint(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.pt").mkdir()
+    for name_of_pipe in ("pipe.pt", "pipe.safetensors"):
+        os.mkfifo(tmp_path / name_of_pipe)
     small.model().save(tmp_path / "board.safetensors")
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=re.escape(message)):
         load(tmp_path / name)
 
 

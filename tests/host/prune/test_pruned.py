@@ -172,7 +172,7 @@ def test_random_bytes(content: bytes, tmp_path_factory: pytest.TempPathFactory) 
 def test_missing_and_foreign(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"none\.safetensors: cannot be read .*; give the path of a model file$"):
         PrunedModel.load(tmp_path / "none.safetensors")
-    with pytest.raises(ModelError, match=r": is a folder; give the path of a model file$"):
+    with pytest.raises(ModelError, match=r": cannot be read \(is a folder\); give the path of a model file$"):
         PrunedModel.load(tmp_path)
     foreign = tmp_path / "foreign.safetensors"
     save_file({"layer.weight": torch.zeros(2, 2)}, foreign)

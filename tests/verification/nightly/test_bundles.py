@@ -29,6 +29,7 @@ def test_shipped_networks(
 ) -> None:
     folder = tmp_path / "bundle"
     made = bundle(Network.load(network), board, folder=folder, mode=mode, lanes=lanes, force=True)
+    assert isinstance(made, Manifest)
     assert made == Manifest.load(folder)
     assert made.use.fits
     assert made.notes == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from pathlib import Path
 
 from presparse.contract.build import Build
@@ -63,36 +64,40 @@ class SimulatedBoard:
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
         )
+        self._lock = threading.Lock()  # native code does not notice that another thread closes it
         self._handle: int | None = self._library.board_open(output_file(trace), output_file(coverage))
         self._library.board_stall(self._handle, stall, seed)
 
     def write(self, data: bytes) -> None:
         """Queue bytes; they enter the board as `read` lets time pass."""
-        self._library.board_write(self._open(), data, len(data))
+        with self._lock:
+            self._library.board_write(self._open(), data, len(data))
 
     def read(self, limit: int, timeout: float) -> bytes:
         """Step the board until bytes come out; b"" if none did in `timeout` seconds of simulated time.
 
         Even without any timeout, what is under way in the board gets a few cycles to come out.
         """
-        handle = self._open()
         buffer = ctypes.create_string_buffer(limit)
         count = ctypes.c_size_t()
         budget = max(_QUIET_CYCLES, int(timeout * self.clock_hz))
-        outcome = self._library.board_read(handle, buffer, limit, ctypes.byref(count), budget, _QUIET_CYCLES)
+        with self._lock:
+            outcome = self._library.board_read(self._open(), buffer, limit, ctypes.byref(count), budget, _QUIET_CYCLES)
         check(outcome, "sending bytes")
         return buffer.raw[: count.value]
 
     def close(self) -> None:
-        """Free the design and end its trace. Closing twice is allowed."""
-        if self._handle is not None:
-            self._library.board_close(self._handle)
-            self._handle = None
+        """Free the design and end its trace. Closing twice is allowed; waits for a read in another thread."""
+        with self._lock:
+            if self._handle is not None:
+                self._library.board_close(self._handle)
+                self._handle = None
 
     @property
     def cycles(self) -> int:
         """Clock cycles since this object was made."""
-        return self._library.board_cycles(self._open())
+        with self._lock:
+            return self._library.board_cycles(self._open())
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None:

@@ -63,7 +63,7 @@ def served(shell: Shell, *options: object, token: str | None = None, end: int = 
     return ran
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_says_where_it_serves_and_who_came(shell: Shell, end: int) -> None:
     before = signal.getsignal(end)
     ran = served(shell, "--json", end=end)

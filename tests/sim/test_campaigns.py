@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,20 @@ import pytest
 from numpy.typing import NDArray
 
 from presparse.contract.samples import Samples
+from presparse.contract.wire import RunState
 from presparse.device.links.faulty import FAULTS
+from presparse.device.run_watch import RunWatch
 from presparse.device.session import Session
 from presparse.errors import LinkError
 from presparse_sim.board import open_link
-from presparse_sim.campaigns import kills
+from presparse_sim.campaigns import kills, lies
 from presparse_sim.campaigns.builds import BUILDS
 from presparse_sim.campaigns.cuts import cut_everywhere
 from presparse_sim.campaigns.faults import campaign
+from presparse_sim.campaigns.lies import boards_that_lie
+from presparse_sim.campaigns.lies import lies as lies_of
 from presparse_sim.campaigns.memory import ALLOWED_MIB, Look, growth
+from presparse_sim.campaigns.opens import grown
 from presparse_sim.campaigns.row import total
 from presparse_sim.campaigns.sessions import random_sessions
 from presparse_sim.campaigns.soak import soak
@@ -27,12 +33,13 @@ pytestmark = pytest.mark.slow
 
 
 def test_harmed_frames_cuts_and_garbage_change_nothing() -> None:
-    rows = campaign(frames=320, every=401, garbage=30_000, seed=5)
+    rows, footprints = campaign(frames=320, every=401, garbage=30_000, lies=32, vanished=3, opens=12, seed=5)
     everything = total(rows)
     assert everything.mismatches == []
     assert everything.faulted >= 320
     assert everything.compared > 10_000
-    assert {row.fault for row in rows} >= {*FAULTS, "all of these", "cut at every byte"}
+    assert {row.fault for row in rows} >= {*FAULTS, "all of these", "cut at every byte", "lies about counts"}
+    assert len(footprints) == 2
 
 
 def test_a_few_seconds_of_everything() -> None:
@@ -48,6 +55,39 @@ def test_memory_that_grows_is_noticed() -> None:
     flat = [Look(seconds=i, mib=300 + i % 2) for i in range(100)]
     leaking = [Look(seconds=i, mib=300 + 0.5 * i) for i in range(100)]
     assert growth(flat) < ALLOWED_MIB < growth(leaking)
+
+
+def test_what_stays_open_is_noticed() -> None:
+    flat = [Look(seconds=i, mib=300, descriptors=7 + (i == 19), threads=2) for i in range(20)]
+    leaking = [Look(seconds=i, mib=300, descriptors=7 + i, threads=2 + i // 5) for i in range(20)]
+    assert grown(flat) == []
+    assert grown(leaking) == ["descriptors grew from 8 to 17", "threads grew from 2 to 4"]
+
+
+def test_a_host_that_waits_for_ever_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that stands still never ends for it."""
+    monkeypatch.setattr(RunWatch, "see", lambda watch, state, patience: None)
+    monkeypatch.setattr(lies, "lies", lambda rng: {"fed": lies_of(rng)["fed stands still"]})
+    monkeypatch.setattr(Session, "follow", bounded_looks(Session.follow))
+    with pytest.raises(EndlessWait):
+        boards_that_lie(20, 1)
+
+
+class EndlessWait(Exception):
+    """Somebody looked too often."""
+
+
+def bounded_looks(follow: Callable[[Session], RunState]) -> Callable[[Session], RunState]:
+    looks = 0
+
+    def counted(session: Session) -> RunState:
+        nonlocal looks
+        looks += 1
+        if looks > 5000:
+            raise EndlessWait
+        return follow(session)
+
+    return counted
 
 
 def test_a_host_that_trains_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

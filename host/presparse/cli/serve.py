@@ -115,9 +115,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of what they do else."""
+    """An event that Ctrl-C and SIGTERM set, instead of what they do else; and a terminal that is closed, but for
+    `nohup`."""
     stop = threading.Event()
     numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:
         yield stop

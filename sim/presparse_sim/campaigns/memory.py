@@ -1,4 +1,4 @@
-"""Memory of a long run: whether it stays flat, and its picture."""
+"""Memory of a long run: whether it stays flat, and its picture; and what else a process holds."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ _FEWEST = 10
 
 @dataclass(frozen=True)
 class Look:
-    """Memory of this process at a time."""
+    """Memory of this process at a time, and what it has open."""
 
     seconds: float
     """Since the run began."""
     mib: float
     """Resident."""
+    descriptors: int = 0
+    threads: int = 0
 
     @classmethod
     def now(cls, seconds: float) -> Look:
-        return cls(seconds, psutil.Process().memory_info().rss / MIB)
+        process = psutil.Process()
+        return cls(seconds, process.memory_info().rss / MIB, process.num_fds(), process.num_threads())
 
 
 def growth(looks: Sequence[Look]) -> float:

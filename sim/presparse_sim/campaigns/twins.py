@@ -15,6 +15,7 @@ from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import StoredRun
+from presparse.device.clock import Clock
 from presparse.device.links.link import Link
 from presparse.device.session import Session
 from presparse.errors import LinkError
@@ -60,30 +61,32 @@ class Twins:
     Parameters
     ----------
     open_link : a link to the board; called for every session and after every cut
-    clock : the board's time
+    clock : the board's time, or that of the way there
     rng : of first models and first sequence numbers
     reconnects : how often a session opens a link again by itself; with 0, another session goes on after every error
+    timeout : seconds per answer
     """
 
     def __init__(
         self,
         build: Build,
         open_link: Callable[[], Link],
-        clock: BoardTime,
+        clock: Clock,
         rng: np.random.Generator,
         *,
         reconnects: int = 5,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.build, self.rng, self.clock = build, rng, clock
         self.errors: Counter[str] = Counter()
         """Errors of the link that reached the user, by type."""
         self.longest = 0.0
-        """Seconds (of the board's time) that a call took at most."""
+        """Seconds (of `clock`) that a call took at most."""
         self.sessions = 0
         """Sessions that were begun."""
         self.compared = 0
         """Scores, weights, biases and counters that were compared."""
-        self._open_link, self._reconnects = open_link, reconnects
+        self._open_link, self._reconnects, self._timeout = open_link, reconnects, timeout
         self._reference = Emulator(build, reference=NativeReference)
         self._stored: Contents | None = None
         self._scores: list[NDArray[np.int64]] = []
@@ -200,7 +203,7 @@ class Twins:
             self._open_session = Session(
                 self._open_link,
                 self.build,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
                 reconnects=self._reconnects,
                 first_sequence=int(self.rng.integers(256)),
                 clock=self.clock,

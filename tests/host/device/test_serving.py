@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from presparse.device import serving
@@ -208,6 +209,23 @@ def test_the_end_of_the_server_is_told_and_leaves_nothing_open() -> None:
         with pytest.raises(LinkClosed, match="cannot connect"):
             there.link()
     assert there.lines[-1].endswith("the server ends, after 0 s: 0 bytes sent, 0 received")
+
+
+def test_opens_and_closes_leave_nothing_open() -> None:
+    """In either of the two, which are one process here."""
+    process = psutil.Process()
+    with served() as there:
+
+        def after(sessions: int) -> tuple[int, int]:
+            for _ in range(sessions):
+                there.session().close()
+            while len([line for line in there.lines if " left, " in line]) < there.server.hosts:
+                time.sleep(0.005)
+            return process.num_fds(), process.num_threads()
+
+        before = after(1)
+        assert after(100) == before
+        assert there.server.hosts == 101
 
 
 # The host's side

@@ -36,7 +36,7 @@ from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponen
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
-from presparse.validation import checked_callback, checked_epochs, checked_samples, checked_seed
+from presparse.validation import checked_callback, checked_epochs, checked_flag, checked_samples, checked_seed
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -241,11 +241,12 @@ class Accelerator:
         """
         exponents = rate_exponents(self.network, lr, checked_epochs(epochs))
         seed = checked_seed(random_state)
+        shuffled, keep = checked_flag("shuffle", shuffle), checked_flag("keep_on_interrupt", keep_on_interrupt)
         checked_callback("progress", progress)
         self._check_training()
         keeper = None
         if checkpoint is not None:
-            keeper = self._keeper(checkpoint, X, y, validation, exponents, shuffle, seed)
+            keeper = self._keeper(checkpoint, X, y, validation, exponents, shuffled, seed)
         source = self._source(X, y, validation, scale, seed)
         self._feeding.drain()
         return loop.fit(
@@ -253,9 +254,9 @@ class Accelerator:
             self._feeding,
             source,
             exponents=exponents,
-            seed=seed if shuffle else None,
+            seed=seed if shuffled else None,
             callback=progress,
-            keep_on_interrupt=keep_on_interrupt,
+            keep_on_interrupt=keep,
             keeper=keeper,
         )
 

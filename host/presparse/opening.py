@@ -161,7 +161,7 @@ def _opener(name: str, build: Build, options: dict[str, object]) -> Callable[[],
     found = _found(name, build)
     takes = inspect.signature(found).parameters.values()
     if not any(parameter.kind == parameter.VAR_KEYWORD for parameter in takes):  # which would check them itself
-        _check_options(name, [p.name for p in takes if p.kind == p.KEYWORD_ONLY], options)
+        _check_options(name, [parameter.name for parameter in takes], options)
     return partial(found, **options)
 
 

@@ -152,6 +152,13 @@ def checked_callback(name: str, value: object) -> None:
         raise ArgumentError(f"{name} must be a function or None, and is {shortened(value)}")
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """True or False. Raises ArgumentError, naming the argument."""
+    if not isinstance(value, bool | np.bool_):
+        raise ArgumentError(f"{name} must be True or False, and is {shortened(value)}")
+    return bool(value)
+
+
 def checked_count(name: str, value: object, most: int | None = None) -> int:
     """A whole number of at least 1, and at most `most`. Raises ArgumentError, naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

@@ -64,7 +64,7 @@ class SimulatedBoard:
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
         )
-        self._lock = threading.Lock()  # native code does not notice that another thread closes it
+        self._lock = threading.RLock()  # native code does not notice that another thread closes it
         self._handle: int | None = self._library.board_open(output_file(trace), output_file(coverage))
         self._library.board_stall(self._handle, stall, seed)
 

@@ -25,6 +25,8 @@ _POLL = 0.002
 """Seconds that are waited for the board before the host is looked at, ..."""
 _ALONE = 0.1
 """... and for anybody to call while there is no host."""
+_TIRED = 10.0
+"""Seconds of silence after which a host is looked at as rarely: a simulated board keeps a processor busy."""
 _CHUNK = 65536
 
 
@@ -91,7 +93,7 @@ class Server:
                 self._receive_callers()
                 if self._guest is None:
                     self._link.read(_CHUNK, 0)  # answers that nobody waits for any more
-                    select.select([self._listener, *(caller.connection for caller in self._callers)], [], [], _ALONE)
+                    self._ready(_ALONE)
                 else:
                     self._carry(self._guest)
         finally:
@@ -103,7 +105,7 @@ class Server:
 
     def _receive_callers(self) -> None:
         """Take the next step with everybody at the door."""
-        ready, _, _ = select.select([self._listener, *(caller.connection for caller in self._callers)], [], [], 0)
+        ready = self._ready(0)
         for caller in list(self._callers):
             if caller.connection in ready:
                 self._hear(caller)
@@ -112,16 +114,23 @@ class Server:
         if self._listener in ready:
             self._accept()
 
+    def _ready(self, seconds: float) -> list[socket.socket]:
+        """Who has something to say, as soon as somebody has, or nobody after so many seconds."""
+        everybody = [self._listener, *(caller.connection for caller in self._callers)]
+        if self._guest is not None:
+            everybody.append(self._guest.connection)
+        return select.select(everybody, [], [], seconds)[0]
+
     def _accept(self) -> None:
         try:
             connection, address = self._listener.accept()
+            connection.settimeout(WRITE_TIMEOUT)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a host without power is noticed one day
         except OSError:  # it is gone already, or there is no descriptor left for it
             return
         if len(self._callers) == _CALLERS:
             self._dismiss(self._callers[0], "too many call at once")
-        connection.settimeout(WRITE_TIMEOUT)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a host without power is noticed in the end
         name = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
         hello = greeting.hello(self._token)
         caller = _Caller(connection, name, hello, time.monotonic() + GREETING_TIMEOUT)
@@ -161,7 +170,7 @@ class Server:
         """Bytes in both directions, for a moment."""
         data = b""
         try:
-            if select.select([guest.connection], [], [], 0)[0]:
+            if guest.connection in self._ready(_ALONE if guest.idle > _TIRED else 0):
                 data = guest.connection.recv(_CHUNK)
                 if not data:
                     self._leave(guest, "left")

@@ -381,5 +381,8 @@ def test_lines_that_are_no_events(tmp_path: Path, line: str) -> None:
 def test_recordings_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot be read"):
         Replayer(tmp_path / "missing.jsonl")
+    for path in ("/dev/zero", "a\0b", tmp_path, "x" * 300):
+        with pytest.raises(RecordingError, match=r"cannot be read|longer than 1,048,576 characters"):
+            Replayer(path)
     with pytest.raises(OutputError, match="missing"):
         recorder(tmp_path / "missing" / "session.jsonl")

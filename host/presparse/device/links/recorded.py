@@ -14,6 +14,7 @@ Since the clock is recorded too, the host does the same again, repeats and pause
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import time
@@ -45,6 +46,8 @@ _TICK = 1e-6
 """Seconds that pass when the clock is looked at more often than it was then."""
 _LONGEST = 1e9
 """Seconds that no session lasts."""
+_LONGEST_LINE = 1 << 20
+"""Characters: several times what a window of requests takes."""
 
 
 class Heading(Description):
@@ -292,7 +295,12 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Numbered, from 1."""
     try:
         with path.open(encoding="ascii") as file:
-            for number, line in enumerate(file, start=1):
+            for number in itertools.count(1):
+                line = file.readline(_LONGEST_LINE)
+                if not line:
+                    return
+                if len(line) == _LONGEST_LINE:  # a device may have no end
+                    raise _broken(path, number, f"longer than {_LONGEST_LINE:,} characters")
                 try:
                     found = json.loads(line)
                 except (ValueError, RecursionError) as error:
@@ -300,7 +308,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
                 if not isinstance(found, dict):
                     raise _broken(path, number, "not a JSON object")
                 yield number, found
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not ASCII, or no name that a file can have
         raise RecordingError(f"{path}: cannot be read ({error}); give a file that was made with --record") from error
 
 

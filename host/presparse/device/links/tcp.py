@@ -20,10 +20,10 @@ def parsed_address(address: str) -> tuple[str, int]:
     """(host, port) of HOST:PORT; a host with colons may stand in brackets. Raises UnknownDevice."""
     host, _, port = address.rpartition(":")
     number = int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else 0
-    if not host or "@" in host or not 0 < number < 65536:
+    if not host or not host.isprintable() or "@" in host or not 0 < number < 65536:
         hint = f"; a token goes into {greeting.TOKEN}" if "@" in address else ""
-        shown = address.rpartition("@")[2]  # what is before it may be a token
-        raise UnknownDevice(f"'tcp:{shown}' is no address; write tcp:HOST:PORT, with a port from 1 to 65535{hint}")
+        shown = f"tcp:{address.rpartition('@')[2]}"  # what is before it may be a token
+        raise UnknownDevice(f"{shown!r} is no address; write tcp:HOST:PORT, with a port from 1 to 65535{hint}")
     return host.removeprefix("[").removesuffix("]"), number
 
 
@@ -36,7 +36,7 @@ class TcpLink:
     def __init__(self, host: str, port: int, *, token: str | None = None) -> None:
         if token is not None and not isinstance(token, str):
             raise ArgumentError(f"token must be text or None, and is of type {type(token).__name__}")
-        self.name = f"tcp:{host}:{port}"
+        self.name = f"tcp:[{host}]:{port}" if ":" in host else f"tcp:{host}:{port}"
         self._early = b""
         """Bytes of the board that came while a greeting was expected."""
         self._unheard = False

@@ -136,14 +136,16 @@ class TrainedOn(Description):
 
     digest: str = Field(description="SHA-256 of features and labels")
     samples: int = Field(ge=1, description="held-out ones too")
-    validation: int | float = Field(
-        ge=0,
-        description="held out: a share below 1 or a number, drawn by `presparse.fitting.holding_out`; 0: none",
+    validation: int | float | None = Field(
+        description="held out: a share below 1 or a number, drawn by `presparse.fitting.holding_out`; 0: none; None: "
+        "by another rule"
     )
     random_state: int = Field(ge=0, description="that drew them")
 
     @classmethod
-    def of(cls, X: NDArray[np.float64], y: NDArray[np.int64], *, validation: float, random_state: int) -> TrainedOn:
+    def of(
+        cls, X: NDArray[np.float64], y: NDArray[np.int64], *, validation: float | None, random_state: int
+    ) -> TrainedOn:
         """X (k, features) and y (k,), in their order."""
         return cls(digest=_digest(X, y), samples=len(y), validation=validation, random_state=random_state)
 

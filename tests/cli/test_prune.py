@@ -116,6 +116,11 @@ def test_what_people_read(shell: Shell, files: Path, mlp: nn.Sequential, monkeyp
         assert line.split()[-1] == str(edges)
     assert f"importance kept per junction: {', '.join(f'{k:.1%}' for k in figures['kept_importance'])}" in ran.out
     assert f"lanes {', '.join(map(str, figures['network']['lanes']))}" in lines[-1]
+    evaluated = shell("evaluate", "pruned.safetensors", "small.npz", "-d", "emulator", "--json")
+    assert evaluated.figures["trained_on"] is True
+    assert "note: small.npz is what this model was trained on" in evaluated.err
+    held_out = shell("evaluate", "pruned.safetensors", "small.npz", "--held-out")
+    assert held_out.err.startswith("error: --held-out: `presparse prune` draws its parts by another rule")
     model = Model.load("pruned.safetensors")
     assert model.width == 7
     assert sorted(model.columns) == figures["features"]

@@ -103,6 +103,11 @@ def _held_out(model: Model, trained_on: bool, samples: str, X: NDArray[np.float6
         )
     if not trained_on:
         raise ArgumentError(f"--held-out: {samples} is not what the model was trained on; give that, or leave it out")
+    if noted.validation is None:
+        raise ArgumentError(
+            "--held-out: `presparse prune` draws its parts by another rule, and told the accuracy on what it held out; "
+            "give samples that were put aside"
+        )
     if not noted.validation:
         raise ArgumentError("--held-out: the training held no samples out; give others, and leave it out")
     rows = hold_out(y, noted.validation, noted.random_state)[1]

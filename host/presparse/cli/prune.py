@@ -105,7 +105,7 @@ def run(
     if activation and isinstance(model, prune.PrunedModel):
         raise ArgumentError(f"--activation is for a state dict, and {checkpoint} holds its own; leave it out")
     trained = mlp(model, offset=offset, gain=gain)
-    splits = data.parts(samples, trained.width, trained.layers[-1], held_out=held_out, seed=seed)
+    splits, whole = data.parts(samples, trained.width, trained.layers[-1], held_out=held_out, seed=seed)
     stages = [Stage(name="trained", accuracy=trained.score(*splits.test), edges=trained.edges)]
     with noted_interrupts() as ending, bar("pruning") as shown:
         trainings: list[_Epochs] = []
@@ -146,7 +146,7 @@ def run(
             random_state=seed,
             progress=trainings[-1].show,
         )
-        save(found.model, output)
+        save(replace(found.model, trained_on=whole), output)
         if network_output is not None:
             found.model.network.save(network_output)
     for training in trainings:

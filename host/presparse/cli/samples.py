@@ -17,6 +17,7 @@ from presparse.data import Data, Splits
 from presparse.data.files import load_file_splits
 from presparse.data.splits import VALIDATION
 from presparse.errors import ArgumentError, DataError, FeatureError
+from presparse.history import TrainedOn
 from presparse.model import Model
 from presparse.terminal.output import bar
 from presparse.validation import checked_features, checked_labels
@@ -31,19 +32,24 @@ def labeled(source: str, network: Network, width: int | None = None) -> Data:
         return checked_features(X, width or network.features), checked_labels(y, len(X), network.classes)
 
 
-def parts(source: str, width: int, classes: int, *, held_out: float | None, seed: int) -> Splits:
-    """X (k, width) and y (k,) to train on, to choose by and to measure; the last two a share `held_out` each.
+def parts(
+    source: str, width: int, classes: int, *, held_out: float | None, seed: int
+) -> tuple[Splits, TrainedOn | None]:
+    """X (k, width) and y (k,) to train on, to choose by and to measure; the last two a share `held_out` each. And what
+    they are parts of, to be known again.
 
     Data that comes in parts keeps them, and allows no `held_out`. Raises DataError, FeatureError, ArgumentError.
     """
     share = VALIDATION if held_out is None else held_out
     with _read(source) as place:
-        if held_out is not None and load_file_splits(place) is not None:
+        in_parts = load_file_splits(place) is not None
+        if in_parts and held_out is not None:
             raise ArgumentError(f"--held-out is for data in one piece, and {source} comes in parts; leave it out")
         splits = data.load_splits(place, validation=share, test=share, seed=seed)
         for X, y in (splits.train, splits.validation, splits.test):
             checked_labels(y, len(checked_features(X, width)), classes)
-    return splits
+        whole = None if in_parts else TrainedOn.of(*data.load(place), validation=None, random_state=seed)
+    return splits, whole
 
 
 def unlabeled(source: str, model: Model) -> tuple[NDArray[np.float64], bool]:

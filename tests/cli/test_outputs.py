@@ -118,6 +118,7 @@ def test_a_recording_may_replace_a_recording(monkeypatch: pytest.MonkeyPatch) ->
         (("sim", "small.toml", "--junit", "small.toml", "--force"), "small.toml"),
         (("sim", "small.toml", "--waves", "."), "old.vcd"),
         (("experiment", "density", "-o", "."), "density.json"),
+        (("experiment", "junctions", "-o", "."), "junctions.jsonl"),
         (("bench", "small.toml", "--plots", "."), "speeds.png"),
         (("build", "small.toml", "-b", "ulx3s-85f", "-o", "."), "small.toml"),
         (("export", "small.toml", "-o", "."), "small.toml"),
@@ -127,7 +128,7 @@ def test_a_recording_may_replace_a_recording(monkeypatch: pytest.MonkeyPatch) ->
 def test_no_command_writes_over_what_it_reads_or_what_is_not_its_own(
     shell: Shell, files: Path, command: tuple[str, ...], lost: str
 ) -> None:
-    for name in ("notes.txt", "old.vcd", "density.json", "speeds.png"):
+    for name in ("notes.txt", "old.vcd", "density.json", "junctions.jsonl", "speeds.png"):
         Path(name).write_text("mine")
     Path("link.csv").symlink_to("small.csv")
     before = {path.name: path.read_bytes() for path in files.iterdir()}

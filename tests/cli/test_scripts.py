@@ -109,6 +109,17 @@ def test_a_full_disk_behind_stdout(command: str) -> None:
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", [(), ("train",), ("sim",)])
+def test_help_in_a_very_narrow_terminal_is_whole(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    ran = shell(*command, "--help")
+    assert ran.status == 0
+    assert "…" not in ran.out
+    assert "--help" in ran.out
+
+
 def test_a_terminal_without_greek() -> None:
     command = [sys.executable, "-m", "presparse", "estimate", "small.toml", "-b", "ulx3s-85f"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from presparse.errors import ArgumentError, OutputError, PresparseError
-from presparse.terminal.output import fail, put, say
+from presparse.terminal.output import NARROW, fail, people, put, say
 from presparse.terminal.status import Status
 
 COMMANDS = {
@@ -101,6 +101,7 @@ def _commands(arguments: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if people.width >= NARROW else None,  # boxes need room
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=_options,
     )

@@ -18,7 +18,7 @@ from rich.text import Text
 from presparse.data.mnist import DATA_VARIABLE, MNIST_FILES
 from presparse.support.cache import cache_folder
 from presparse.terminal.options import AsJson
-from presparse.terminal.output import people, put
+from presparse.terminal.output import NARROW, people, put
 from presparse.terminal.status import Status
 
 NAME = "doctor"
@@ -72,7 +72,8 @@ def run(as_json: AsJson = False) -> None:
     missing = [f for f in findings if f.needed and not f.ok]
     for f in findings:
         mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red") if f.needed else ("- ", "dim")
-        people.print(Text.assemble(mark, f"{f.name:<22}{f.found:<32} ", (f.purpose, "dim")), soft_wrap=True)
+        found = f"{f.name}: {f.found} " if people.width < NARROW else f"{f.name:<22}{f.found:<32} "
+        people.print(Text.assemble(mark, found, (f.purpose, "dim")), soft_wrap=True)
     text = "Everything is there." if not missing else "Missing. These commands mend it:\n" + "\n".join(_mends(missing))
     put(
         {"ok": not missing, "findings": [asdict(f) for f in findings], "mend": _mends(missing)},

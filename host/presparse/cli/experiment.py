@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from presparse.cli.outputs import FIGURES, PICTURE, check_outputs
+from presparse.cli.outputs import FIGURES, JOURNAL, PICTURE, check_outputs
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.support import atomic_files
@@ -57,7 +57,7 @@ def run(
     folder = output or Path(FOLDER)
     trials, figures, picture = (folder / f"{name}.{suffix}" for suffix in ("jsonl", "json", "png"))
     if folder.exists():  # else it will be made
-        check_outputs((figures, FIGURES), (picture, PICTURE), force=force)
+        check_outputs((trials, JOURNAL), (figures, FIGURES), (picture, PICTURE), force=force)
     with bar("importing PyTorch") as shown:
         try:
             from presparse.experiments.conduct import conduct

@@ -58,7 +58,7 @@ people = Console(file=cast("IO[str]", _Stderr()), highlight=False)
 
 _WIDE = 1000
 """Columns of a terminal in which no table has to wrap."""
-_NARROW = 40
+NARROW = 40
 """Columns of a terminal that are too few for a table."""
 _LINE_SECONDS = 10.0
 """Between two lines about progress where no bar can be drawn."""
@@ -115,7 +115,7 @@ def drawn(parts: Sequence[Table | Text], *, width: int | None = None) -> str:
         if isinstance(part, Text):
             console.print(part, soft_wrap=True)
             continue
-        if min(columns, stdout.width) < _NARROW:
+        if min(columns, stdout.width) < NARROW:
             for line in _block_lines(part):
                 console.print(line, soft_wrap=True)
             continue

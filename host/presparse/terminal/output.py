@@ -14,7 +14,16 @@ from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -144,13 +153,14 @@ def counted(number: int, what: str) -> str:
 @contextmanager
 def bar(what: str) -> Iterator[Bar]:
     """A progress bar on stderr; in a file or a pipe a line now and then."""
+    columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}")]
+    if people.width < NARROW:
+        columns += [TaskProgressColumn()]
+    else:
+        columns += [BarColumn(bar_width=28), MofNCompleteColumn(), TimeRemainingColumn()]
+        columns += [TextColumn("[dim]{task.fields[note]}")]
     progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
+        *columns,
         console=people,
         transient=True,
         disable=not people.is_terminal,

@@ -46,7 +46,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Build again, even if the cache has it.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build again, even if the cache has it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Synthesize, place and route; write a bundle: the bitstream, a manifest with its figures, the network, logs.
@@ -64,7 +64,7 @@ def run(
             folder=folder,
             clock_hz=_clock(clock),
             seeds=seeds,
-            force=force,
+            force=rebuild,
             progress=steps.show,
         )
     text = _told(made, folder) if isinstance(made, Project) else _drawn(made, folder)

@@ -18,25 +18,31 @@ class Kind:
     """What Presparse writes."""
 
     words: str
-    mark: bytes = b""
-    """In the beginning of every such file, and of no other; empty: nothing tells whose a file is."""
+    marks: tuple[bytes, ...] = ()
+    """One is in the beginning of every such file, and none in that of another; no marks: nothing tells whose it is."""
 
     def made(self, file: Path) -> bool:
         """The file is one of these, or is empty, so that nobody loses anything. Raises OSError."""
         with file.open("rb") as opened:
             beginning = opened.read(_BEGINNING)
-        return not beginning or (bool(self.mark) and self.mark in beginning)
+        return not beginning or any(mark in beginning for mark in self.marks)
 
 
-MODEL = Kind("model", b'"presparse_model"')
+MODEL = Kind("model", (b'"presparse_model"',))
 NETWORK = Kind("network description")
 CLASSES = Kind("list of classes")
-RECORDING = Kind("recording", b'{"presparse_recording":')
-REPORT = Kind("report", b'<meta name="generator" content="Presparse">')
-PICTURE = Kind("picture", b"Software\0Presparse")
-JOURNAL = Kind("journal of an experiment", b'{"trial": ')
-FIGURES = Kind("record of an experiment", b'{\n "experiment": "')
-RESULTS = Kind("record of a simulation", b'<testsuite name="presparse sim"')
+RECORDING = Kind("recording", (b'{"presparse_recording":',))
+REPORT = Kind(
+    "report",
+    (
+        b'<meta name="generator" content="Presparse">',
+        b"<title>A sparse network that learns on its own hardware</title>",  # of version 0.2 and older
+    ),
+)
+PICTURE = Kind("picture", (b"Software\0Presparse",))
+JOURNAL = Kind("journal of an experiment", (b'{"trial": ',))
+FIGURES = Kind("record of an experiment", (b'{\n "experiment": "',))
+RESULTS = Kind("record of a simulation", (b'<testsuite name="presparse sim"',))
 FOLDER = Kind("folder")
 """Who fills it checks what is there."""
 
@@ -69,7 +75,7 @@ def _check_own(path: Path, kind: Kind) -> None:
     except OSError as error:
         raise OutputError(f"{path}: cannot be read ({error.strerror or error}); choose another name") from error
     if not own:
-        what = f" and is no {kind.words} of Presparse" if kind.mark else ""
+        what = f" and is no {kind.words} of Presparse" if kind.marks else ""
         raise OutputError(f"{path}: exists already{what}; choose another name, or replace it with --force")
 
 

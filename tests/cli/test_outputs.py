@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from presparse.cli import outputs
+from presparse.cli import outputs, sim
 from presparse.cli.outputs import CLASSES, FOLDER, MODEL, check_outputs, replayed
 from presparse.contract.network import Network
 from presparse.device.links.recorded import Recorder
@@ -54,6 +54,16 @@ def test_two_outputs_are_two_files() -> None:
     check_outputs((Path("a"), MODEL), (None, CLASSES), (Path("b"), CLASSES), inputs=(None, "small.csv"))
 
 
+@pytest.mark.parametrize("kind", [MODEL, FOLDER])
+def test_names_that_nothing_can_have(kind: outputs.Kind) -> None:
+    """As outputs they are refused; as inputs whoever reads them says what is wrong."""
+    Path("round").symlink_to("about")
+    Path("about").symlink_to("round")
+    assert "Too many levels of symbolic links" in refused((Path("round"), kind))
+    assert "too long" in refused((Path("x" * 300), kind))
+    check_outputs((Path("a"), kind), inputs=("round", "x" * 300, "small.toml/below"))
+
+
 def test_a_file_is_replaced_by_its_own_kind_or_with_force() -> None:
     model = Path("small.safetensors")
     check_outputs((model, MODEL))
@@ -78,6 +88,8 @@ def test_every_kind_is_known_by_its_beginning(shell: Shell) -> None:
     assert not outputs.PICTURE.made(Path("mine.png"))
     template = Path(outputs.__file__).parents[1] / "report/templates/page.html"
     assert outputs.REPORT.made(template)
+    Path("results.xml").write_text(sim._junit([]))
+    assert outputs.RESULTS.made(Path("results.xml"))
     assert outputs.MODEL.made(Path("small.safetensors"))
 
 

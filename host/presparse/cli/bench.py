@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,7 +48,7 @@ def run(
             f"--bundle {bundle} has its own network, and {network} is given, too; leave one of them out"
         )
     if plots is not None:
-        if not plots.is_dir():
+        if not os.path.isdir(plots):  # a name that is too long is none
             raise ArgumentError(f"--plots {plots}: there is no such folder; make it, or choose another")
         check_outputs(*((plots / name, PICTURE) for name in PICTURES), inputs=(network, bundle), force=force)
     with bar("importing PyTorch") as shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,7 @@ def run(
     say(EXPERIMENTS[name].question)
     folder = output or Path(FOLDER)
     trials, figures, picture = (folder / f"{name}.{suffix}" for suffix in ("jsonl", "json", "png"))
-    if folder.exists():  # else it will be made
+    if os.path.exists(folder):  # else it will be made
         check_outputs((trials, JOURNAL), (figures, FIGURES), (picture, PICTURE), force=force)
     with bar("importing PyTorch") as shown:
         try:

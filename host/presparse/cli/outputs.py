@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +61,9 @@ def check_outputs(
     for path, kind in outputs:
         if path is None:
             continue
-        if kind is not FOLDER:
+        if kind is FOLDER:
+            _check_reachable(path)
+        else:
             atomic_files.check_writable(path)
         for other, why in others:
             if _meet(path, other):
@@ -79,11 +83,19 @@ def _check_own(path: Path, kind: Kind) -> None:
         raise OutputError(f"{path}: exists already{what}; choose another name, or replace it with --force")
 
 
+def _check_reachable(folder: Path) -> None:
+    try:
+        with suppress(FileNotFoundError):
+            folder.stat()
+    except OSError as error:  # links in a circle, a name that is too long
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+
+
 def _meet(one: Path, other: Path) -> bool:
     """They are the same file, by whatever names, or one is inside the other."""
-    if one.exists() and other.exists() and one.samefile(other):
+    if os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other):
         return True
-    first, second = one.resolve(), other.resolve()
+    first, second = Path(os.path.realpath(one)), Path(os.path.realpath(other))
     return first == second or first in second.parents or second in first.parents
 
 

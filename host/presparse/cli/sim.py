@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from xml.etree import ElementTree
@@ -101,7 +102,7 @@ def run(
 
 def _check_folder(waves: Path, force: bool) -> None:
     """Raises ArgumentError or OutputError if waveforms cannot be written there, or others would be lost."""
-    if not waves.is_dir():
+    if not os.path.isdir(waves):  # a name that is too long is none
         raise ArgumentError(f"--waves {waves}: there is no such folder; make it, or choose another")
     before = next((file for suffix in ("vcd", "fst") for file in waves.glob(f"*.{suffix}")), None)
     if before and not force:

@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from presparse.support.errors import OutputError
@@ -16,6 +17,8 @@ def check_writable(path: Path) -> None:
     """Raise OutputError now rather than after hours of work, if `path` cannot become a file."""
     folder = path.parent
     try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # links in a circle, which the questions below would not tell
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; give the name of a file")
         if not folder.is_dir():

@@ -33,12 +33,17 @@ LEVELS: tuple[Level, ...] = ("lane", "junction", "core", "pins")
 
 
 def simulate(
-    simulator: Simulator, levels: tuple[Level, ...], *, samples: int = 24, mode: str = "train"
+    simulator: Simulator,
+    levels: tuple[Level, ...],
+    *,
+    samples: int = 24,
+    mode: str = "train",
+    network: Network | None = TINY,
 ) -> list[Verdict]:
     """On the board whose UART has the fewest cycles per bit."""
     return list(
         service.simulate(
-            TINY,
+            network,
             simulator=simulator,
             levels=levels,
             board="icebreaker",
@@ -64,6 +69,13 @@ def test_every_level_passes_on_both_simulators_in_the_same_cycles() -> None:
         assert [v.samples for v in verdicts] == [24, 24, 24, 24, 24, 4]
         assert all(v.compared > 50 for v in verdicts)
     assert [(v.bench, v.cycles, v.compared) for v in found[0]] == [(v.bench, v.cycles, v.compared) for v in found[1]]
+
+
+def test_lanes_with_ports_without_bits_pass() -> None:
+    """The network that `presparse sim` takes by itself has a bank of one row."""
+    verdicts = simulate("icarus", ("lane",), samples=4, network=None)
+    assert [v.failure for v in verdicts if not v.passed] == []
+    assert len(verdicts) == 3
 
 
 def test_a_build_that_only_infers_passes() -> None:

@@ -24,10 +24,14 @@ class Timeline:
         self._journal = journal
         self._edge = start(dut, component)
         self._ports = {}
+        self._without_bits: set[str] = set()
+        """Ports that Verilog has not: of a row, say, where there is but one."""
         for path, _, value in component.signature.flatten(component):
             name, shape = "_".join(map(str, path)), Value.cast(value).shape()
             if shape.width:
                 self._ports[name] = (port(dut, name), shape.width, shape.signed)
+            else:
+                self._without_bits.add(name)
         self._inputs: defaultdict[int, dict[str, int]] = defaultdict(dict)
         self._expected: defaultdict[int, list[tuple[str, int, Place]]] = defaultdict(list)
         self._sums: dict[str, int] = {}
@@ -36,7 +40,7 @@ class Timeline:
 
     def put(self, cycle: int, **inputs: int) -> None:
         """From this cycle on."""
-        self._inputs[cycle] |= inputs
+        self._inputs[cycle] |= {name: value for name, value in inputs.items() if name not in self._without_bits}
         self.end = max(self.end, cycle + 1)
 
     def pulse(self, cycle: int, *names: str) -> None:

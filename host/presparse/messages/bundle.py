@@ -143,6 +143,10 @@ class Manifest(Description):
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """The manifest as it is written, whatever became of the other files. Raises BundleError."""
+        if (folder / PROJECT).exists():
+            raise BundleError(
+                f"{folder}: a project for the vendor's tool, and no bitstream yet; its README.txt tells how to go on"
+            )
         return _described(cls, folder, MANIFEST)
 
     @classmethod

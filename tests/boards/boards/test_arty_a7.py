@@ -9,7 +9,7 @@ import pytest
 
 from presparse.contract.network import Network
 from presparse.errors import OutputError
-from presparse.messages.bundle import BundleError, Project, Step
+from presparse.messages.bundle import BundleError, Manifest, Project, Step
 from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import BoardError, ClockError
 from presparse_boards.flow.vivado import write_project
@@ -63,6 +63,8 @@ def test_project(tmp_path: Path) -> None:
     assert project.command == "sh build_top.sh"
     assert subprocess.run(["sh", "-n", folder / "build_top.sh"], check=False).returncode == 0
     assert [step.name for step in steps] == ["elaborating", "elaborated"]
+    with pytest.raises(BundleError, match=r"project: a project for the vendor's tool, .*; its README\.txt tells how"):
+        Manifest.load(folder)
 
     (folder / "top.bit").write_bytes(b"hours of Vivado")
     before = {path: path.read_bytes() for path in folder.iterdir()}

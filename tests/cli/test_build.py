@@ -106,7 +106,10 @@ def test_a_bundle_of_another_network_is_refused(built: tuple[Path, Ran], files: 
         (("--board", "icebreaker", "--lanes", "1", "--clock", "500"), "a clock of 500 MHz cannot be made"),
         (("--board", "icebreaker", "--lanes", "1", "--clock", "3"), "a clock of 3 MHz cannot be made"),
         (("--board", "icebreaker", "--lanes", "1", "--output", "nano.toml"), "nano.toml: is a file; a bundle is"),
-        (("--board", "arty-a7-35t", "--seeds", "2"), "arty-a7-35t needs Vivado, and --seeds and --force are for open"),
+        (
+            ("--board", "arty-a7-35t", "--seeds", "2"),
+            "arty-a7-35t needs Vivado, and --seeds and --rebuild are",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused(again: Path, shell: Shell, options: tuple[str, ...], message: str) -> None:

@@ -43,7 +43,7 @@ def bundle(
     chosen = find_board(board)
     vivado = chosen.family.vendor_tool == VIVADO
     if vivado and (seeds != 1 or force):
-        raise BoardError(f"{board} needs {VIVADO}, and --seeds and --force are for open tools; leave them out")
+        raise BoardError(f"{board} needs {VIVADO}, and --seeds and --rebuild are for open tools; leave them out")
     if not vivado:
         toolchain_of(chosen)
     if lanes:

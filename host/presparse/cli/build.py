@@ -41,8 +41,8 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="The bundle's folder (default: NETWORK-BOARD.bundle). A bundle or an empty folder is replaced, but "
-            "nothing else, not even with --force.",
+            help="The bundle's folder (default: NETWORK-BOARD.bundle). A bundle or an empty folder is replaced, "
+            "nothing else ever is.",
             show_default=False,
         ),
     ] = None,

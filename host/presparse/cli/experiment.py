@@ -27,7 +27,8 @@ def run(
         str | None, typer.Argument(help="Which one; without a name, they are listed.", show_default=False)
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="How many seeds (default: the experiment's own).", min=1, show_default=False)
+        int | None,
+        typer.Option(help="How many seeds (default: the experiment's own).", min=1, max=1000, show_default=False),
     ] = None,
     output: Annotated[
         Path | None,

@@ -21,6 +21,7 @@ from presparse.support import atomic_files
 from presparse.terminal.options import NETWORK_HELP, AsJson, Force
 from presparse.terminal.output import bar, drawn, put
 from presparse.terminal.status import Status
+from presparse.validation import LARGEST_SEED
 
 NAME = "sim"
 BOARD = "ulx3s-85f"
@@ -38,7 +39,7 @@ def run(
     simulator: Annotated[Simulator, typer.Option(help="Compiled, or event by event.")] = "verilator",
     level: Annotated[Literal["lane", "junction", "core", "pins", "all"], typer.Option(help="Which benches.")] = "all",
     samples: Annotated[int, typer.Option(help="Samples that each bench feeds.", min=1)] = 60,
-    seed: Annotated[int, typer.Option(help="Of weights, samples and pauses.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights, samples and pauses.", min=0, max=LARGEST_SEED)] = 0,
     board: Annotated[
         str | None,
         typer.Option(help=f"Whose clock and baud rate the pins have (default: {BOARD}).", show_default=False),

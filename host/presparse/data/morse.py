@@ -17,11 +17,15 @@ error (by default the longest takes 57 of 64 values).
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.contract.description import shortened
 from presparse.data.labeled import Data
 from presparse.errors import ArgumentError
+from presparse.validation import checked_count, checked_seed
 
 CODEWORDS = {
     "A": ".-", "B": "-...", "C": "-.-.", "D": "-..", "E": ".", "F": "..-.", "G": "--.", "H": "....", "I": "..",
@@ -45,6 +49,9 @@ MEAN, DEVIATION = 12.0, 1.34
 
 Lengths = tuple[int, int]
 """Shortest and longest."""
+
+_MOST_VALUES = 1 << 30
+"""In all samples; as float64 they take 8 GiB."""
 
 
 def morse(
@@ -72,7 +79,7 @@ def morse(
     Raises ArgumentError; also if some codeword with its longest dots, dashes and spaces would not fit the frame.
     """
     _check(samples_per_class, noise, dot, dash, space, frame, dilation)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed, "seed"))
     y = rng.permutation(np.repeat(np.arange(len(CODEWORDS)), samples_per_class))
     begin, end = _strokes(y, dot, dash, space, rng)  # (k, strokes), in values of an undilated frame
     if leading_spaces:
@@ -121,13 +128,16 @@ def _inked(begin: NDArray[np.int64], end: NDArray[np.int64], frame: int) -> NDAr
 def _check(
     samples_per_class: int, noise: float, dot: Lengths, dash: Lengths, space: Lengths, frame: int, dilation: int
 ) -> None:
-    for name, value in (("samples_per_class", samples_per_class), ("dilation", dilation)):
-        if value < 1:
-            raise ArgumentError(f"{name} must be at least 1, and is {value}")
-    if not 0 <= noise < np.inf:
-        raise ArgumentError(f"noise must be a deviation in levels, 0 or more, and is {noise:g}")
+    values = checked_count("samples_per_class", samples_per_class, _MOST_VALUES) * len(CODEWORDS)
+    values *= checked_count("dilation", dilation, _MOST_VALUES) * checked_count("frame", frame, _MOST_VALUES)
+    if values > _MOST_VALUES:
+        raise ArgumentError(
+            f"{values:,} values would be drawn, and {_MOST_VALUES:,} are the most; draw fewer samples, or shorter ones"
+        )
+    if isinstance(noise, bool) or not isinstance(noise, Real) or not 0 <= noise < np.inf:
+        raise ArgumentError(f"noise must be a deviation in levels, 0 or more, and is {shortened(noise)}")
     for name, lengths in (("dot", dot), ("dash", dash), ("space", space)):
-        if not 1 <= lengths[0] <= lengths[1]:
+        if len(lengths) != 2 or not 1 <= checked_count(name, lengths[0]) <= checked_count(name, lengths[1]):
             raise ArgumentError(f"{name} must be the shortest and the longest length, from 1 on, and is {lengths}")
 
     def needed(symbol: str) -> int:

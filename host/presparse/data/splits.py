@@ -7,12 +7,15 @@ it is no estimate of anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.contract.description import shortened
 from presparse.data.labeled import Data
 from presparse.errors import ArgumentError, MissingExtra
+from presparse.validation import checked_seed
 
 VALIDATION = 0.15
 """Part of all samples that is held out to choose by, unless told otherwise."""
@@ -36,13 +39,14 @@ def split(
 
     `validation` and `test` are fractions of all samples; the rest is to train on. Raises as `hold_out` does.
     """
+    counts = _count(validation, len(X)), _count(test, len(X))
     if validation + test >= 1:
         raise ArgumentError(
             f"validation and test must leave samples to train on: less than 1 together, and are {validation:g} and "
             f"{test:g}"
         )
-    rest, held = _hold_out(X, y, _count(test, len(X)), seed)
-    train, chosen_by = _hold_out(*rest, _count(validation, len(X)), seed)
+    rest, held = _hold_out(X, y, counts[1], seed)
+    train, chosen_by = _hold_out(*rest, counts[0], seed)
     return Splits(train=train, validation=chosen_by, test=held)
 
 
@@ -50,18 +54,19 @@ def hold_out(X: NDArray[np.float64], y: NDArray[np.int64], fraction: float, *, s
     """(what stays, what is held out): `fraction` of the samples is held out, every class in proportion, shuffled.
 
     Raises ArgumentError for a fraction that leaves fewer samples than classes on one side, and for a class with a
-    single sample; MissingExtra without scikit-learn, which draws the samples.
+    single sample and a seed that is none; MissingExtra without scikit-learn, which draws the samples.
     """
     return _hold_out(X, y, _count(fraction, len(X)), seed)
 
 
 def _count(fraction: float, samples: int) -> int:
-    if not 0 < fraction < 1:
-        raise ArgumentError(f"the fraction held out must lie between 0 and 1, and is {fraction:g}")
-    return round(fraction * samples)
+    if isinstance(fraction, bool) or not isinstance(fraction, Real) or not 0 < fraction < 1:
+        raise ArgumentError(f"the fraction held out must lie between 0 and 1, and is {shortened(fraction)}")
+    return round(float(fraction) * samples)
 
 
 def _hold_out(X: NDArray[np.float64], y: NDArray[np.int64], count: int, seed: int) -> tuple[Data, Data]:
+    seed = checked_seed(seed, "seed")
     try:
         from sklearn.model_selection import train_test_split
     except ImportError as error:

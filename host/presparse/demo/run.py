@@ -14,11 +14,11 @@ from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.demo.outcome import Comparison, InPyTorch, Learning, Outcome, Predictions, Split
-from presparse.errors import ArgumentError
 from presparse.history import Progress
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse.train import QuantizedNetwork, SparseNetwork, fit_network
+from presparse.validation import checked_epochs, checked_seed
 
 FLOAT_EPOCHS = 30
 QUANTISED_EPOCHS = 10
@@ -69,8 +69,7 @@ def run(
     listener: Listener, *, device: str = opening.DEFAULT_DEVICE, epochs: int = len(BOARD_RATES), seed: int = 0
 ) -> Outcome:
     """The whole demo, report excluded. Raises PresparseError if the device cannot be used."""
-    if epochs < 1:
-        raise ArgumentError(f"epochs must be at least 1, and is {epochs}")
+    epochs, seed = checked_epochs(epochs), checked_seed(seed)
     build = Build(network=Network.load("digits"), store_samples=STORE_SAMPLES, store_bits=STORE_BITS)
     split = load_split(seed)
     in_pytorch = train_in_pytorch(listener, build.network, split, seed)

@@ -14,6 +14,7 @@ from presparse.contract.pattern import CLASH_FREE_KINDS, PatternKind, generate
 from presparse.errors import ArgumentError
 from presparse.patterns.measures import NetworkMeasures, measure
 from presparse.patterns.structured import structured
+from presparse.validation import checked_seed
 
 Kind = PatternKind | Literal["structured"]
 KINDS: tuple[Kind, ...] = (*CLASH_FREE_KINDS, "structured", "random")
@@ -35,11 +36,12 @@ class Comparison:
 
 
 def draw(network: Network, kind: Kind, seed: int) -> list[NDArray[np.int64]]:
-    """Patterns of one kind for all junctions, (right, in_degree) each. Raises PatternError for an unknown kind.
+    """Patterns of one kind for all junctions, (right, in_degree) each.
 
     Those of the contract's kinds are the ones that `Model.initial` and `SparseNetwork.initial` draw from this seed.
+    Raises PatternError for an unknown kind, ArgumentError for a seed that is none.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed, "seed"))
     return [structured(j, rng) if kind == "structured" else generate(j, kind, rng) for j in network.junctions]
 
 

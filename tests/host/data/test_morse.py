@@ -131,11 +131,19 @@ def test_difficult() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"samples_per_class": 0}, "samples_per_class must be at least 1, and is 0"),
-        ({"dilation": 0}, "dilation must be at least 1, and is 0"),
+        ({"samples_per_class": 0}, "samples_per_class must be a whole number, at least 1, and is 0"),
+        ({"samples_per_class": 10**10}, "samples_per_class must be at most 1,073,741,824, and is 10000000000"),
+        ({"samples_per_class": 10**6}, "4,096,000,000 values would be drawn, and 1,073,741,824 are the most; "
+         "draw fewer samples, or shorter ones"),
+        ({"dilation": 0}, "dilation must be a whole number, at least 1, and is 0"),
+        ({"frame": 64.5}, "frame must be a whole number, at least 1, and is 64.5"),
+        ({"seed": -1}, "seed must be a whole number, 0 to 4294967295, and is -1"),
+        ({"seed": 2**63}, "seed must be a whole number, 0 to 4294967295, and is 9223372036854775808"),
+        ({"noise": "much"}, "noise must be a deviation in levels, 0 or more, and is 'much'"),
         ({"noise": -1}, "noise must be a deviation in levels, 0 or more, and is -1"),
         ({"noise": float("nan")}, "noise must be a deviation in levels, 0 or more, and is nan"),
-        ({"dot": (0, 3)}, "dot must be the shortest and the longest length, from 1 on, and is (0, 3)"),
+        ({"dot": (0, 3)}, "dot must be a whole number, at least 1, and is 0"),
+        ({"dot": (1, 2, 3)}, "dot must be the shortest and the longest length, from 1 on, and is (1, 2, 3)"),
         ({"space": (3, 2)}, "space must be the shortest and the longest length, from 1 on, and is (3, 2)"),
         ({"frame": 56},
          "every codeword must fit the frame, and '0' (-----) may need 57 of 56 values; use a longer frame, or "

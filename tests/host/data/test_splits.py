@@ -61,7 +61,7 @@ def test_what_is_held_out_comes_second() -> None:
     ("validation", "test", "message"),
     [
         (0.5, 0.5, "validation and test must leave samples to train on: less than 1 together, and are 0.5 and 0.5"),
-        (0.2, 0.0, "the fraction held out must lie between 0 and 1, and is 0"),
+        (0.2, 0.0, "the fraction held out must lie between 0 and 1, and is 0.0"),
         (-0.1, 0.5, "the fraction held out must lie between 0 and 1, and is -0.1"),
         (float("nan"), 0.5, "the fraction held out must lie between 0 and 1, and is nan"),
         (0.2, 0.001, "0 of 400 samples cannot be held out with every class in proportion ("),
@@ -71,6 +71,19 @@ def test_fractions_that_cannot_be(validation: float, test: float, message: str) 
     with pytest.raises(ArgumentError) as error:
         split(*numbered(), validation=validation, test=test)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 10**23, 0.5, None])
+def test_seeds_that_are_none(seed: int) -> None:
+    for draw in (lambda: split(*numbered(), seed=seed), lambda: hold_out(*numbered(), 0.5, seed=seed)):
+        with pytest.raises(ArgumentError, match=r"^seed must be a whole number, 0 to 4294967295, and is "):
+            draw()
+
+
+def test_fractions_that_are_no_numbers() -> None:
+    for fraction in ("0.2", True, [0.2]):
+        with pytest.raises(ArgumentError, match=r"^the fraction held out must lie between 0 and 1, and is "):
+            split(*numbered(), test=fraction)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_class_of_one() -> None:

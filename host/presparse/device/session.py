@@ -31,7 +31,8 @@ from presparse.model import Model
 
 _LOG = logging.getLogger(__name__)
 RECONNECT_DELAY = 0.2
-"""Seconds before a link that closed is opened again; doubled with every attempt."""
+LONGEST_RECONNECT_DELAY = 5.0
+"""Seconds before a link that closed is opened again; doubled with every attempt, up to the longest."""
 
 _MODULUS = 1 << 32
 """The board counts accepted records modulo this."""
@@ -274,7 +275,7 @@ class Session:
             try:
                 if failures:
                     self._transport.link.close()
-                    self._pause(RECONNECT_DELAY * 2 ** (failures - 1))
+                    self._pause(min(RECONNECT_DELAY * 2 ** (failures - 1), LONGEST_RECONNECT_DELAY))
                     self._transport.link = self._open_link()
                 if not self._certain:
                     self._restore(reopened=failures > 0, own=own)

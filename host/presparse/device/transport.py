@@ -206,8 +206,8 @@ class Transport:
             if damaged or strange > 0:
                 raise LinkCorrupt(
                     f"no intact answer to {oldest} ({asked}), but {strange:,} strange bytes with {damaged:,} damaged "
-                    f"frames; check the baud rate (baud= must be the board's), that the port is the board's and not "
-                    f"another device's, and the cable"
+                    f"frames; check the baud rate (baud=, or the bundle, must be the board's), that the port is the "
+                    f"board's and not another device's, and the cable"
                 )
             others = f", but {self._others:,} to other requests" if self._others else ""
             raise LinkTimeout(

@@ -156,6 +156,16 @@ def test_a_link_that_is_cut_again_and_again_without_progress() -> None:
     assert board.opened < 20
 
 
+def test_many_reconnects_are_not_ever_further_apart() -> None:
+    board = InconstantBoard({})
+    session = Session(board.open, BUILD, timeout=TIMEOUT, reconnects=1000, first_sequence=0, clock=board)
+    board.cuts = tuple(Operation)
+    with pytest.raises(LinkClosed):
+        session.counters()
+    assert board.opened == 1001
+    assert board.seconds < 1000 * 5.0 + 100
+
+
 @pytest.mark.parametrize("name", ["timeout", "retries", "reconnects"])
 @pytest.mark.parametrize("value", ["2", None, math.nan, math.inf, -math.inf, 1e12, -1, True, 2**40, 2**5000, [1], 1j])
 def test_what_is_no_number_of_seconds_or_repeats(name: str, value: object) -> None:

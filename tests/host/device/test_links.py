@@ -378,6 +378,19 @@ def test_lines_that_are_no_events(tmp_path: Path, line: str) -> None:
         train_and_predict(recorded_session(Replayer(path)))
 
 
+@pytest.mark.parametrize(
+    "waits", ['"timeout":Infinity', '"timeout":1e12', '"timeout":NaN', '"timeout":2.0,"retries":-1']
+)
+def test_headings_that_would_wait_for_ever(tmp_path: Path, waits: str) -> None:
+    path = tmp_path / "session.jsonl"
+    record(path)
+    path.write_text(
+        path.read_text().replace('"timeout":2.0,"retries":3' if "retries" in waits else '"timeout":2.0', waits)
+    )
+    with pytest.raises(RecordingError, match=r"session\.jsonl, line 1: (timeout|retries)"):
+        Replayer(path)
+
+
 def test_recordings_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot be read"):
         Replayer(tmp_path / "missing.jsonl")

@@ -139,16 +139,19 @@ class Server:
 
     def _hear(self, caller: _Caller) -> None:
         try:
-            caller.said += caller.connection.recv(_CHUNK)
+            data = caller.connection.recv(_CHUNK)
         except OSError:
+            data = b""
+        if not data:
             self._dismiss(caller, "left without a greeting")
             return
+        caller.said += data
         answer, end, _ = caller.said.partition(b"\n")
-        if not end and len(caller.said) < greeting.LONGEST and caller.said:
+        if not end and len(caller.said) < greeting.LONGEST:
             return
         if not end or not greeting.proves(answer, caller.hello, self._token):
             self._answer(caller, greeting.REFUSED)
-            self._dismiss(caller, "refused: it has no token, or a wrong one" if end else "left without a greeting")
+            self._dismiss(caller, "refused: it has no token, or a wrong one" if end else "refused: that is no greeting")
             return
         guest = self._guest
         if guest is not None and guest.idle < self._idle:

@@ -194,6 +194,13 @@ def test_callers_who_say_nothing_are_in_nobodys_way(monkeypatch: pytest.MonkeyPa
         there.session(TOKEN).close()
 
 
+def test_a_caller_who_leaves_in_the_middle_of_a_line_is_forgotten_at_once() -> None:
+    with served(token=TOKEN) as there, there.call() as stranger:
+        stranger.sendall(b"half a li")
+        stranger.shutdown(socket.SHUT_WR)
+        there.wait_for("left without a greeting")
+
+
 def test_the_end_of_the_server_is_told_and_leaves_nothing_open() -> None:
     with served() as there:
         link, stranger = there.link(), there.call()

@@ -46,6 +46,25 @@ def test_entry_points_are_loaded_in_one_place(package: str) -> None:
     assert asking <= {"host/presparse/plugins.py"}
 
 
+STARTERS = {
+    "host/presparse/support/child_processes.py",
+    "host/presparse/support/process_guard.py",
+    "boards/presparse_boards/flow/program.py",  # which must not be cut off
+    "sim/presparse_sim/campaigns/kills.py",  # which kills what it starts
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_programs_are_started_where_they_end_with_us(package: str) -> None:
+    starting = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(package)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names)
+    }
+    assert starting <= STARTERS
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_is_a_drawer_for_everything(package: str) -> None:
     assert not {path.stem for path in sources(package)} & {"utils", "util", "helpers", "misc", "common"}

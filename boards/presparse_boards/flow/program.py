@@ -33,6 +33,7 @@ def program(bundle: str | Path, *, flash: bool | None = None) -> Board:
     manifest = Manifest.load(bundle)
     board = find_board(manifest.board)
     command = program_command(board, Path(bundle) / manifest.bitstream, flash=flash)
+    # Not a child that ends with this process: half a bitstream in the flash is worse than one too many.
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if ran.returncode:
         said = " ".join(line.strip() for line in ran.stdout.splitlines()[-3:] if line.strip())

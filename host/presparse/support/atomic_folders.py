@@ -75,8 +75,8 @@ def write_folder(folder: str | Path, files: Mapping[str, bytes | str], what: str
         with _alone(target.parent) as alone:
             if alone:
                 _remove_leftovers(target.parent, owned)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=_PREFIX) as name:
-                made, old = Path(name) / _MADE / target.name, Path(name) / _OLD / target.name
+            with _beside(target) as workplace:
+                made, old = workplace / _MADE / target.name, workplace / _OLD / target.name
                 made.mkdir(parents=True)
                 old.parent.mkdir()
                 for file, content in files.items():
@@ -91,9 +91,9 @@ def write_folder(folder: str | Path, files: Mapping[str, bytes | str], what: str
                     try:
                         _check_replaceable(folder, old, what, owned)
                     except OutputError:  # somebody has put something there in the meantime
-                        _replace(target, old, made)
+                        _put_back(target, made, old)
                         raise
-                    old.parent.rename(Path(name) / _DONE)
+                    old.parent.rename(workplace / _DONE)
     except (OSError, RuntimeError) as error:
         raise _unwritable(folder, error) from error
 
@@ -129,13 +129,38 @@ def _keep_modes(target: Path, made: Path) -> None:
     made.chmod(stat.S_IMODE(target.stat().st_mode))
 
 
-def _replace(target: Path, new: Path, old: Path) -> None:
-    """`new` becomes `target`, and what was there becomes `old`."""
-    new.rename(old)
-    if not _exchanged(old, target):
-        old.rename(new)
-        target.rename(old)
-        new.rename(target)
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A new folder on the same disk, which goes afterwards, unless what was replaced is still in it."""
+    workplace = Path(tempfile.mkdtemp(dir=target.parent, prefix=_PREFIX))
+    try:
+        yield workplace
+    finally:
+        if not any((workplace / _OLD).glob("*")):
+            shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _replace(target: Path, made: Path, old: Path) -> None:
+    """What was made becomes `target`, and what was there becomes `old`."""
+    made.rename(old)
+    if _exchanged(old, target):
+        return
+    old.rename(made)
+    target.rename(old)
+    try:
+        made.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+
+
+def _put_back(target: Path, made: Path, old: Path) -> None:
+    """The other way round; what was made is then to go."""
+    if _exchanged(old, target):
+        old.rename(made)
+    else:
+        target.rename(made)
+        old.rename(target)
 
 
 def _exchanged(one: Path, other: Path) -> bool:

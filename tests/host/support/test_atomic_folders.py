@@ -161,55 +161,70 @@ def test_a_folder_that_cannot_be_written_stays_as_it_was(folder: Path, monkeypat
     assert os.listdir(folder.parent) == ["folder"]
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from presparse.support import atomic_folders
-from tests.host.support.test_atomic_folders import _write
+def test_where_names_cannot_be_exchanged_the_old_folder_comes_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, target: Path) -> Path:
+        if target == folder and path.parent.name == "made":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.rename(path, target)
+        return target
 
-moments = int(sys.argv[2])
-if sys.argv[3] == "moved":
-    atomic_folders._exchanged = lambda one, other: False
-
-def killing(call):
-    def counted(*given, **named):
-        global moments
-        if not moments:
-            os.kill(os.getpid(), 9)
-        moments -= 1
-        return call(*given, **named)
-    return counted
-
-for owner, name in ((Path, "rename"), (Path, "mkdir"), (Path, "open"), (os, "rmdir"), (os, "unlink"), (os, "mkdir")):
-    setattr(owner, name, killing(getattr(owner, name)))
-if sys.argv[3] == "exchanged":
-    atomic_folders._exchanged = killing(atomic_folders._exchanged)
-_write(Path(sys.argv[1]))
-"""
+    monkeypatch.setattr(atomic_folders, "_exchanged", lambda one, other: False)
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        _write(folder)
+    assert _content(folder) == {"manifest": "old", "a": "old", "b": "old"}
+    assert os.listdir(folder.parent) == ["folder"]
 
 
-@pytest.mark.slow
+def _killed(folder: Path, moment: int, way: str) -> int:
+    """Exit status of a process that writes `folder`, and is killed before its call number `moment` that changes the
+    disk."""
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    calls = iter(range(moment))
+
+    def killing(call: Callable[..., object]) -> Callable[..., object]:
+        def counted(*given: object, **named: object) -> object:
+            if next(calls, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*given, **named)
+
+        return counted
+
+    for owner, names in ((Path, ("rename", "mkdir", "open")), (os, ("rmdir", "unlink", "mkdir"))):
+        for name in names:
+            setattr(owner, name, killing(getattr(owner, name)))
+    exchanged = killing(atomic_folders._exchanged) if way == "exchanged" else lambda one, other: False
+    atomic_folders._exchanged = exchanged  # pyright: ignore[reportAttributeAccessIssue]
+    _write(folder)
+    os._exit(0)
+
+
+def kill_at_every_moment(place: Path, way: str) -> None:
+    """What has the name is the old folder or the new one, at the latest when another is written beside it."""
+    statuses, lost = [-signal.SIGKILL], 0
+    while statuses[-1]:
+        here = place / str(len(statuses))
+        here.mkdir()
+        _write(here / "folder", {"manifest": "old", "a": "old", "b": b"old"})
+        statuses.append(_killed(here / "folder", len(statuses), way))
+        lost += not (here / "folder").exists()
+        _write(here / "other")
+        content = _content(here / "folder")
+        assert content in ({"manifest": "old", "a": "old", "b": "old"}, {"manifest": "new", "b": "new", "c": "ü"})
+        assert sorted(os.listdir(here)) == ["folder", "other"]
+    assert set(statuses[:-1]) == {-signal.SIGKILL}
+    assert len(statuses) > 15
+    assert (lost > 0) == (way == "moved")
+
+
 @pytest.mark.parametrize("way", ["exchanged", "moved"])
 def test_a_kill_at_any_moment_is_healed(tmp_path: Path, way: str) -> None:
-    """Before every call that changes the disk: what has the name is the old folder or the new one, at the latest when
-    somebody has written another folder beside it."""
-    statuses, lost = [], 0
-    for moment in range(100):
-        place = tmp_path / str(moment)
-        place.mkdir()
-        _write(place / "folder", {"manifest": "old", "a": "old", "b": b"old"})
-        command = [sys.executable, "-c", KILLED, str(place / "folder"), str(moment), way]
-        statuses.append(subprocess.run(command, check=False).returncode)
-        lost += not (place / "folder").exists()
-        _write(place / "other")
-        content = _content(place / "folder")
-        assert content in ({"manifest": "old", "a": "old", "b": "old"}, {"manifest": "new", "b": "new", "c": "ü"})
-        assert sorted(os.listdir(place)) == ["folder", "other"]
-        if statuses[-1] == 0:
-            break
-    assert statuses == [-signal.SIGKILL] * moment + [0]
-    assert moment >= 10
-    assert (lost > 0) == (way == "moved")
+    """In a process of its own, which has but one thread: then it may fork."""
+    code = f"from {__name__} import *; kill_at_every_moment(Path({str(tmp_path)!r}), {way!r})"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_leftover_with_something_of_somebody_else_stays(folder: Path) -> None:

@@ -14,18 +14,13 @@ import shutil
 import stat
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from presparse.support.errors import OutputError
+from presparse.support.folder_lock import folder_lock
 from presparse.support.interrupts import deferred_interrupts
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 Owned = Callable[[Path], Collection[str]]
 """The names of the files that Presparse wrote into a folder; none if it wrote none there. May raise OutputError."""
@@ -72,8 +67,8 @@ def write_folder(folder: str | Path, files: Mapping[str, bytes | str], what: str
     folder = Path(folder)
     try:
         target = folder.resolve()
-        with _alone(target.parent) as alone:
-            if alone:
+        with folder_lock(target.parent, _LOCK_SECONDS) as alone:
+            if alone:  # then what others have begun there is left over
                 _remove_leftovers(target.parent, owned)
             with _beside(target) as workplace:
                 made, old = workplace / _MADE / target.name, workplace / _OLD / target.name
@@ -174,37 +169,6 @@ def _exchanged(one: Path, other: Path) -> bool:
     if number in _CANNOT_EXCHANGE:
         return False
     raise OSError(number, os.strerror(number))
-
-
-@contextmanager
-def _alone(parent: Path) -> Iterator[bool]:
-    """While one process writes a folder in `parent`, others wait; False where that cannot be had (some network disks).
-
-    Who is alone knows that whatever others have begun there is left over.
-    """
-    if fcntl is None:
-        yield False
-        return
-    handle = os.open(parent, os.O_RDONLY)
-    try:
-        yield _locked(handle, time.monotonic() + _LOCK_SECONDS)
-    finally:
-        os.close(handle)
-
-
-def _locked(handle: int, until: float) -> bool:
-    assert fcntl is not None
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        except OSError:
-            return False
-        else:
-            return True
 
 
 def _remove_leftovers(parent: Path, owned: Owned) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from presparse.errors import CacheError, LinkClosed
+from presparse.support.folder_lock import folder_lock
 from presparse.support.scratch import scratch_folder
 
 
@@ -44,3 +45,20 @@ def test_a_folder_for_temporary_files_that_all_may_change(tmp_path: Path, monkey
         scratch_folder(),
     ):
         pytest.fail("another user may have put another folder in its place")
+
+
+def test_what_a_killed_process_left_goes_and_what_is_in_use_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, fresh, another = (tmp_path / f"presparse-scratch-{name}" for name in ("left", "fresh", "another"))
+    for folder in (left, fresh, another):
+        folder.mkdir()
+        (folder / "top.il").touch()
+    with scratch_folder() as used, folder_lock(another):
+        for folder in (left, another, used):
+            os.utime(folder, (1, 1))
+        with scratch_folder():
+            assert {path for path in tmp_path.iterdir() if path != used} >= {fresh, another}
+            assert used.exists()
+            assert not left.exists()

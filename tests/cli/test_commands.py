@@ -132,6 +132,15 @@ def test_doctor_names_what_is_missing_and_the_mend(
     assert ill.status == 1
     assert "sudo apt-get install g++" in ill.figures["mend"]
     assert any("PRESPARSE_CACHE" in mend for mend in ill.figures["mend"])
+    (tmp_path / "cache").chmod(0o777)
+    for folder, problem in (
+        (str(tmp_path / "cache"), "other users may write there"),
+        ("~nosuchuser/x", "no folder for"),
+    ):
+        monkeypatch.setenv("PRESPARSE_CACHE", folder)
+        [cache] = [f for f in shell("doctor", "--json").figures["findings"] if f["name"] == "cache"]
+        assert not cache["ok"]
+        assert problem in cache["found"]
     assert "sudo apt-get install g++" in shell("doctor").out
 
 

@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +15,8 @@ import typer
 from rich.text import Text
 
 from presparse.data.mnist import DATA_VARIABLE, MNIST_FILES
-from presparse.support.cache import cache_folder
+from presparse.errors import CacheError
+from presparse.support.cache import Cache
 from presparse.terminal.options import AsJson
 from presparse.terminal.output import NARROW, people, put
 from presparse.terminal.status import Status
@@ -127,17 +127,14 @@ def _packages() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    folder = cache_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            problem = ""
-    except OSError as error:
-        problem = f" ({error.strerror or error})"
+        found, ok = str(Cache("simulation").usable().parent), True
+    except CacheError as error:
+        found, ok = str(error), False
     yield Finding(
         name="cache",
-        ok=not problem,
-        found=f"{folder}{problem}",
+        ok=ok,
+        found=found,
         purpose="compiled simulated boards, bitstreams",
         mend="export PRESPARSE_CACHE=FOLDER with a folder that you can write to",
     )

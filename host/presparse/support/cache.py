@@ -81,6 +81,15 @@ class Cache:
             lock.release()
         return entry
 
+    def usable(self) -> Path:
+        """The folder, made if it is missing. Raises CacheError as `fetch`."""
+        with self._writable():
+            self._check_own()
+            self._make_folders()
+            with tempfile.TemporaryFile(dir=self.root):  # permissions do not tell (read-only disks, root)
+                pass
+        return self.root
+
     def discard(self, key: str) -> None:
         """Forget an entry that proved useless."""
         shutil.rmtree(self.root / key, ignore_errors=True)

@@ -79,13 +79,8 @@ def _with_lanes_that_fit(
             fewer = fewer_lanes(build, board, error.use)
             if fewer is None:
                 raise
-            progress(
-                Step(
-                    name=f"too many lanes, {_listed(build)}",
-                    done=True,
-                    found=f"{error.use.lut.share:.0%} of the LUTs; going on with {_listed(fewer)}",
-                )
-            )
+            found = f"{_listed(build)} take {error.use.lut.share:.0%} of the LUTs; going on with {_listed(fewer)}"
+            progress(Step(name="fewer lanes", done=True, found=found))
             build = fewer
 
 

@@ -73,8 +73,10 @@ def _with_lanes_that_fit(
 ) -> Manifest:
     """The estimate may have taken LUTs for too few; synthesis counts them, long before place-and-route gives up."""
     while True:
+        # The fewest lanes are tried to the end: there is nothing to go on with.
+        fill = board.family.fillable if fewer_lanes(build, board) else 1.0
         try:
-            return made(build, board.family.fillable)
+            return made(build, fill)
         except DoesNotFit as error:
             fewer = fewer_lanes(build, board, error.use)
             if fewer is None:

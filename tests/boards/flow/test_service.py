@@ -127,10 +127,11 @@ class Tools:
     def __init__(self, most: int) -> None:
         self.most = most
         self.tried: list[tuple[int, ...]] = []
+        self.fills: list[float] = []
 
     def __call__(self, build: object, board: object, *, fill: float, **options: object) -> str:
         self.tried.append(build.lanes)  # pyright: ignore[reportAttributeAccessIssue]
-        self.fill = fill
+        self.fills.append(fill)
         if sum(self.tried[-1]) > self.most:
             raise DoesNotFit("too large", _use(4858))
         return "made"
@@ -152,7 +153,7 @@ def test_too_many_lanes_are_not_the_end(
     assert tools.tried[0] == lanes_of_digits
     assert len(tools.tried) == 2
     assert sum(tools.tried[1]) < sum(lanes_of_digits)
-    assert tools.fill == BOARD.family.fillable
+    assert tools.fills[0] == BOARD.family.fillable
     first, then = (",".join(map(str, lanes)) for lanes in tools.tried)
     assert [(step.name, step.done, step.found) for step in steps] == [
         ("fewer lanes", True, f"{first} take 92% of the LUTs; going on with {then}")
@@ -168,6 +169,7 @@ def test_if_no_lanes_are_few_enough_it_ends(
         service.bundle(Network.load("digits-small"), BOARD.name, folder=place, mode="infer")
     totals = [sum(lanes) for lanes in tools.tried]
     assert totals == sorted(set(totals), reverse=True)
+    assert tools.fills == [BOARD.family.fillable] * (len(totals) - 1) + [1.0]  # the last one's place is looked for
     assert set(tools.tried) <= set(lane_choices(Network.load("digits-small")))
 
 
@@ -176,7 +178,7 @@ def test_lanes_that_were_asked_for_stay(place: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(service, "build_bundle", tools)
     with pytest.raises(DoesNotFit):
         service.bundle(NANO, BOARD.name, folder=place, mode="infer", lanes=(2,))
-    assert (tools.tried, tools.fill) == ([(2,)], 1.0)
+    assert (tools.tried, tools.fills) == ([(2,)], [1.0])
 
 
 @pytest.mark.parametrize(("luts", "fill", "placed"), [(4858, 0.885, False), (4858, 1.0, True), (4600, 0.885, True)])

@@ -167,6 +167,7 @@ def test_options_that_do_not_exist(shell: Shell, tmp_path: Path, command: tuple[
         (("-d", "torch", "--bundle", "b"), "--bundle is for a board; give --device too, such as sim"),
         (("-d", "torch", "--validation", "20"), "validation must be (X, y), a share of the samples"),
         (("-d", "torch", "--validation", "1.5"), "and is 1.5"),
+        (("-d", "torch", "--validation", "inf"), "and is inf"),
     ],
 )
 def test_options_that_do_not_apply(

@@ -34,8 +34,8 @@ def run(
     bundle: Annotated[
         Path | None, typer.Option(help="A bundle: its network, lanes and fmax.", show_default=False)
     ] = None,
-    rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1)] = 5,
-    seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.02)] = 0.5,
+    rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1, max=1000)] = 5,
+    seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.02, max=3600)] = 0.5,
     growth: Annotated[bool, typer.Option(help="Measure how cost grows with edges, lanes and layers, too.")] = True,
     layers: Annotated[bool, typer.Option(help="Measure SparseLinear beside a masked dense layer, too.")] = True,
     plots: Annotated[Path | None, typer.Option(help="Write the pictures into this folder.", show_default=False)] = None,

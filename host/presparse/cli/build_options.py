@@ -44,6 +44,6 @@ class Wanted:
 def _lane_numbers(text: str) -> tuple[int, ...]:
     if text == "auto":
         return ()
-    if not re.fullmatch(r"[0-9]+( *, *[0-9]+)*", text.strip()):
+    if not re.fullmatch(r"[0-9]{1,9}( *, *[0-9]{1,9})*", text.strip()):
         raise ArgumentError(f"--lanes must be auto, or whole numbers such as 32,16, and is {text!r}")
     return tuple(int(part) for part in text.split(","))

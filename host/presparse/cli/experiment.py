@@ -40,7 +40,8 @@ def run(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Trials at a time (default: one per processor).", min=1, show_default=False)
+        int | None,
+        typer.Option(help="Trials at a time (default: one per processor).", min=1, max=1000, show_default=False),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,

@@ -127,7 +127,7 @@ def run(
         raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
     shape = Network.load(network)
     X, y = labeled(samples, shape)
-    share = int(validation) if validation >= 1 and validation == int(validation) else validation
+    share = int(validation) if validation >= 1 and validation.is_integer() else validation
     learn, held = (X, y), None
     if validation:
         learned, held_out = hold_out(y, share, seed)

@@ -59,7 +59,7 @@ def check_outputs(
     """
     others = [(Path(each), "which is read") for each in inputs if each is not None]
     for path, kind in outputs:
-        if path is None:
+        if path is None or (kind is FOLDER and os.path.isfile(path)):  # who fills a folder refuses a file
             continue
         if kind is FOLDER:
             _check_reachable(path)

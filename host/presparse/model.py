@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save as serialize
 
 from presparse import inference
-from presparse.contract.description import problems, shortened
+from presparse.contract.description import problems
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import Pattern, arranged, check
@@ -75,18 +75,11 @@ class Model:
                     f"{key} needs one array per junction: {len(self.network.junctions)}, and has {len(arrays)}"
                 )
             named = zip(self.network.junctions, arrays, strict=True)
-            object.__setattr__(
-                self, key, tuple(whole_numbers(a, f"junction {j.index}: {key}", ModelError) for j, a in named)
-            )
+            object.__setattr__(self, key, tuple(_of_junction(j, key, array) for j, array in named))
         weight = self.network.formats.weight
         for j, left, weights, biases in zip(self.network.junctions, self.left, self.weights, self.biases, strict=True):
             check(j, left)
-            for name, array, shape in (
-                ("weights", weights, (j.right, j.in_degree)),
-                ("biases", biases, (j.right,)),
-            ):
-                if array.shape != shape:
-                    raise ModelError(f"junction {j.index}: {name} have shape {shape}, and these {array.shape}")
+            for name, array in (("weights", weights), ("biases", biases)):
                 outside = array[(array < weight.min) | (array > weight.max)]
                 if outside.size:
                     raise ModelError(
@@ -101,13 +94,11 @@ class Model:
     def _set_columns(self) -> None:
         features = self.network.features
         given = self.columns if np.size(self.columns) else np.arange(features)
-        columns = whole_numbers(given, "columns", ModelError)
-        width = whole_numbers(self.width, "width", ModelError)
-        if width.shape or not 0 <= width <= _WIDEST:
-            raise ModelError(f"width must be one number, 0 to {_WIDEST}, and is {shortened(width.tolist())}")
-        width = int(width) or features
-        if columns.shape != (features,):
-            raise ModelError(f"columns must have shape ({features},), and have {columns.shape}")
+        columns = whole_numbers(given, "columns", (features,), ModelError)
+        width = int(whole_numbers(self.width, "width", (), ModelError))
+        if not 0 <= width <= _WIDEST:
+            raise ModelError(f"width must be 0 to {_WIDEST}, and is {width}")
+        width = width or features
         outside = columns[(columns < 0) | (columns >= width)]
         if outside.size:
             raise ModelError(f"columns are 0 to {width - 1}, one of X's {width} each, and one is {outside[0]}")
@@ -329,6 +320,13 @@ def initial_weights(
     if junction.is_output:
         weights[network.classes :] = 0.0
     return weights
+
+
+def _of_junction(junction: Junction, key: str, array: object) -> NDArray[np.int64]:
+    shape = (junction.right,) if key == "biases" else (junction.right, junction.in_degree)
+    return whole_numbers(
+        array, f"junction {junction.index}: {key}", shape, PatternError if key == "left" else ModelError
+    )
 
 
 def _content_hash(network: Network, tensors: dict[str, NDArray[np.generic]]) -> str:

@@ -60,26 +60,38 @@ def real_numbers(
     values: object, name: str, shape: tuple[int, ...], refusal: type[PresparseError]
 ) -> NDArray[np.float64]:
     """Finite numbers of a shape, as a copy that nothing can write to; a single one stands for all."""
-    array = numbers(values, name, refusal).astype(np.float64)
-    if array.shape not in ((), shape):
-        raise refusal(f"{name} must have shape {shape}, and has {array.shape}")
+    array = _shaped(numbers(values, name, refusal), name, (shape, ()), refusal)
+    with np.errstate(over="ignore", invalid="ignore"):  # what float64 cannot hold is found below
+        array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise refusal(f"{name} must be finite, and has {array[~np.isfinite(array)][0]}")
-    copy = np.broadcast_to(array, shape).copy()
-    copy.setflags(write=False)
-    return copy
+    return _read_only(np.broadcast_to(array, shape).copy())
 
 
-def whole_numbers(values: object, name: str, refusal: type[PresparseError]) -> NDArray[np.int64]:
-    """Integers as a copy that nothing can write to."""
-    array = numbers(values, name, refusal)
+def whole_numbers(
+    values: object, name: str, shape: tuple[int, ...], refusal: type[PresparseError]
+) -> NDArray[np.int64]:
+    """Integers of a shape, as a copy that nothing can write to."""
+    array = _shaped(numbers(values, name, refusal), name, (shape,), refusal)
     if array.dtype.kind not in "iu":
         raise refusal(f"{name} must be integers, and have dtype {array.dtype}")
     if array.size and array.max() > np.iinfo(np.int64).max:
         raise refusal(f"{name} must be integers of 64 bits with sign, and one is {array.max()}")
-    copy = array.astype(np.int64)
-    copy.setflags(write=False)
-    return copy
+    return _read_only(array.astype(np.int64))
+
+
+def _shaped(
+    array: NDArray[Any], name: str, allowed: tuple[tuple[int, ...], ...], refusal: type[PresparseError]
+) -> NDArray[Any]:
+    """The array. Before anything else looks at its numbers: one that repeats a few may claim to have terabytes."""
+    if array.shape not in allowed:
+        raise refusal(f"{name} must have shape {allowed[0]}, and has {array.shape}")
+    return array
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
 
 
 def checked_features(X: object, features: int) -> NDArray[np.float64]:
@@ -91,7 +103,7 @@ def checked_features(X: object, features: int) -> NDArray[np.float64]:
     if len(values) == 0:
         raise FeatureError(f"X must hold at least one sample, and has shape {values.shape}")
     try:
-        with np.errstate(over="ignore"):  # what float64 cannot hold is infinite then
+        with np.errstate(over="ignore", invalid="ignore"):  # what float64 cannot hold is found below
             values = np.require(values, np.float64, ["C", "W"])
         finite = np.isfinite(values)
     except MemoryError as error:

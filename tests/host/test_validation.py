@@ -123,15 +123,17 @@ def test_numbers_beyond_float64() -> None:
 
 def test_numbers_of_a_model() -> None:
     assert real_numbers(2, "gain", (3,), ModelError).tolist() == [2, 2, 2]
-    assert not whole_numbers([1], "left", ModelError).flags.writeable
+    assert not whole_numbers([1], "left", (1,), ModelError).flags.writeable
     for call, message in (
         (lambda: real_numbers([1, 2], "gain", (3,), ModelError), r"^gain must have shape \(3,\), and has \(2,\)$"),
         (lambda: real_numbers("1", "gain", (3,), ModelError), r"^gain must hold real numbers, and has dtype <U1"),
         (lambda: real_numbers([1, np.nan, 2], "gain", (3,), ModelError), r"^gain must be finite, and has nan$"),
-        (lambda: whole_numbers([1.0], "left", ModelError), r"^left must be integers, and have dtype float64$"),
-        (lambda: whole_numbers([True], "left", ModelError), r"^left must be integers, and have dtype bool$"),
-        (lambda: whole_numbers(np.array([2**64 - 1], dtype=np.uint64), "left", ModelError),
+        (lambda: whole_numbers([1.0], "left", (1,), ModelError), r"^left must be integers, and have dtype float64$"),
+        (lambda: whole_numbers([True], "left", (1,), ModelError), r"^left must be integers, and have dtype bool$"),
+        (lambda: whole_numbers(np.array([2**64 - 1], dtype=np.uint64), "left", (1,), ModelError),
          r"^left must be integers of 64 bits with sign, and one is 18446744073709551615$"),
+        (lambda: real_numbers(np.broadcast_to(1.0, (10**12, 3)), "gain", (3,), ModelError), r"^gain must have shape"),
+        (lambda: whole_numbers(np.broadcast_to(1, (10**12, 3)), "left", (3,), ModelError), r"^left must have shape"),
     ):  # fmt: skip
         with pytest.raises(ModelError, match=message):
             call()

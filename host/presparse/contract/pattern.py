@@ -7,7 +7,7 @@ that every lane reads its own bank only. Sources: Dey et al., ReConFig 2018 and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,10 @@ def arranged(network: Network, pattern: Pattern, rng: np.random.Generator) -> tu
     junctions = network.junctions
     if isinstance(pattern, str):
         return tuple(generate(junction, pattern, rng) for junction in junctions)
+    if not callable(pattern) and not isinstance(pattern, Iterable):
+        raise PatternError(
+            f"a pattern is one of {', '.join(PATTERN_KINDS)}, a function or arrays, and not {type(pattern).__name__}"
+        )
     arrays = [pattern(junction, rng) for junction in junctions] if callable(pattern) else list(pattern)
     if len(arrays) != len(junctions):
         raise PatternError(f"a pattern has one array per junction, {len(junctions)}, and this one has {len(arrays)}")
@@ -42,14 +46,15 @@ def _ordered(junction: Junction, array: ArrayLike) -> NDArray[np.int64]:
     """As it is if that is clash-free, else in an order that is."""
     try:
         left = np.asarray(array)
-    except ValueError as error:
-        raise PatternError(f"junction {junction.index}: the rows of a pattern have unequal lengths") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # the first and the last, of tensors
+        reason = "have unequal lengths" if "inhomogeneous" in str(error) else f"are no array ({error})"
+        raise PatternError(f"junction {junction.index}: the rows of a pattern {reason}") from error
     if not np.issubdtype(left.dtype, np.integer):
         raise PatternError(
             f"junction {junction.index}: a pattern holds numbers of left neurons, integers, and this one {left.dtype}"
         )
-    left = left.astype(np.int64)
     _check_edges(junction, left)
+    left = left.astype(np.int64)
     return left if _first_clash(junction, left) is None else arrange(junction, left)
 
 
@@ -149,7 +154,7 @@ def _first_clash(junction: Junction, left: NDArray[np.int64]) -> tuple[int, int]
     return (int(clash[0][0]), int(clash[0][1])) if clash.size else None
 
 
-def _check_edges(junction: Junction, left: NDArray[np.int64]) -> None:
+def _check_edges(junction: Junction, left: NDArray[np.integer]) -> None:
     """Raise PatternError for another shape, neurons that do not exist, and double edges."""
     shape = (junction.right, junction.in_degree)
     if left.shape != shape:

@@ -28,7 +28,7 @@ _MOST_NUMBERS = 1 << 30
 
 _NO_NPZ = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error),  # an archive that zipfile cannot unpack
-    *(EOFError, ValueError, OverflowError, tokenize.TokenError),  # an entry that numpy cannot read
+    *(EOFError, ValueError, OverflowError, SyntaxError, tokenize.TokenError),  # an entry that numpy cannot read
 )
 """What `np.load` raises for files that hold no arrays."""
 

@@ -25,7 +25,7 @@ _LARGEST = 1 << 30
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """Fewer than Python takes: not 1_0, nor nan, nor the digits of other scripts."""
-_NO_NUMBERS = re.compile(r"[^\d.eE+,\s-]", re.ASCII)
+_NO_NUMBERS = re.compile(r"[^\d.eE+, \t-]", re.ASCII)
 """A character that lines of numbers do not have: quicker than to look at every cell."""
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "none", "inf", "+inf", "-inf", "infinity", "-infinity", "?", "-"}
 """What stands for a number that is not there."""
@@ -131,7 +131,7 @@ def _numbers(line: int, cells: list[str]) -> NDArray[np.float64]:
             if np.isfinite(values).all():
                 return values
     for column, cell in enumerate(cells, start=1):
-        if not _NUMBER.fullmatch(cell.strip()) or not np.isfinite(float(cell)):
+        if not _NUMBER.fullmatch(cell.strip(" \t")) or not np.isfinite(float(cell)):
             what = f"holds {shortened(cell)}, which is no number" if cell.strip() else "is empty"
             raise DataError(f"line {line}, column {column} {what}; {_mend(cell.strip(), last=column == len(cells))}")
     return np.array([float(cell) for cell in cells])

@@ -30,8 +30,13 @@ _HOSTILE = (
     *(b'""', b'"\\u0000"', b'"\\ud800"', b'"../up"', b'"/dev/zero"', b"true", b"null", b"[]", b"{}", b"[1, 2, 3]"),
     *(b"[" * 3000, b'{"a":' * 3000, b"{a=" * 3000, b"1979-05-27T07:32:00Z", b"'''", b"#", b"\\", b"\r", b"\n"),
     *("é".encode(), "\u2028".encode(), b"\xff\xfe", b"\0", b"\x1b[2J"),
+    *(b"BF16", b"F8_E5M2", b"C64", b"U64", b"BOOL", b"I8", b"<f2", b">u8", b"<c16", b"|O", b"|S3", b"<M8[s]", b"|V0"),
+    *(b"[" + b"1," * 99 + b"1]", b"(" + b"1," * 99 + b")", b"[0, 4294967296]", b"(0, 4294967296)"),
+    *(b"a." * 4000 + b"a", b'"".' * 60 + b"a", b"[" + b"a." * 100 + b"a]"),
+    *(b",", b";", b"\t", b",,", b"0,1,2", b",0,1,2", b"Unnamed: 0", b"class", b"1,5", b'"1"2', b'"'),
 )
-"""What a parser may stumble over when it stands in the place of a word."""
+"""What a parser may stumble over when it stands in the place of a word: numbers, brackets, dtypes, dimensions, keys of
+many parts, headers."""
 
 _INTEGERS = (0, 1, 2, 7, 8, 127, 128, 255, 256, 1 << 15, (1 << 16) - 1, 1 << 31, (1 << 32) - 1, 1 << 60, (1 << 64) - 1)
 """Lengths and counts in binary headers."""

@@ -10,17 +10,24 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
+from torch import nn
 
 from presparse.contract.network import Network
 from presparse.contract.operations import Operation
@@ -33,6 +40,9 @@ from presparse.errors import ModelError, PresparseError, RecordingError
 from presparse.messages.bundle import CriticalPath, Manifest, Resource, Route, Use
 from presparse.model import Model, _content_hash
 from presparse.opening import recorded_session
+from presparse.prune import compact
+from presparse.prune.checkpoint import load as load_checkpoint
+from presparse.validation import checked_features, checked_labels, real_numbers, whole_numbers
 from tests.host import small
 from tests.verification.fuzz.liar import LyingBoard, identity, lie
 from tests.verification.recordings.scenes import BUILD, STORED
@@ -138,13 +148,22 @@ def archive(X: bytes, y: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def _read_csv(data: bytes, path: Path) -> None:
+    """Every line is a sample, but for a first one that holds something else than numbers."""
     path.write_bytes(data)
-    load_features(path, 2)
+    X, _ = load_features(path, 2)
+    if b'"' not in data:  # a quoted cell may go over lines
+        lines = [line for line in re.split(r"\r\n|\r|\n", data.decode("utf-8-sig")) if line.strip()]
+        assert len(X) == len(lines) - (re.fullmatch(r"[0-9.,eE+\s-]*", lines[0], re.ASCII) is None)
     load(path)
 
 
 def _tables() -> list[bytes]:
-    return [b"a,b,class\n1,2.5,0\n-3,4e2,1\n", b"1,2,3\r\n4,5,6\r\n", "\ufeff0.5,1,0\n\n7,8,2\n".encode()]
+    return [
+        b"a,b,class\n1,2.5,0\n-3,4e2,1\n",
+        b"1,2,3\r\n4,5,6\r\n",
+        "\ufeff0.5,1,0\n\n7,8,2\n".encode(),
+        b'0,1,"the class"\n1,"2",0\n',
+    ]
 
 
 def _read_idx(data: bytes, path: Path) -> None:
@@ -157,6 +176,106 @@ def _read_idx(data: bytes, path: Path) -> None:
 def _images() -> list[bytes]:
     images = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(12))
     return [images, gzip.compress(images, mtime=0)]
+
+
+_MLP = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+
+
+def _read_checkpoint(data: bytes, path: Path) -> None:
+    """What is no archive is the pickle in one, beside the numbers that it speaks of."""
+    path.write_bytes(data if data.startswith(b"PK") else _archived(data))
+    load_checkpoint(path)
+
+
+@cache
+def _checkpoint() -> bytes:
+    return _written(partial(torch.save, _MLP.state_dict()), "seed.pt")
+
+
+def _archived(pickle: bytes) -> bytes:
+    """The seed with another pickle, with a right checksum."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(_checkpoint())) as seed, zipfile.ZipFile(file, "w") as entries:
+        for entry in seed.infolist():
+            entries.writestr(entry, pickle if entry.filename.endswith("data.pkl") else seed.read(entry))
+    return file.getvalue()
+
+
+def _pickle(checkpoint: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(checkpoint)) as entries:
+        return entries.read("seed/data.pkl")
+
+
+def _checkpoints() -> list[bytes]:
+    wrapped = {"model": _MLP.state_dict(), "epoch": 3, "loss": [0.5]}
+    return [
+        _pickle(_checkpoint()),
+        _pickle(_written(partial(torch.save, wrapped), "seed.pt")),
+        _checkpoint(),
+        _written(partial(torch.save, deepcopy(_MLP).bfloat16().state_dict()), "seed.pt"),
+    ]
+
+
+def _read_pruned(data: bytes, path: Path) -> None:
+    """Pruned models and state dicts, as `presparse prune` reads them."""
+    path.write_bytes(data)
+    load_checkpoint(path)
+
+
+def _pruned() -> list[bytes]:
+    state = {key: tensor.numpy() for key, tensor in _MLP.state_dict().items()}
+    return [_written(compact(_MLP).save, "seed.safetensors"), save(state)]
+
+
+_DTYPES = (
+    *("f8", "f4", "f2", "g", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"),
+    *("O", "S3", "U2", "M8[s]", "m8[s]", "V3", ">f4", ">i2"),
+)
+_SHAPED = 12
+"""Bytes that say dtype, shape, strides and kind of an array; its numbers follow."""
+
+
+def _read_arguments(data: bytes, path: Path) -> None:
+    """What may be any numbers, as arrays, lists and tensors have them, where samples and weights are wanted."""
+    given: Any = _array(data.ljust(_SHAPED, b"\0"))
+    kind = data[-1] % 4 if data and given.size < 1000 else 0
+    if kind == 1:
+        given = given.tolist()
+    elif kind and given.dtype.kind in "fiub" and given.dtype.itemsize <= 8:
+        given = torch.tensor(given.astype(given.dtype.newbyteorder("=")))
+        given = given.bfloat16().requires_grad_() if kind == 2 else given
+    for check in (
+        partial(checked_features, given, 3),
+        partial(checked_labels, given, 3, 3),
+        partial(real_numbers, given, "gain", (3,), ModelError),
+        partial(whole_numbers, given, "left", (3,), ModelError),
+        partial(Model.initial, small.NETWORK, offset=given),
+        partial(Model.initial, small.NETWORK, pattern=[given, given]),
+    ):
+        with suppress(PresparseError):
+            check()
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """Up to four dimensions, each of 0 to 4 or of 2^40 places; strides of 2 numbers back to 2 on, or none."""
+    dtype, dimensions = np.dtype(_DTYPES[data[0] % len(_DTYPES)]), data[1] % 5
+    sizes, steps = data[2 : 2 + dimensions], data[6 : 6 + dimensions]
+    shape = [size % 5 if size < 250 else 1 << 40 for size in sizes]
+    strides = [0 if size > 4 else (step % 5 - 2) * dtype.itemsize for size, step in zip(shape, steps, strict=True)]
+    content = (data[_SHAPED:] or b"\0").ljust(200, data[-1:])[:200] * dtype.itemsize
+    if dtype.kind == "O":
+        values = np.array([*content, None, "text", 0.5], dtype=object)
+    else:
+        values = np.frombuffer(content, dtype=dtype)
+    try:
+        return np.lib.stride_tricks.as_strided(values[100:], shape, strides)  # at most 32 places either way
+    except ValueError:  # more than numpy can count
+        return values
+
+
+def _arguments() -> list[bytes]:
+    shape = bytes([2, 3, 3, 0, 0, 0, 0])
+    return [bytes([dtype]) + shape + bytes([3, 3, 0, 0]) + b"\0\1\2" + bytes([3]) for dtype in range(len(_DTYPES))]
 
 
 _BITSTREAM = b"bits"
@@ -295,6 +414,9 @@ TARGETS: tuple[Target, ...] = (
     Target(name="npz", file="data.npz", read=_read_npz, seeds=_archives),
     Target(name="csv", file="data.csv", read=_read_csv, seeds=_tables),
     Target(name="idx", file="t10k-images-idx3-ubyte.gz", read=_read_idx, seeds=_images),
+    Target(name="checkpoint", file="model.pt", read=_read_checkpoint, seeds=_checkpoints),
+    Target(name="pruned", file="model.safetensors", read=_read_pruned, seeds=_pruned),
+    Target(name="arguments", file="", read=_read_arguments, seeds=_arguments),
     Target(name="manifest", file="manifest.json", read=_read_manifest, seeds=_manifests),
     Target(name="recording", file="session.jsonl", read=_read_recording, seeds=_recordings),
     Target(name="frames", file="", read=_read_frames, seeds=_frames),

@@ -134,7 +134,8 @@ def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[np
             names = set(arrays.files)
             found = {name: arrays[name] for name in wanted if name in names}
     except _NO_NPZ as error:
-        raise DataError(f"{path}: not an npz file of numbers ({error}); {_MEND}") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: not an npz file of numbers ({reason}); {_MEND}") from error
     for name, array in found.items():
         if not isinstance(array, np.ndarray):  # an entry that does not begin as arrays do
             raise DataError(f"{path}: not an npz file of numbers ({name} is no array); {_MEND}")

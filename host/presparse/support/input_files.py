@@ -12,6 +12,7 @@ from pathlib import Path
 
 LARGEST = 1 << 32
 """Bytes of a file of numbers: models, checkpoints, samples."""
+_BLOCK = 1 << 20
 
 
 def checked(path: str | Path, most: int = LARGEST) -> Path:
@@ -37,8 +38,11 @@ def checked(path: str | Path, most: int = LARGEST) -> Path:
 
 def read(path: str | Path, most: int = LARGEST) -> bytes:
     """What a file holds. Raises OSError as `checked`, and also if it grows beyond `most` meanwhile."""
+    blocks, size = [], 0
     with checked(path, most).open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"holds more than {most:,} bytes")
-    return content
+        while block := file.read(_BLOCK):  # of all at once, Python would reserve `most`
+            blocks.append(block)
+            size += len(block)
+            if size > most:
+                raise OSError(errno.EFBIG, f"holds more than {most:,} bytes")
+    return b"".join(blocks)

@@ -114,6 +114,11 @@ def _header(text: str) -> bytes:
     return b"\x93NUMPY\x01\0" + struct.pack("<H", len(padded)) + padded
 
 
+def _long_header() -> bytes:
+    """That numpy refuses in several lines."""
+    return b"\x93NUMPY\x02\0" + struct.pack("<I", 12_000) + b"{" + b" " * 11_999
+
+
 def _archive_with(*, version: int = 20, flags: int = 0, method: int = 0) -> bytes:
     """An archive whose headers say that they need this version, have these flags and this compression."""
     before, after = struct.pack("<HHH", 20, 0, 0), struct.pack("<HHH", version, flags, method)
@@ -138,6 +143,11 @@ def _npz_findings() -> list[Finding]:
         ("a zip of a later version", _archive_with(version=255), f"{broken} (zip file version"),
         ("a password", _archive_with(flags=1), f"{broken} (File "),
         ("a header that is none", _header(","), broken),
+        (
+            "a header of 12,000 characters",
+            _long_header(),
+            f"{broken} (Header info length (12000) is large and may not be",
+        ),
         ("10^13 numbers", _shaped("(3, 10000000000007)"), "needs more memory than there is"),
         ("10^20 numbers", _shaped("(3, 100000000000000000000)"), broken),
         ("numbers that are none", _shaped("(1, 2)").replace(b"i2", b"f4") + b"\xff" * 8, "X must have shape"),

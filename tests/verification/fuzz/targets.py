@@ -238,7 +238,7 @@ _SHAPED = 12
 def _read_arguments(data: bytes, path: Path) -> None:
     """What may be any numbers, as arrays, lists and tensors have them, where samples and weights are wanted."""
     given: Any = _array(data.ljust(_SHAPED, b"\0"))
-    kind = data[-1] % 4 if data and given.size < 1000 else 0
+    kind = data[-1] % 4 if data and max(given.shape, default=0) < 1000 else 0  # the rest are arrays that claim much
     if kind == 1:
         given = given.tolist()
     elif kind and given.dtype.kind in "fiub" and given.dtype.itemsize <= 8:

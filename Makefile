@@ -27,7 +27,7 @@ help:
 	@echo "make accuracy accuracy on held-out digits: trained on the board, in PyTorch, quantized; mean of SPLITS=10 splits"
 	@echo "make sim      lane, junctions, core and pins of a small network against the reference, in Verilator and Icarus"
 	@echo "make formal   proofs of the control logic"
-	@echo "make faults   100,000 harmed frames between host and simulated board: nothing is lost or done twice"
+	@echo "make faults   100,000 harmed frames, boards that lie, hosts that vanish: nothing is lost or done twice"
 	@echo "make kills    500 programs killed at random moments: nothing is lost, nothing hangs, nobody is left behind"
 	@echo "make fuzz     every reader of files and of a board's bytes, SECONDS=60 each, guided by what inputs reach"
 	@echo "make coverage what tests run of the host's code, and random workloads of the gateware"

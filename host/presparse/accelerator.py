@@ -27,7 +27,7 @@ from presparse.device.turns import Turns
 from presparse.errors import ArgumentError, BuildError, ModelError
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
-from presparse.fitting.checkpoint import Checkpoint, digest
+from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.feeding import Feeding
 from presparse.fitting.holding_out import Validation, held_out_count, is_pair, parted
 from presparse.fitting.keeper import Keeper, model_of, model_tensors
@@ -36,6 +36,7 @@ from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponen
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
+from presparse.support.digests import digest
 from presparse.validation import checked_callback, checked_epochs, checked_flag, checked_samples, checked_seed
 
 _Given = ParamSpec("_Given")

@@ -3,7 +3,6 @@ which samples it was given."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from presparse.contract.description import Description
+from presparse.support.digests import digest
 
 EPOCHS = 20
 """Of every training, unless told otherwise."""
@@ -147,15 +147,8 @@ class TrainedOn(Description):
         cls, X: NDArray[np.float64], y: NDArray[np.int64], *, validation: float | None, random_state: int
     ) -> TrainedOn:
         """X (k, features) and y (k,), in their order."""
-        return cls(digest=_digest(X, y), samples=len(y), validation=validation, random_state=random_state)
+        return cls(digest=digest(X, y), samples=len(y), validation=validation, random_state=random_state)
 
     def matches(self, X: NDArray[np.float64], y: NDArray[np.int64]) -> bool:
         """They are the same samples, in the same order."""
-        return len(y) == self.samples and _digest(X, y) == self.digest
-
-
-def _digest(X: NDArray[np.float64], y: NDArray[np.int64]) -> str:
-    found = hashlib.sha256(repr(X.shape).encode())
-    for array in (X, y):
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+        return len(y) == self.samples and digest(X, y) == self.digest

@@ -16,12 +16,13 @@ from presparse.cli.samples import file_of, labeled
 from presparse.contract.network import Network
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
-from presparse.fitting.checkpoint import cut_off, digest, end, read
+from presparse.fitting.checkpoint import cut_off, end, read
 from presparse.fitting.holding_out import hold_out
 from presparse.fitting.keeper import model_of
 from presparse.fitting.rates import LR as BOARD_LR
 from presparse.history import EPOCHS, History, Progress, TrainedOn
 from presparse.model import Model
+from presparse.support.digests import digest
 from presparse.support.interrupts import noted_interrupts
 from presparse.terminal.options import AsJson, Bundle, DataSource, Force, NetworkName, Record
 from presparse.terminal.output import bar, counted, put, say

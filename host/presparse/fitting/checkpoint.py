@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -12,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save as serialize
 
 from presparse.errors import ModelError, OutputError
 from presparse.history import Epoch
 from presparse.support import atomic_files, tensor_files
+from presparse.support.digests import digest
 
 _LOG = logging.getLogger(__name__)
 _VERSION = "1"
@@ -109,15 +109,6 @@ def end(path: Path, *, whole: bool) -> None:
     elif (found := _read(path)) is not None:
         training, kept = found
         _write(path, training, kept.tensors, kept.state, kept.epochs, ended=True)
-
-
-def digest(*arrays: ArrayLike) -> str:
-    """Tells samples from other samples: SHA-256 over shapes, types and contents."""
-    found = hashlib.sha256()
-    for array in map(np.asarray, arrays):
-        found.update(f"{array.dtype.str} {array.shape}".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
 
 
 def _read(path: Path) -> tuple[str, Kept] | None:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.data.scaling import Scaling, scaling
-from presparse.fitting.checkpoint import Checkpoint, digest
+from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
+from presparse.support.digests import digest
 from presparse.train.epochs import train_epochs
 from presparse.train.network import BoundedNetwork, SparseNetwork
 from presparse.train.quantized import QuantizedNetwork

@@ -11,9 +11,10 @@ from safetensors.numpy import save as serialize
 
 from presparse.errors import ModelError, OutputError
 from presparse.fitting import checkpoint as module
-from presparse.fitting.checkpoint import Checkpoint, cut_off, digest, end, read
+from presparse.fitting.checkpoint import Checkpoint, cut_off, end, read
 from presparse.history import Epoch
 from presparse.support import atomic_files
+from presparse.support.digests import digest
 
 TRAINING = {"epochs": 3, "lr": 0.02, "samples": "abc"}
 TENSORS = {"a": np.arange(6, dtype=np.int64).reshape(2, 3), "b": np.array(0.1, dtype=np.float32), "c": np.zeros(0)}

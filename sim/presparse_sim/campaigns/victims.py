@@ -81,7 +81,7 @@ def victims() -> list[Victim]:
     build += ["--mode", "infer", "--output", "made"]
     return [
         *(_training(device) for device in ("torch", "emulator:c", "sim")),
-        Victim(name="save", command=["-c", _SAVE], share=4, prepare=_old_and_new, harmed=_old_or_new),
+        Victim(name="save", command=["-c", _SAVE], share=8, prepare=_old_and_new, harmed=_old_or_new),
         Victim(
             name="compile",
             command=compile_,

@@ -5,28 +5,33 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from presparse.errors import DataError
+from presparse.validation import checked_features, numbers
 
 Scaling = Literal["per feature", "overall", "none"]
 
 
-def scaling(X: NDArray[np.float64], kind: Scaling = "per feature") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def scaling(X: ArrayLike, kind: Scaling = "per feature") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(offset, gain), each (features,), so that (X - offset) * gain lies in -1/2 .. 1/2.
 
     'per feature' uses each feature's own range, 'overall' one range for all (images: a pixel that is nearly
-    always dark stays dark). A feature that never changes has gain 1. Raises DataError for an unknown kind.
+    always dark stays dark). A feature that never changes has gain 1. X is (k, features), k >= 1.
+
+    Raises DataError for an unknown kind, FeatureError for another X.
 
     'per feature' is the default: it suits features in any units, and where they share one it costs nothing: digits,
     trained on the board and cross-validated, got 0.09 +- 0.06 % more accuracy with it than with 'overall'.
     """
+    given = numbers(X, "X")
+    values = checked_features(given, max(1, given.shape[-1] if given.ndim else 1))
     if kind == "none":
-        return np.zeros(X.shape[1]), np.ones(X.shape[1])
+        return np.zeros(values.shape[1]), np.ones(values.shape[1])
     if kind == "per feature":
-        low, high = X.min(axis=0), X.max(axis=0)
+        low, high = values.min(axis=0), values.max(axis=0)
     elif kind == "overall":
-        low, high = np.full(X.shape[1], X.min()), np.full(X.shape[1], X.max())
+        low, high = np.full(values.shape[1], values.min()), np.full(values.shape[1], values.max())
     else:
         raise DataError(f"scale must be 'per feature', 'overall' or 'none', and is {kind!r}")
     spread = high - low

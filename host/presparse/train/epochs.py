@@ -23,7 +23,7 @@ from presparse.train.position import Position, Tally, restore, write
 _EVALUATED_AT_ONCE = 4096
 _RATES = "lr", "initial_lr"
 """Entries of an optimizer's parameter groups that a schedule changes."""
-_LOWER = "train with a lower lr"
+_LOWER = "train with a lower lr, or scaled features"
 
 
 class Stepper(Protocol):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from presparse.data import scaling
-from presparse.errors import DataError
+from presparse.errors import DataError, FeatureError
 
 
 def test_scaling() -> None:
@@ -20,3 +20,10 @@ def test_scaling() -> None:
     assert (offset.tolist(), gain.tolist()) == ([0] * 3, [1] * 3)
     with pytest.raises(DataError, match=r"^scale must be 'per feature', 'overall' or 'none', and is 'no'$"):
         scaling(X, "no")  # pyright: ignore[reportArgumentType]
+
+
+def test_scaling_of_what_is_no_array() -> None:
+    assert [part.tolist() for part in scaling([[0, 10], [4, 30]])] == [[2, 20], [0.25, 0.05]]
+    for X in ([1.0, 2.0], 3, [], [[]], [["a"]], [[np.nan]]):
+        with pytest.raises(FeatureError, match=r"^X must "):
+            scaling(X)

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save as serialize
 
 from presparse import inference
-from presparse.contract.description import problems
+from presparse.contract.description import problems, shortened
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import Pattern, arranged, check
@@ -68,6 +68,8 @@ class Model:
     """Which samples `presparse train` trained it on; None: nobody has noted it."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise ModelError(f"a model has a Network, and not {shortened(self.network)}; give Network.load(...)")
         for key in ("left", "weights", "biases"):
             arrays = getattr(self, key)
             if len(arrays) != len(self.network.junctions):

@@ -387,7 +387,7 @@ def test_a_build_survives_json() -> None:
         ({**VALID, "classes": 17}, "network: layers[-1] must hold all 17 classes, and has 16 neurons"),
         ({**VALID, "formats": {"weight": {"width": 19, "frac": 3}}},
          "network.formats.weight.width: Input should be less than or equal to 18 (got 19)"),
-        ("digits", "network: Input should be a valid dictionary or instance of Network (got 'digits')"),
+        ("digits", "network: a build has a Network, and not 'digits'; give Network.load('digits')"),
     ],
 )  # fmt: skip
 def test_a_build_of_something_that_is_no_network(network: Any, message: str) -> None:

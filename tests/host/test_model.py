@@ -296,6 +296,8 @@ def test_a_network_by_name_or_as_something_else() -> None:
         Model.initial("nowhere")
     with pytest.raises(NetworkError, match=r"not a readable network file \(int is no path\)"):
         Model.initial(3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ModelError, match=r"^a model has a Network, and not 'digits'; give Network\.load\(\.\.\.\)$"):
+        replace(MODEL, network="digits")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ModelError, match=r"^gain must have shape \(5,\), and has \(2,\)$"):
         Model.initial(SMALL, gain=[1, 2])
 

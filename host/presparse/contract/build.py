@@ -6,12 +6,13 @@ import hashlib
 import json
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from presparse.contract.address_map import REGION_SHIFT, STORE_REGIONS
-from presparse.contract.description import Description
+from presparse.contract.description import Description, shortened
 from presparse.contract.errors import BuildError, PresparseError
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.operations import MAX_PAYLOAD
@@ -60,6 +61,14 @@ class Build(Description):
         description="features per transfer of the core's sample stream; 0: 1, or what the store needs",
     )
     result_capacity: int = Field(default=64, ge=1, le=4096, description="predicted samples the board can hold")
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _not_by_name(cls, network: object) -> object:
+        """Builds are read from files, too, which must not name others to be read."""
+        if isinstance(network, str | Path):
+            raise ValueError(f"a build has a Network, and not {shortened(network)}; give Network.load({network!r})")
+        return network
 
     @field_validator("lanes")
     @classmethod

@@ -18,6 +18,7 @@ from torch import fx, nn
 from torch.fx.proxy import TraceError
 from torch.nn.utils import parametrize
 
+from presparse.contract.description import shortened
 from presparse.errors import ArgumentError
 from presparse.prune.layers import (
     BATCH_NORM,
@@ -87,6 +88,10 @@ def chain(model: nn.Module) -> Chain:
 
     Raises UnsupportedModel for a model that branches, or has a layer that pruning does not know.
     """
+    if not isinstance(model, nn.Module):
+        raise UnsupportedModel(
+            f"the model must be a torch.nn.Module, and is {shortened(model)}; prune.checkpoint.load reads files"
+        )
     steps = _steps(model)
     for index, step in enumerate(steps):
         if type(step.module) is nn.Flatten:

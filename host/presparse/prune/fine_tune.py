@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError
 from presparse.fitting.holding_out import hold_out, is_pair
 from presparse.history import Callback, History
@@ -66,6 +67,8 @@ def fine_tune(
     """
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(f"model must be a torch.nn.Module, and is {shortened(model)}; load it first")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ArgumentError("the model has no parameter to train; call requires_grad_() on what is to learn")

@@ -10,9 +10,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.data.scaling import Scaling, scaling
+from presparse.errors import ArgumentError
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import EPOCHS, Callback, History
@@ -112,6 +114,10 @@ def fit_network(
 
     A `QuantizedNetwork` is trained quantization-aware. Arguments and errors as for `fit`.
     """
+    if not isinstance(network, SparseNetwork):
+        raise ArgumentError(
+            f"network must be a SparseNetwork, and is {shortened(network)}; give SparseNetwork.initial(...), or use fit"
+        )
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     checked = partial(checked_samples, features=network.width, classes=network.network.classes)

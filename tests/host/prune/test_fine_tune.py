@@ -334,6 +334,16 @@ def test_pruned_models_name_the_original_features() -> None:
         fine_tune(compact(perceptron()), X[:, :4], Y)
 
 
+def test_what_is_no_model() -> None:
+    for use in (
+        lambda: fine_tune("model.pt", X, Y),
+        lambda: compact("model.pt"),
+        lambda: slim("model.pt", fraction=0.5),
+    ):
+        with pytest.raises(ArgumentError, match=r"model must be a torch\.nn\.Module, and is 'model\.pt'; "):
+            use()
+
+
 def test_models_without_classes_or_parameters() -> None:
     with pytest.raises(
         FeatureError, match=r"^the model must give \(samples, classes\), and gives shape \(1, 2, 1, 1\) for"

@@ -263,6 +263,10 @@ def test_a_network_by_name_and_one_that_is_none() -> None:
         fit("nowhere.toml", X, y)
     with pytest.raises(NetworkError, match=r"not a readable network file \(dict is no path\)"):
         fit({}, X, y)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(
+        ArgumentError, match=r"^network must be a SparseNetwork, and is 'digits-small'; give SparseNetw"
+    ):
+        fit_network("digits-small", X, y)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("quantized", [True, False])

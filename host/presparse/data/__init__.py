@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.data.digits import load_digits
-from presparse.data.files import load_file, load_file_features, load_file_splits
+from presparse.data.files import check_source, load_file, load_file_features, load_file_splits
 from presparse.data.labeled import Data
 from presparse.data.mnist import DATA_VARIABLE, load_mnist
 from presparse.data.morse import CODEWORDS, morse, morse_difficult
@@ -49,6 +49,7 @@ def load(source: str | Path, *, download: bool = False) -> Data:
 
     Raises DataError, naming what is wrong and what to do.
     """
+    check_source(source)
     if source == "digits":
         return load_digits()
     if source == "mnist":
@@ -68,6 +69,7 @@ def load_features(source: str | Path, features: int) -> tuple[NDArray[np.float64
     As `load`, but an `.npz` file needs no `y`; and of a `.csv` file, lines of exactly `features` numbers are samples
     without a class. Raises DataError; the width of an `.npz` file's X is not looked at.
     """
+    check_source(source)
     if Path(source).suffix in (".npz", ".csv"):
         return load_file_features(source, features)
     return load(source)[0], True
@@ -89,6 +91,7 @@ def load_splits(
 
     Raises as `load` and `split` do.
     """
+    check_source(source)
     if source == "mnist":
         train, chosen_by = hold_out(*load_mnist("train", download=download), validation, seed=seed)
         return Splits(train=train, validation=chosen_by, test=load_mnist("test", download=download))

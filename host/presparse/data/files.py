@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tokenize
 import zipfile
 import zlib
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.contract.description import shortened
 from presparse.data.labeled import Data, from_one_hot, labeled
 from presparse.data.splits import Splits
 from presparse.data.table import read_table
@@ -91,6 +93,12 @@ def load_file_splits(source: str | Path) -> Splits | None:
         if X.shape[1] != parts[0][0].shape[1]:
             raise DataError(f"{where}: has {X.shape[1]} features, and xtr has {parts[0][0].shape[1]}")
     return Splits(train=parts[0], validation=parts[1], test=parts[2])
+
+
+def check_source(source: object) -> None:
+    """Raise DataError for what is neither a name nor a path."""
+    if not isinstance(source, str | os.PathLike):
+        raise DataError(f"{shortened(source)} is no data set; give its name or the path of its file")
 
 
 @contextmanager

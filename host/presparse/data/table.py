@@ -149,5 +149,5 @@ def _mend(cell: str, *, last: bool) -> str:
     if "," in cell:
         return "write decimals with a point"
     if _is_name(cell) and last:
-        return "number the classes from 0"
+        return "number the classes from 0 (and where this is a header, give all of its columns names)"
     return "write numbers as 12, -0.5 or 1e-3; only a first line may hold names, and then no numbers"

@@ -8,6 +8,7 @@ and so on. Nothing of a file is executed.
 from __future__ import annotations
 
 import errno
+import os
 import pickle
 import re
 import struct
@@ -19,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, ModelError
 from presparse.prune.pruned import PrunedModel
 from presparse.prune.pruned_file import read_tensors
@@ -57,6 +59,8 @@ def load(path: str | Path, *, activation: str = "relu") -> nn.Module:
 
     Raises ModelError for anything else, naming the file and the tensor; ArgumentError for another activation.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ModelError(f"{shortened(path)} is no path; give the path of a checkpoint")
     path = Path(path)
     if activation not in _ACTIVATIONS:
         raise ArgumentError(f"the activation must be relu or sigmoid, and is {activation!r}")

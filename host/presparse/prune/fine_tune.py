@@ -134,7 +134,9 @@ def _samples(X: ArrayLike | Tensor, like: Tensor) -> Tensor:
     if isinstance(X, Tensor) and X.layout == torch.strided and not X.is_complex():
         values = X
     else:
-        values = torch.from_numpy(numbers(X, "X").astype(np.float64))
+        array = numbers(X, "X")
+        known = np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
+        values = torch.from_numpy(np.array(array, known, order="C"))
     if values.ndim < 2 or not len(values):
         raise FeatureError(f"X must have shape (samples, ...), with at least one sample, and has {tuple(values.shape)}")
     values = values.detach().to(like.device, like.dtype)

@@ -141,7 +141,7 @@ class PrunedModel(nn.Module):
 
         Raises ModelError if it is missing, truncated, altered, not a pruned model, or of another version.
         """
-        saved = pruned_file.read(Path(path))
+        saved = pruned_file.read(path)
         try:
             return cls(
                 saved.stem,

@@ -73,7 +73,7 @@ def write(path: Path, contents: Contents, tensors: dict[str, Tensor]) -> None:
     atomic_files.write(path, serialize(own, metadata=metadata))
 
 
-def read(path: Path) -> Saved:
+def read(path: str | Path) -> Saved:
     """Read a file that `write` wrote. Raises ModelError, naming the file, what is wrong, and what to do."""
     metadata, tensors = read_tensors(path)
     version = metadata.get("presparse_pruned")
@@ -104,7 +104,7 @@ def read(path: Path) -> Saved:
     return Saved(stem=stem, layers=layers, kept_features=kept_features, contents=contents)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Metadata and tensors of any safetensors file. Raises ModelError."""
     try:
         return tensor_files.read(path, "pt")

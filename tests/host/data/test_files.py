@@ -65,6 +65,13 @@ def test_names_that_no_file_has_and_what_is_none(tmp_path: Path) -> None:
             assert f"cannot be read ({reason})" in str(error.value)
 
 
+@pytest.mark.parametrize("source", [None, 3, {"X": 1}, np.zeros((2, 3))])
+def test_what_is_no_source(source: object) -> None:
+    for read in (load, lambda other: load_features(other, 2), load_splits):
+        with pytest.raises(DataError, match=r"is no data set; give its name or the path of its file$"):
+            read(source)  # pyright: ignore[reportArgumentType]
+
+
 def test_files_that_are_too_large(tmp_path: Path) -> None:
     """They have holes: nothing is on the disk."""
     for name, size in (("a.csv", 1 << 31), ("a.npz", 1 << 33)):

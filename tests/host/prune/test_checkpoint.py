@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from presparse.errors import ArgumentError, ModelError
 from presparse.prune.checkpoint import load
 from presparse.prune.compaction import compact
+from presparse.prune.pruned import PrunedModel
 from tests.host import small
 
 State = dict[str, Tensor]
@@ -74,6 +75,13 @@ def test_the_activation_between_the_layers(tmp_path: Path) -> None:
     assert not torch.equal(outputs(load(tmp_path / "m.pt"), 4), outputs(model, 4))
     with pytest.raises(ArgumentError, match="must be relu or sigmoid, and is 'tanh'"):
         load(tmp_path / "m.pt", activation="tanh")
+
+
+def test_what_is_no_path() -> None:
+    with pytest.raises(ModelError, match=r"^None is no path; give the path of a checkpoint$"):
+        load(None)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ModelError, match=r"^3: cannot be read \(int is no path\); give the path of a model file$"):
+        PrunedModel.load(3)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_layer_alone_and_half_precision(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ from presparse.support import input_files
 _LARGEST = 1 << 30
 """Bytes; larger tables belong into npz files."""
 
+_MOST_COLUMNS = 1 << 17
+"""Networks take 65,536 features at most."""
+
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """Fewer than Python takes: not 1_0, nor nan, nor the digits of other scripts."""
 _NO_NUMBERS = re.compile(r"[^\d.eE+, \t-]", re.ASCII)
@@ -58,17 +61,24 @@ def _rows(content: bytes) -> Iterator[Row]:
     """All lines but empty ones."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError("is text in UTF-16; save it in UTF-8 (Excel calls that CSV UTF-8)")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"not text in UTF-8 ({error}); save it so, as numbers with commas between them") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(_lines(content), strict=True, skipinitialspace=True)
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
                 yield reader.line_num, cells
+    except UnicodeDecodeError as error:
+        raise DataError(f"not text in UTF-8 ({error}); save it so, as numbers with commas between them") from error
     except csv.Error as error:
         raise DataError(f"line {reader.line_num} cannot be read ({error}); leave quotes out") from error
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    """With their ends. A line is looked at before all of its cells take memory."""
+    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), start=1):
+        columns = line.count(",") + 1
+        if columns > _MOST_COLUMNS:
+            raise DataError(f"line {number} has {columns:,} columns, and at most {_MOST_COLUMNS:,} are read")
+        yield line
 
 
 def _table(rows: Iterable[Row]) -> NDArray[np.float64]:

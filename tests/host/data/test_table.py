@@ -37,6 +37,11 @@ def test_what_can_be_read(tmp_path: Path, content: str) -> None:
     assert read(tmp_path, content) == [[1.5, -2, 0], [3, 40, 2]]
 
 
+def test_more_columns_than_any_network_takes(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.csv: line 2 has 200,001 columns, and at most 131,072 are read$"):
+        read(tmp_path, "1,2\n" + "1," * 200_000 + "1\n")
+
+
 def test_a_first_sample_is_never_dropped(tmp_path: Path) -> None:
     assert read(tmp_path, "1,2,3\n4,5,6\n") == [[1, 2, 3], [4, 5, 6]]
     assert read(tmp_path, "0,0\n1,0\n") == [[0, 0], [1, 0]]

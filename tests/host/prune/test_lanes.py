@@ -128,7 +128,7 @@ def test_numbers_fit_and_the_function_is_the_same(seed: int) -> None:
         assert np.abs(part).max() <= 0.9 * 4
     for held in other[1:-1]:
         assert held.max() <= 0.9 * 2
-    sums, given = other[-1], own[-1] - source.biases[-1].mean()
+    sums, given = (part - part.mean(axis=1, keepdims=True) for part in (other[-1], own[-1]))
     factor = given.ravel() @ sums.ravel() / (sums.ravel() @ sums.ravel())
     assert factor > 0
     np.testing.assert_allclose(given, factor * sums, rtol=0, atol=1e-9 * np.abs(given).max())
@@ -151,6 +151,37 @@ def test_outputs_of_any_scale_with_anything_in_common_become_the_same(scale: flo
         np.testing.assert_allclose(part, wanted, rtol=1e-6, atol=1e-9)
     sums = np.abs(own.activity(X)[-1]).max()
     assert sums <= 0.9 * 2 if output == "identity" else np.abs(own.weights[-1]).max() > 0.89 * 4
+
+
+@pytest.mark.parametrize("common", [0.3, 5.0, -5.0, 1000.0])
+def test_weights_that_all_classes_have_in_common_are_nothing(common: float) -> None:
+    network = Network(features=7, classes=3, layers=(8, 12, 12, 3), out_degree=(12, 12, 3), lanes=(4, 4, 4),
+                      activations=("relu", "relu", "sigmoid"))  # fmt: skip
+    X, _ = samples(7)
+    source = rescaled(mlp(dense(7, 12, 9, 3)), X, 7)
+    vector = common * np.random.default_rng(0).random(9)
+    own = within_formats(source, network, X)
+    same = within_formats(replace(source, weights=(*source.weights[:-1], source.weights[-1] + vector)), network, X)
+    for part, wanted in zip((*same.weights, *same.biases), (*own.weights, *own.biases), strict=True):
+        np.testing.assert_allclose(part, wanted, rtol=1e-6, atol=1e-9)
+    assert np.abs(own.biases[-1]).max() <= 0.9 * 4
+    scores = 1 / (1 + np.exp(-own.activity(X)[-1]))
+    assert abs(scores.mean() - 1 / 3) < 1e-6
+
+
+def test_weights_of_the_outputs_that_are_0_stay_0() -> None:
+    model = dense(7, 12, 9, 3)
+    last = model[4]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight[0, :5] = 0
+    network = Network(features=7, classes=3, layers=(8, 12, 12, 3), out_degree=(12, 12, 3), lanes=(4, 4, 4),
+                      activations=("relu", "relu", "sigmoid"))  # fmt: skip
+    X, _ = samples(7)
+    source = rescaled(mlp(model), X, 7)
+    found = within_formats(source, network, X)
+    assert np.array_equal(found.weights[-1] == 0, source.weights[-1] == 0)
+    assert np.array_equal(found.activity(X)[-1].argmax(axis=1), source.activity(X)[-1].argmax(axis=1))
 
 
 @pytest.mark.parametrize("activation", ["relu", "identity"])
@@ -183,7 +214,8 @@ def test_a_model_of_zeros_has_nothing_to_scale() -> None:
                       activations=("relu", "relu", "sigmoid"))  # fmt: skip
     X, _ = samples(7)
     found = within_formats(rescaled(mlp(model), X, 7), network, X)
-    assert not any(part.any() for part in (*found.weights, *found.biases))
+    assert not any(part.any() for part in (*found.weights, *found.biases[:-1]))
+    np.testing.assert_allclose(found.biases[-1], -np.log(2))  # of three classes one is right
 
 
 def test_a_network_with_more_features_takes_further_columns() -> None:

@@ -99,7 +99,7 @@ class Scene:
                 self._see_it_end(running)
         self._see_nobody_left(mark)
         toll.lost += victim.harmed(self._folder)
-        command = victim.heal(self._folder)
+        command = victim.heal(self._folder) if rng.random() < victim.heals else None
         if command is not None:
             toll.healed += 1
             self._bring_to_its_end(command)

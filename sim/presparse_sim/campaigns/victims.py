@@ -67,10 +67,12 @@ class Victim:
     """After a kill: what is wrong, in words."""
     heal: Callable[[Path], Sequence[str] | None] = lambda folder: None
     """The command that then brings the work to its end; None: nothing is to be brought."""
+    heals: float = 1.0
+    """After which share of kills that is done: some works are long."""
     healed: Callable[[Path], list[str]] = lambda folder: []
     """After that: what is wrong."""
     own_cache: bool = False
-    """Whether it fills one in its folder, anew each time; or takes the user's."""
+    """Whether it fills one in its folder, or takes the user's."""
     window: float | None = None
     """Seconds within which the kill comes; None: those that the work takes."""
 
@@ -89,6 +91,7 @@ def victims() -> list[Victim]:
             own_cache=True,
             prepare=_small_network,
             heal=lambda folder: compile_,
+            heals=0.2,
             healed=lambda folder: _tidy(folder / CACHE),
         ),
         Victim(
@@ -99,6 +102,7 @@ def victims() -> list[Victim]:
             prepare=_small_network,
             harmed=lambda folder: _whole_bundle(folder / "made"),
             heal=lambda folder: build,
+            heals=0.2,
             healed=lambda folder: _whole_bundle(folder / "made", needed=True) + _tidy(folder / CACHE),
         ),
         Victim(
@@ -106,7 +110,7 @@ def victims() -> list[Victim]:
             command=["-m", "presparse", "experiment", "junctions", "--seeds", "40", "--output", "made"],
             share=2,
             harmed=lambda folder: _whole_journal(folder / "made" / "junctions.jsonl"),
-            window=20.0,
+            window=10.0,
         ),
     ]
 
@@ -142,9 +146,10 @@ def _old_and_new(folder: Path) -> None:
 
 
 def _small_network(folder: Path) -> None:
-    """And nothing that was made of it before."""
-    for made in ("made", CACHE):
-        shutil.rmtree(folder / made, ignore_errors=True)
+    """And nothing that was made of it before, but what those left behind that were killed."""
+    if any((folder / CACHE).glob("*/*/digests.json")):
+        for made in ("made", CACHE):
+            shutil.rmtree(folder / made, ignore_errors=True)
     (folder / "network.toml").write_text(_NETWORK)
 
 

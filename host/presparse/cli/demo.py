@@ -12,6 +12,7 @@ from presparse.errors import MissingExtra
 from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Device, Force
 from presparse.terminal.output import Bar, bar, put, say
 from presparse.terminal.status import Status
+from presparse.validation import LARGEST_SEED, MOST_EPOCHS
 
 NAME = "demo"
 
@@ -37,8 +38,10 @@ class Narrator:
 
 def run(
     device: Device = DEFAULT_DEVICE,
-    epochs: Annotated[int, typer.Option(help="Passes over the digits while learning on the board.", min=1)] = 20,
-    seed: Annotated[int, typer.Option(help="Of split, pattern, first weights and order.", min=0)] = 0,
+    epochs: Annotated[
+        int, typer.Option(help="Passes over the digits while learning on the board.", min=1, max=MOST_EPOCHS)
+    ] = 20,
+    seed: Annotated[int, typer.Option(help="Of split, pattern, first weights and order.", min=0, max=LARGEST_SEED)] = 0,
     report: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     force: Force = False,
     as_json: AsJson = False,

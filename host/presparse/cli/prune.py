@@ -23,6 +23,7 @@ from presparse.history import Progress
 from presparse.support.interrupts import Ending, noted_interrupts
 from presparse.terminal.options import AsJson, DataSource, Force
 from presparse.terminal.output import Bar, bar, counted, drawn, put, say
+from presparse.validation import LARGEST_SEED, MOST_EPOCHS
 
 if TYPE_CHECKING:
     from presparse.prune.lanes import OnLanes, Stage
@@ -68,7 +69,9 @@ def run(
             help="First remove this share of the neurons, those with the smallest BatchNorm scales.", show_default=False
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Of fine-tuning and refit, each: passes over the data.", min=1)] = 20,
+    epochs: Annotated[
+        int, typer.Option(help="Of fine-tuning and refit, each: passes over the data.", min=1, max=MOST_EPOCHS)
+    ] = 20,
     batch_size: Annotated[int, typer.Option(help="Of both: samples per step.", min=1)] = 32,
     lr: Annotated[float, typer.Option(help="Of both: first learning rate.")] = 0.005,
     held_out: Annotated[
@@ -81,7 +84,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of parts, banks and order of samples.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of parts, banks and order of samples.", min=0, max=LARGEST_SEED)] = 0,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

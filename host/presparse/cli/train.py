@@ -26,6 +26,7 @@ from presparse.support.digests import digest
 from presparse.support.interrupts import noted_interrupts
 from presparse.terminal.options import AsJson, Bundle, DataSource, Force, NetworkName, Record
 from presparse.terminal.output import bar, counted, put, say
+from presparse.validation import LARGEST_SEED, MOST_EPOCHS
 
 NAME = "train"
 IN_PYTORCH = "torch"
@@ -80,7 +81,7 @@ def run(
     start: Annotated[
         Path | None, typer.Option("--start", help="A model that the board goes on from.", show_default=False)
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the data.", min=1)] = EPOCHS,
+    epochs: Annotated[int, typer.Option(help="Passes over the data.", min=1, max=MOST_EPOCHS)] = EPOCHS,
     lr: Annotated[
         float | None,
         typer.Option(
@@ -98,7 +99,9 @@ def run(
             min=0.0,
         ),
     ] = 0.1,
-    seed: Annotated[int, typer.Option(help="Of pattern, first weights, order and held-out samples.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of pattern, first weights, order and held-out samples.", min=0, max=LARGEST_SEED)
+    ] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a training that was cut off, from its checkpoint.")
     ] = False,

@@ -19,7 +19,7 @@ from presparse.accelerator import Accelerator
 from presparse.cli import COMMANDS
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.prune import compact
-from presparse.terminal.output import put
+from presparse.terminal.output import people, put
 from presparse.terminal.status import Status
 from tests.cli.command import Shell
 
@@ -114,6 +114,7 @@ def test_help_in_a_very_narrow_terminal_is_whole(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(people, "width", 30)  # it may have been made for another terminal
     ran = shell(*command, "--help")
     assert ran.status == 0
     assert "…" not in ran.out

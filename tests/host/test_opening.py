@@ -112,7 +112,7 @@ def test_tcp() -> None:
     port = listener.getsockname()[1]
     stop = threading.Event()
     server = Server(BoardLink(ProtocolBoard(small.BUILD)), listener)
-    thread = threading.Thread(target=server.run, args=(stop,))
+    thread = threading.Thread(target=server.run, args=(stop.is_set,))
     thread.start()
     try:
         with ps.open(f"tcp:127.0.0.1:{port}", small.BUILD) as board:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from presparse.device.links.link import Link
 from presparse.device.serving import IDLE, Server
 from presparse.device.session import Session
 from presparse.errors import ArgumentError
+from presparse.support.interrupts import noted_interrupts
 from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, NetworkName
 from presparse.terminal.output import bar, counted, put, say
 from presparse.validation import checked_number
@@ -68,7 +67,8 @@ def run(
         raise ArgumentError(f"{TOKEN} must have at least {_SHORTEST_TOKEN} characters; unset it to have one made")
     idle = checked_number("--idle", idle, 1.0, LONGEST_IDLE)
     link = _board(device, checked_bundle(bundle, Network.load(network)))
-    with closing(link), _listening(host, port) as listener, _ended_by_signals() as stop:
+    with closing(link), _listening(host, port) as listener, noted_interrupts() as ending:
+        ending.hold()
         address, port = listener.getsockname()[:2]
         local = ipaddress.ip_address(address)
         made = not token and not local.is_loopback
@@ -83,7 +83,7 @@ def run(
             as_json=as_json,
             text=f"{device} is served as {where}" + (f"; hosts need {TOKEN}={token}" if made else ""),
         )
-        server.run(stop)
+        server.run(ending.wanted)
     say(f"ended; {counted(server.hosts, 'host')} had the board")
 
 
@@ -111,20 +111,3 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         ) from error
     with listener:
         yield listener
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of what they do else; and a terminal that is closed, but for
-    `nohup`."""
-    stop = threading.Event()
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
-    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
-        numbers.append(hangup)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

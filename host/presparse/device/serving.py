@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -84,12 +83,12 @@ class Server:
         self._callers: list[_Caller] = []
         self._guest: _Guest | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. Closes all connections and `listener`, and leaves the link open. Raises LinkError if
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Until `stop` says so. Closes all connections and `listener`, and leaves the link open. Raises LinkError if
         the board is gone."""
         self._listener.setblocking(False)
         try:
-            while not stop.is_set():
+            while not stop():
                 self._receive_callers()
                 if self._guest is None:
                     self._link.read(_CHUNK, 0)  # answers that nobody waits for any more

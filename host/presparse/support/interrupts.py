@@ -92,15 +92,23 @@ def noted_interrupts() -> Iterator[Ending]:
         yield ending
 
 
+def _end_process(number: int, frame: FrameType | None) -> None:
+    """What the operating system does if nobody handles a signal."""
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
 @contextmanager
 def _handled_by(instead_of: Callable[[Handler], Handler]) -> Iterator[None]:
-    """Other handlers in the place of those that are functions; the main thread alone may do that."""
+    """Other handlers than there are, but for what is ignored; the main thread alone may set them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: handler for number in REQUESTS if callable(handler := signal.getsignal(number))}
+    # None: a handler that is not Python's, which nobody could put back.
+    before = {number: signal.getsignal(number) for number in REQUESTS}
+    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     for number, handler in before.items():
-        signal.signal(number, instead_of(handler))
+        signal.signal(number, instead_of(handler if callable(handler) else _end_process))
     try:
         yield
     finally:

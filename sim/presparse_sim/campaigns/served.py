@@ -17,7 +17,7 @@ def served(link: Link, *, idle: float) -> Iterator[int]:
     stop = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
-    thread = threading.Thread(target=Server(link, listener, idle=idle).run, args=(stop,))
+    thread = threading.Thread(target=Server(link, listener, idle=idle).run, args=(stop.is_set,))
     thread.start()
     try:
         yield port

@@ -44,7 +44,7 @@ def served(board: ProtocolBoard) -> Iterator[int]:
     """A board behind a TCP port of this computer; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
-    thread = threading.Thread(target=Server(BoardLink(board), listener).run, args=(stop,))
+    thread = threading.Thread(target=Server(BoardLink(board), listener).run, args=(stop.is_set,))
     thread.start()
     try:
         yield listener.getsockname()[1]

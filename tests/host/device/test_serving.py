@@ -43,7 +43,7 @@ class Served:
         self.port: int = listener.getsockname()[1]
         self.server = Server(BoardLink(self.board), listener, token=token, idle=idle, told=self.lines.append)
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.server.run, args=(self.stop,))
+        self.thread = threading.Thread(target=self.server.run, args=(self.stop.is_set,))
 
     def link(self, token: str | None = None) -> TcpLink:
         return TcpLink("127.0.0.1", self.port, token=token)

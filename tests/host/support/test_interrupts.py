@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -85,3 +87,17 @@ def test_other_threads_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert found == [False]
+
+
+def test_a_signal_that_nobody_handles_is_held_back_too() -> None:
+    """It ends the process after the block, not in it."""
+    code = (
+        "import signal\n"
+        "from presparse.support.interrupts import deferred_interrupts\n"
+        "with deferred_interrupts():\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "    print('whole', flush=True)\n"
+        "print('never')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (-signal.SIGTERM, "whole\n")

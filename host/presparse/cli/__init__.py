@@ -142,7 +142,14 @@ def _options(
 
 
 def _in_one_line(error: Any) -> ArgumentError:
-    """Typer's own words, and where it stands what would be right."""
+    """Typer's own words, what was given, and where it stands what would be right."""
+    from pydantic import ValidationError
+
+    from presparse.contract.description import shortened
+
     said = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    if isinstance(error.__cause__, ValidationError):
+        given = str(error.__cause__.errors()[0]["input"])
+        said += "" if given in said else f", and is {shortened(given)}"
     command = error.ctx.command_path if error.ctx else "presparse"
     return ArgumentError(f"{said}; `{command} --help` tells what there is")

@@ -128,6 +128,16 @@ def test_after_a_crash_it_goes_on_and_nothing_is_begun_anew_unasked(
     assert "there is no checkpoint" in nothing.err
 
 
+@pytest.mark.parametrize("option", ["--force", "--resume", ""])
+def test_a_file_of_somebody_elses_is_no_checkpoint(shell: Shell, files: Path, option: str) -> None:
+    stranger = files / "model.safetensors.checkpoint"
+    stranger.write_text("ten years of work")
+    ran = train(shell, files, "torch", *filter(None, [option]))
+    assert ran.status == 2
+    assert "remove the file, or give another output" in ran.err
+    assert stranger.read_text() == "ten years of work"
+
+
 def test_names_of_any_length(shell: Shell, files: Path) -> None:
     for length in (200, 247, 255):
         name = "m" * (length - 12) + ".safetensors"

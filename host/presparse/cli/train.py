@@ -118,10 +118,11 @@ def run(
     checkpoint = checkpoint_of(output)
     if resume and (checkpoint is None or not checkpoint.exists()):
         raise ArgumentError(f"--resume: there is no checkpoint {checkpoint or output} to go on from; leave it out")
-    if not (resume or force) and checkpoint is not None and (done := cut_off(checkpoint)) is not None:
+    before = None if resume or checkpoint is None else cut_off(checkpoint)
+    if before is not None and not force:
         raise ArgumentError(
-            f"{checkpoint}: a training that was cut off after {counted(done, 'epoch')}; go on with --resume, or begin "
-            "anew with --force"
+            f"{checkpoint}: a training that was cut off after {counted(before, 'epoch')}; go on with --resume, or "
+            "begin anew with --force"
         )
     if device == IN_PYTORCH:
         for option, value in (("--record", record), ("--start", start), ("--bundle", bundle)):

@@ -30,7 +30,8 @@ _MOST_NUMBERS = 1 << 30
 
 _NO_NPZ = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error),  # an archive that zipfile cannot unpack
-    *(EOFError, ValueError, OverflowError, SyntaxError, tokenize.TokenError),  # an entry that numpy cannot read
+    *(EOFError, SyntaxError, tokenize.TokenError),  # an entry whose header is none,
+    *(ValueError, TypeError, OverflowError),  # or tells of no array
 )
 """What `np.load` raises for files that hold no arrays."""
 

@@ -149,6 +149,7 @@ def _npz_findings() -> list[Finding]:
             f"{broken} (Header info length (12000) is large and may not be",
         ),
         ("10^13 numbers", _shaped("(3, 10000000000007)"), "needs more memory than there is"),
+        ("a shape of no numbers", _shaped("(False, )"), f"{broken} (an integer is required)"),
         ("10^20 numbers", _shaped("(3, 100000000000000000000)"), broken),
         ("numbers that are none", _shaped("(1, 2)").replace(b"i2", b"f4") + b"\xff" * 8, "X must have shape"),
     )

@@ -239,7 +239,7 @@ def _read_arguments(data: bytes, path: Path) -> None:
     """What may be any numbers, as arrays, lists and tensors have them, where samples and weights are wanted."""
     given: Any = _array(data.ljust(_SHAPED, b"\0"))
     kind = data[-1] % 4 if data and max(given.shape, default=0) < 1000 else 0  # the rest are arrays that claim much
-    if kind == 1:
+    if kind == 1 and given.dtype.kind != "U":  # numpy itself fails on letters that are none
         given = given.tolist()
     elif kind and given.dtype.kind in "fiub" and given.dtype.itemsize <= 8:
         given = torch.tensor(given.astype(given.dtype.newbyteorder("=")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,3 +140,4 @@ def test_a_kill_notices_what_is_lost_and_who_is_left(monkeypatch: pytest.MonkeyP
     assert (toll.lost, toll.hangs) == (["file"] * len(toll.lost), 0)
     assert toll.lost
     assert toll.left == 3
+    assert json.loads(json.dumps(vars(toll)))["kills"] == dict(toll.kills)  # as the command prints it

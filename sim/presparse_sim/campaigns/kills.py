@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -192,7 +192,7 @@ def main(
         sum(t.left for t in tolls),
     )
     put(
-        {"kills": tried, "lost": lost, "hangs": hangs, "left": left, "tolls": [asdict(toll) for toll in tolls]},
+        {"kills": tried, "lost": lost, "hangs": hangs, "left": left, "tolls": [vars(toll) for toll in tolls]},
         as_json=as_json,
         text=f"{tried:,} kills: {len(lost)} lost, {hangs} hangs, {left} processes left",
     )

@@ -87,9 +87,14 @@ def fail(error: PresparseError, *, as_json: bool = False) -> None:
 
 def say(text: str) -> None:
     """A message for people."""
+    _print(people, Text(text))
+
+
+def _print(console: Console | Progress, line: Text) -> None:
+    """A line that stays; silence begins anew."""
     global _last_line
     _last_line = time.monotonic()
-    people.print(Text(text), soft_wrap=True)
+    console.print(line, soft_wrap=True)
 
 
 def put(figures: Mapping[str, object], *, as_json: bool, text: str) -> None:
@@ -211,7 +216,7 @@ class Bar:
     def done(self, found: str) -> None:
         """A line that stays: what was done, and what it found."""
         self._progress.update(self._task, visible=False)
-        self._progress.print(Text.assemble(("✓ ", "green"), f"{self._what}: {found}"), soft_wrap=True)
+        _print(self._progress, Text.assemble(("✓ ", "green"), f"{self._what}: {found}"))
 
     @contextmanager
     def reminding(self) -> Iterator[None]:

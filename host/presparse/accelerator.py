@@ -29,7 +29,7 @@ from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.feeding import Feeding
-from presparse.fitting.holding_out import Validation, held_out_count, is_pair, parted
+from presparse.fitting.holding_out import Part, Validation, held_out_count, is_pair, parted
 from presparse.fitting.keeper import Keeper, model_of, model_tensors
 from presparse.fitting.meter import LARGEST_CHUNK
 from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponents
@@ -245,10 +245,11 @@ class Accelerator:
         shuffled, keep = checked_flag("shuffle", shuffle), checked_flag("keep_on_interrupt", keep_on_interrupt)
         checked_callback("progress", progress)
         self._check_training()
-        keeper = None
-        if checkpoint is not None:
-            keeper = self._keeper(checkpoint, X, y, validation, exponents, shuffled, seed)
-        source = self._source(X, y, validation, scale, seed)
+        parts = None
+        if not (X is None and y is None):
+            parts = parted(self._checked(X, y), validation, seed, self._checked)
+        keeper = None if checkpoint is None else self._keeper(checkpoint, parts, exponents, shuffled, scale, seed)
+        source = self._stored_source(validation) if parts is None else self._given_source(*parts, scale, seed)
         self._feeding.drain()
         return loop.fit(
             self._device,
@@ -307,23 +308,20 @@ class Accelerator:
     def _keeper(
         self,
         path: str | Path,
-        X: ArrayLike | None,
-        y: ArrayLike | None,
-        validation: Validation,
+        parts: tuple[Part, Part | None] | None,
         exponents: Sequence[int],
         shuffle: bool,
+        scale: Scaling,
         seed: int,
     ) -> Keeper:
         """Of a training's checkpoint, whose model is loaded if there is one."""
-        if X is None and y is None:
+        if parts is None:
             raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
-        values, labels = self._checked(X, y)
-        held = self._checked(*validation) if is_pair(validation) else ()
+        learn, held = parts
         training = {
             "network": self.network.hash,
-            "samples": digest(values, labels, *held),
-            "validation": None if held else str(validation),
-            "start": None if self._model is None else digest(*model_tensors(self.read_model()).values()),
+            "samples": digest(*learn, *(held or ())),
+            "start": str(scale) if self._model is None else digest(*model_tensors(self.read_model()).values()),
             "rate exponents": list(exponents),
             "shuffle": shuffle,
             "random_state": seed,
@@ -331,21 +329,16 @@ class Accelerator:
         found = Checkpoint(path, training)
         kept = found.read()
         if kept is not None:
-            self.load(model_of(self.network, kept, values.shape[1]))
+            self.load(model_of(self.network, kept, learn[0].shape[1]))
         return Keeper(found, self.read_model, kept)
 
-    def _source(
-        self, X: ArrayLike | None, y: ArrayLike | None, validation: Validation, scale: Scaling, seed: int
-    ) -> Source:
-        """Where the samples of a fit come from. All are checked before anything is sent."""
-        if X is None and y is None:
-            return self._stored_source(validation)
-        (values, labels), held = parted(self._checked(X, y), validation, seed, self._checked)
-        size = len(labels)
+    def _given_source(self, learn: Part, held: Part | None, scale: Scaling, seed: int) -> Source:
+        """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
+        values, labels = learn
+        model = self._started(values, scale, seed)
         if held is not None:
             values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
-        model = self._started(values[:size], scale, seed)
-        return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, size)
+        return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, len(learn[1]))
 
     def _stored_source(self, validation: Validation) -> Source:
         model = self._scaled_by()

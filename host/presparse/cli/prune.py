@@ -20,7 +20,7 @@ from presparse.contract.network import Network
 from presparse.data.splits import VALIDATION
 from presparse.errors import ArgumentError
 from presparse.history import Progress
-from presparse.support.interrupts import Ending, noted_interrupts
+from presparse.support.interrupts import noted_interrupts
 from presparse.terminal.options import AsJson, DataSource, Force
 from presparse.terminal.output import Bar, bar, counted, drawn, put, say
 from presparse.validation import LARGEST_SEED, MOST_EPOCHS
@@ -118,7 +118,7 @@ def run(
             model, reached = prune.slim(model, fraction=slim), "fine-tuned"
             slimmed = mlp(model, offset=offset, gain=gain)
             stages.append(Stage(name="slimmed", accuracy=slimmed.score(*splits.test), edges=slimmed.edges))
-            trainings.append(_Epochs(shown, "fine-tuning", ending))
+            trainings.append(_Epochs(shown, "fine-tuning"))
             (X, y), (held_X, held_y) = splits.train, splits.validation
             prune.fine_tune(
                 model,
@@ -129,9 +129,9 @@ def run(
                 batch_size=batch_size,
                 lr=lr,
                 random_state=seed,
-                progress=trainings[-1].show,
+                progress=ending.after(trainings[-1].show),
             )
-        trainings.append(_Epochs(shown, "refitting on the lanes", ending))
+        trainings.append(_Epochs(shown, "refitting on the lanes"))
         found = to_lanes(
             model,
             *splits.train,
@@ -147,7 +147,7 @@ def run(
             batch_size=batch_size,
             lr=lr,
             random_state=seed,
-            progress=trainings[-1].show,
+            progress=ending.after(trainings[-1].show),
         )
         save(replace(found.model, trained_on=whole), output)
         if network_output is not None:
@@ -186,17 +186,14 @@ def run(
 class _Epochs:
     """A training on the bar."""
 
-    def __init__(self, shown: Bar, what: str, ending: Ending) -> None:
+    def __init__(self, shown: Bar, what: str) -> None:
         shown.restart(what)
-        self._shown, self._ending = shown, ending
+        self._shown = shown
         self.what, self.done = what, 0
 
-    def show(self, progress: Progress) -> bool:
-        """Returns whether the training is to end."""
-        self._ending.hold()
+    def show(self, progress: Progress) -> None:
         self.done = progress.epoch - (not progress.ended)
         self._shown.follow(progress)
-        return self._ending.wanted()
 
 
 def _shown(title: str, stages: Sequence[Stage], found: OnLanes, measured: int) -> list[Table | Text]:

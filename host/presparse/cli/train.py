@@ -20,7 +20,7 @@ from presparse.fitting.checkpoint import cut_off, end, read
 from presparse.fitting.holding_out import hold_out
 from presparse.fitting.keeper import model_of
 from presparse.fitting.rates import LR as BOARD_LR
-from presparse.history import EPOCHS, History, Progress, TrainedOn
+from presparse.history import EPOCHS, History, TrainedOn
 from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.support.interrupts import noted_interrupts
@@ -193,12 +193,6 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
 
     with noted_interrupts() as ending:
         with bar("training in PyTorch") as shown:
-
-            def told(progress: Progress) -> bool:
-                ending.hold()
-                shown.follow(progress)
-                return ending.wanted()
-
             model = fit(
                 task.network,
                 *task.learn,
@@ -207,7 +201,7 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
                 batch_size=BATCH_SIZE if batch_size is None else batch_size,
                 lr=LR if task.lr is None else task.lr,
                 random_state=task.seed,
-                progress=told,
+                progress=ending.after(shown.follow),
                 checkpoint=task.checkpoint,
             )
         model = replace(model, trained_on=task.trained_on)
@@ -223,12 +217,6 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
     """One sample at a time, on the device. Should it fail, the model after the last whole epoch is saved."""
     with opened(device, task.network, bundle, record) as board, noted_interrupts() as ending:
         with bar(f"learning on {device}") as shown:
-
-            def told(progress: Progress) -> bool:
-                ending.hold()
-                shown.follow(progress)
-                return ending.wanted()
-
             if start is not None:
                 board.load(start)
             try:
@@ -238,7 +226,7 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
                     epochs=task.epochs,
                     lr=BOARD_LR if task.lr is None else task.lr,
                     random_state=task.seed,
-                    progress=told,
+                    progress=ending.after(shown.follow),
                     checkpoint=task.checkpoint,
                 )
                 model = board.read_model()

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 REQUESTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals that ask a program to end; Windows has no SIGHUP."""
 
 Handler = Callable[[int, FrameType | None], object]
+T = TypeVar("T")
 
 
 def end_as_by_ctrl_c() -> list[int]:
@@ -66,6 +68,17 @@ class Ending:
         """Whether there was one."""
         return self._wanted
 
+    def after(self, tell: Callable[[T], object]) -> Callable[[T], bool]:
+        """A callback of long work, which with its first call has something to lose: it tells, then says whether to
+        end."""
+
+        def told(progress: T) -> bool:
+            self.hold()
+            tell(progress)
+            return self.wanted()
+
+        return told
+
     def _handled(self, handler: Handler, number: int, frame: FrameType | None) -> None:
         if self._held:
             self._wanted = True
@@ -78,7 +91,7 @@ def noted_interrupts() -> Iterator[Ending]:
     """Once there is something to lose, only note requests to end; the block asks for them, and saves what it has.
 
         with noted_interrupts() as ending:
-            model = fit(..., progress=lambda progress: ending.hold() or ending.wanted())
+            model = fit(..., progress=ending.after(show))
             model.save(...)
 
     However many come, they cut off neither the training's last step nor the saving.

@@ -67,8 +67,7 @@ def open(
         _check_options(device, [], options)
         tape = Replayer(address)
         return Accelerator(_replayed(tape, None if network is None else _described(network, device, options)))
-    described = _described(network, device, options)
-    build = described if isinstance(described, Build) else Build(network=described)
+    build = _build(network, device, options)
     return Accelerator(_device(device, build, patience, record, options))
 
 
@@ -78,8 +77,7 @@ def opener(device: str, network: Network | Build | str | Path, **options: object
     kind, address = _parts(device)
     if device in _EMULATORS or (kind == "replay" and address):
         raise ArgumentError(f"device {device!r} has no link that others could use; give sim, or a board")
-    described = _described(network, device, options)
-    build = described if isinstance(described, Build) else Build(network=described)
+    build = _build(network, device, options)
     return _opener(device, build, options), build
 
 
@@ -95,6 +93,12 @@ def _parts(device: object) -> tuple[str, str]:
         raise ArgumentError(f"device must be a name such as 'sim' or 'serial:PORT', and is {shortened(device)}")
     kind, _, address = device.partition(":")
     return kind, address
+
+
+def _build(network: object, device: str, options: dict[str, object]) -> Build:
+    """The build that is expected behind a device."""
+    described = _described(network, device, options)
+    return described if isinstance(described, Build) else Build(network=described)
 
 
 def _described(network: object, device: str, options: dict[str, object]) -> Network | Build:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from presparse.data.splits import VALIDATION
 from presparse.errors import ArgumentError, DataError, FeatureError
 from presparse.history import TrainedOn
 from presparse.model import Model
+from presparse.support.scratch import scratch_folder
 from presparse.terminal.output import bar
 from presparse.validation import checked_features, checked_labels
 
@@ -85,8 +85,8 @@ def _read(source: str) -> Iterator[str]:
 @contextmanager
 def _stdin_as_file() -> Iterator[str]:
     """A CSV file with what comes from standard input, so that one reader reads all."""
-    with tempfile.TemporaryDirectory(prefix="presparse-") as folder:
-        file = Path(folder) / "stdin.csv"
+    with scratch_folder() as folder:
+        file = folder / "stdin.csv"
         try:
             file.write_bytes(sys.stdin.buffer.read() if sys.stdin else b"")
         except OSError as error:

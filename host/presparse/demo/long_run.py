@@ -6,7 +6,6 @@ of `Accelerator.fit`: it gives the same model, bit for bit.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from presparse.errors import DeviceFault, MissingExtra, ModelError
 from presparse.model import Model
 from presparse.reference.native import NativeReference
 from presparse.support import atomic_files
+from presparse.support.digests import file_digest
 
 MODEL, CURVE = "model.safetensors", "curve.json"
 _NEXT = f"next-{MODEL}"
@@ -142,9 +142,9 @@ class LongRun:
         if not same:
             raise ModelError(f"{self.folder}: holds another run; choose another folder, or empty it")
         following = self.folder / _NEXT
-        if following.exists() and _digest(following) == wanted:
+        if following.exists() and file_digest(following) == wanted:
             following.replace(file)
-        if not file.exists() or _digest(file) != wanted:
+        if not file.exists() or file_digest(file) != wanted:
             raise ModelError(f"{file}: not the model that {CURVE} tells of; choose another folder, or empty it")
         return done, Model.load(file)
 
@@ -153,7 +153,7 @@ class LongRun:
         model.save(following)
         kept = {
             "run": self._identity(len(done)),
-            "model": _digest(following),
+            "model": file_digest(following),
             "epochs": [asdict(epoch) for epoch in done],
         }
         atomic_files.write(self.folder / CURVE, json.dumps(kept, indent=1) + "\n")
@@ -168,10 +168,6 @@ class LongRun:
             "seed": self.seed,
             "rate_exponents": list(self.rate_exponents[:epochs]),
         }
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _simulated_core(build: Build, model: Model) -> Any:

@@ -91,11 +91,8 @@ class CriticalPath(Description):
     steps: tuple[str, ...] = Field(description="components and signals on the way")
 
 
-class Manifest(Description):
-    """What a bundle holds.
-
-    `fmax_mhz` is what the routed design could run at (of the seed that was taken), `clock_mhz` what it does run at.
-    """
+class Made(Description):
+    """What was made for a board."""
 
     refusal: ClassVar[type[PresparseError]] = BundleError
 
@@ -105,6 +102,14 @@ class Manifest(Description):
     device: str = Field(description="the FPGA, package and speed grade")
     mode: Literal["train", "infer"]
     lanes: tuple[int, ...]
+
+
+class Manifest(Made):
+    """What a bundle holds.
+
+    `fmax_mhz` is what the routed design could run at (of the seed that was taken), `clock_mhz` what it does run at.
+    """
+
     clock_mhz: float
     fmax_mhz: float
     routes: tuple[Route, ...] = Field(min_length=1, description="every seed tried, in order")
@@ -175,16 +180,10 @@ class Manifest(Description):
         return median(route.fmax_mhz for route in self.routes)
 
 
-class Project(Description):
+class Project(Made):
     """What is made for a board whose bitstreams only its vendor's tool can make: all that this tool needs, and no
     bitstream yet. The folder of the project holds this as `project.json`."""
 
-    version: Literal[1] = BUNDLE_VERSION
-    name: str
-    board: str
-    device: str = Field(description="the FPGA, package and speed grade")
-    mode: Literal["train", "infer"]
-    lanes: tuple[int, ...]
     clock_mhz: float = Field(description="that the tool is asked for; its timing report says whether it is reached")
     cycles_per_sample: int
     baud: int = Field(description="that the host sets its serial port to")
@@ -203,7 +202,7 @@ class Project(Description):
         return _described(cls, Path(folder), PROJECT)
 
 
-Described = TypeVar("Described", Manifest, Project)
+Described = TypeVar("Described", bound=Made)
 
 
 def _described(kind: type[Described], folder: Path, file: str) -> Described:

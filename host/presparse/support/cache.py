@@ -9,7 +9,6 @@ entry is made again. What is in the cache is executed, so all of it must be this
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
+from presparse.support.digests import file_digest
 from presparse.support.errors import CacheError, PresparseError
 from presparse.support.ownership import check_own, check_parents
 
@@ -105,7 +105,7 @@ class Cache:
                 digests: dict[str, str] = {}
                 for path in sorted(partial.iterdir()):
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o755)  # whatever the umask: nobody else's to write
-                    digests[path.name] = _digest(path)
+                    digests[path.name] = file_digest(path)
                 (partial / _DIGESTS).write_text(json.dumps(digests))
                 (partial / _DIGESTS).chmod(0o600)
                 shutil.rmtree(entry, ignore_errors=True)
@@ -192,12 +192,7 @@ def _intact(entry: Path) -> bool:
         return (
             bool(digests)
             and {file.name for file in files} == {*digests, _DIGESTS}
-            and all(_digest(entry / name) == digest for name, digest in digests.items())
+            and all(file_digest(entry / name) == digest for name, digest in digests.items())
         )
     except (OSError, ValueError, AttributeError, TypeError):
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

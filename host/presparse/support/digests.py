@@ -1,8 +1,9 @@
-"""What tells arrays from other arrays."""
+"""What tells arrays, and files, from others: SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,5 +14,11 @@ def digest(*arrays: ArrayLike) -> str:
     found = hashlib.sha256()
     for array in map(np.asarray, arrays):
         found.update(f"{array.dtype.str} {array.shape}".encode())
-        found.update(array.tobytes())
+        found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Of what a file holds. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

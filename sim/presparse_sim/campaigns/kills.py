@@ -14,7 +14,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -28,6 +27,7 @@ import psutil
 import typer
 
 from presparse.support.processors import processors
+from presparse.support.scratch import scratch_folder
 from presparse.terminal.options import AsJson
 from presparse.terminal.output import bar, put, say
 from presparse_sim.campaigns.victims import CACHE, Victim, victims
@@ -143,11 +143,11 @@ class Scene:
 def campaign(chosen: Sequence[Victim], kills: int, jobs: int, seed: int) -> list[Toll]:
     """So many kills, shared out among the victims, in so many threads."""
     shares = sum(victim.share for victim in chosen)
-    with tempfile.TemporaryDirectory(prefix="presparse-kills-") as name, bar("rehearsing") as shown:
+    with scratch_folder() as place, bar("rehearsing") as shown:
         scenes = []
         for victim in chosen:
             shown.restart(f"rehearsing: {victim.name}")
-            folder = Path(name) / str(len(scenes))
+            folder = place / str(len(scenes))
             folder.mkdir()
             scenes.append(Scene(victim, folder))
             scenes[-1].rehearse()

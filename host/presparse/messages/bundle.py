@@ -12,11 +12,14 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from presparse.contract.build import Build
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import PresparseError
+from presparse.support import input_files
 
 BUNDLE_VERSION = 1
 MANIFEST = "manifest.json"
 PROJECT = "project.json"
 NETWORK = "network.toml"
+_LARGEST_FILE = 1 << 26
+"""Bytes; the bitstream of an LFE5U-85 has 2 million."""
 
 
 class BundleError(PresparseError, ValueError):
@@ -218,11 +221,10 @@ def _content(folder: Path, file: str) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise BundleError(f"{path}: is no file; give the folder that `presparse build` made")
-        return path.read_bytes()
+        return input_files.read(path, _LARGEST_FILE)
     except OSError as error:
         raise BundleError(
-            f"{folder}: not a bundle ({error.strerror or error}: {error.filename}); "
-            "give the folder that `presparse build` made"
+            f"{folder}: not a bundle ({error.strerror or error}: {path}); give the folder that `presparse build` made"
         ) from error
 
 

@@ -152,23 +152,17 @@ def campaign(chosen: Sequence[Victim], kills: int, jobs: int, seed: int) -> list
             scenes.append(Scene(victim, folder))
             scenes[-1].rehearse()
         shown.restart("kills")
-        done = 0
         lock = threading.Lock()
 
         def all_of(scene: Scene, share: int) -> None:
-            nonlocal done
             rng = random.Random(f"{seed} {scene.toll.name}")
-            for _ in range(-(-kills * share // shares)):
+            while scene.toll.kills.total() * shares < kills * share:  # those that came too late count for nothing
                 scene.kill(rng)
                 with lock:
-                    done += 1
-                    shown.show(done, kills, scene.toll.name)
+                    shown.show(sum(each.toll.kills.total() for each in scenes), kills, scene.toll.name)
 
         with ThreadPoolExecutor(jobs) as pool:
-            for finished in [
-                pool.submit(all_of, scene, victim.share) for scene, victim in zip(scenes, chosen, strict=True)
-            ]:
-                finished.result()
+            list(pool.map(all_of, scenes, [victim.share for victim in chosen]))
     return [scene.toll for scene in scenes]
 
 
@@ -186,11 +180,8 @@ def main(
     lost = [f"{toll.name}: {text}" for toll in tolls for text in toll.lost]
     for line in lost:
         say(f"LOST: {line}")
-    tried, hangs, left = (
-        sum(toll.kills.total() for toll in tolls),
-        sum(t.hangs for t in tolls),
-        sum(t.left for t in tolls),
-    )
+    tried, hangs = sum(toll.kills.total() for toll in tolls), sum(toll.hangs for toll in tolls)
+    left = sum(toll.left for toll in tolls)
     put(
         {"kills": tried, "lost": lost, "hangs": hangs, "left": left, "tolls": [vars(toll) for toll in tolls]},
         as_json=as_json,

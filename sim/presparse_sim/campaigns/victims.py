@@ -109,6 +109,7 @@ def victims() -> list[Victim]:
             name="experiment",
             command=["-m", "presparse", "experiment", "junctions", "--seeds", "40", "--output", "made"],
             share=2,
+            prepare=_unfinished,
             harmed=lambda folder: _whole_journal(folder / "made" / "junctions.jsonl"),
             window=10.0,
         ),
@@ -151,6 +152,12 @@ def _small_network(folder: Path) -> None:
         for made in ("made", CACHE):
             shutil.rmtree(folder / made, ignore_errors=True)
     (folder / "network.toml").write_text(_NETWORK)
+
+
+def _unfinished(folder: Path) -> None:
+    """An experiment goes on where it was killed; one that has come to its end begins anew."""
+    if (folder / "made" / "junctions.json").exists():
+        shutil.rmtree(folder / "made")
 
 
 def _a_model(folder: Path) -> list[str]:

@@ -59,6 +59,7 @@ def test_names_are_different() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_the_quickest_are_caught(name: str) -> None:
     [mutant] = [m for m in MUTANTS if m.name == name]
@@ -66,6 +67,7 @@ def test_the_quickest_are_caught(name: str) -> None:
     assert outcome.caught, outcome
 
 
+@pytest.mark.slow
 def test_a_fault_that_is_none_survives() -> None:
     """Another way to write the same number, so the harness itself can say that a mutant lives."""
     harmless = Mutant(

@@ -18,6 +18,7 @@ from presparse.contract.network import Activation, Junction, Network, RateRange,
 from presparse.contract.pattern import CLASH_FREE_KINDS, from_rows, generate
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 
 T = TypeVar("T")
@@ -99,8 +100,7 @@ def random_model(rng: np.random.Generator, network: Network) -> Model:
         left=tuple(random_pattern(rng, j) for j in network.junctions),
         weights=tuple(integers((j.right, j.in_degree)) for j in network.junctions),
         biases=tuple(integers((j.right,)) for j in network.junctions),
-        offset=np.zeros(network.features),
-        gain=np.ones(network.features),
+        inputs=Inputs.plain(network.features),
     )
 
 

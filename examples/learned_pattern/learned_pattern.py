@@ -36,8 +36,9 @@ def main() -> None:
         print(f"{stage.name:14} {stage.edges:5,} edges  {stage.accuracy:.1%} of the test part")
 
     # As many edges, drawn before training: on digits as good; on MNIST the learned ones win (docs/experiments.md).
-    drawn = ps.train.fit(found.model.network, X[:, found.model.columns], y, epochs=40)
-    print(f"pre-defined    {drawn.network.edges:5,} edges  {drawn.score(test[0][:, found.model.columns], test[1]):.1%}")
+    columns = found.model.inputs.columns
+    drawn = ps.train.fit(found.model.network, X[:, columns], y, epochs=40)
+    print(f"pre-defined    {drawn.network.edges:5,} edges  {drawn.score(test[0][:, columns], test[1]):.1%}")
 
     with ps.open("emulator", found.model.network) as board:
         board.load(found.model)

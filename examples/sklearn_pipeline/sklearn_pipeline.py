@@ -28,7 +28,9 @@ def trained(X: NDArray[np.float64], y: NDArray[np.int64]) -> tuple[StandardScale
 
 def with_scaler(model: ps.Model, scaler: StandardScaler) -> ps.Model:
     """One model of both, (x - mean) / scale and then (. - offset) * gain: it takes features in their own units."""
-    return replace(model, offset=scaler.mean_ + scaler.scale_ * model.offset, gain=model.gain / scaler.scale_)
+    inputs = model.inputs
+    offset, gain = scaler.mean_ + scaler.scale_ * inputs.offset, inputs.gain / scaler.scale_
+    return replace(model, inputs=replace(inputs, offset=offset, gain=gain))
 
 
 def main() -> None:

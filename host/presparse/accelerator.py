@@ -20,11 +20,12 @@ from presparse.contract.network import Network
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity
-from presparse.data.scaling import Scaling, scaling
 from presparse.device.acceptance import check_model
 from presparse.device.protocol import Device
 from presparse.device.turns import Turns
 from presparse.errors import ArgumentError, BuildError, ModelError
+from presparse.features.inputs import Inputs
+from presparse.features.scaling import Scaling
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint
@@ -37,7 +38,15 @@ from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, fro
 from presparse.history import EPOCHS, Callback, History
 from presparse.model import Model
 from presparse.support.digests import digest
-from presparse.validation import checked_callback, checked_epochs, checked_flag, checked_samples, checked_seed
+from presparse.validation import (
+    Labels,
+    checked_callback,
+    checked_epochs,
+    checked_flag,
+    checked_samples,
+    checked_seed,
+    classes_of,
+)
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -144,9 +153,11 @@ class Accelerator:
 
     # Prediction
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Classes (k,) of X (k, features): the largest score, the lowest class if several are largest."""
-        return inference.classes(self.network, self.raw_outputs(X))
+    def predict(self, X: ArrayLike) -> Labels:
+        """Classes (k,) of X (k, features), of the model's `classes_`: the largest score, the first class if several
+        are largest."""
+        numbers = inference.classes(self.network, self.raw_outputs(X))
+        return self._scaled_by().classes_[numbers]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities (k, classes); every row sums to 1 (`presparse.inference.probabilities`)."""
@@ -173,7 +184,7 @@ class Accelerator:
             stored = self._store.contents(self._scaled_by())
             self._feeding.drain()
             return self._feeding.evaluate_stored(0, len(stored))
-        values, labels = self._checked(X, y)
+        values, labels = self._checked(X, y, self._classes(y))
         features = self._scaled_by().encode_checked(values)
         self._feeding.drain()
         return self._feeding.evaluate(features, labels)
@@ -186,7 +197,7 @@ class Accelerator:
         X: ArrayLike,
         y: ArrayLike,
         *,
-        scale: Scaling = "per feature",
+        scale: Scaling = "auto",
         random_state: int = 0,
         progress: StoreProgress | None = None,
     ) -> None:
@@ -198,8 +209,9 @@ class Accelerator:
         """
         layout = self._store.layout
         checked_callback("progress", progress)
-        values, labels = self._checked(X, y)
-        model = self._started(values, scale, checked_seed(random_state))
+        classes_ = self._classes(y)
+        values, labels = self._checked(X, y, classes_)
+        model = self._started(values, classes_, scale, checked_seed(random_state))
         self._store.put(Contents.encode(layout, model.encode_checked(values), labels), model, progress)
 
     @_in_turn("training")
@@ -212,7 +224,7 @@ class Accelerator:
         lr: Rates = LR,
         shuffle: bool = True,
         random_state: int = 0,
-        scale: Scaling = "per feature",
+        scale: Scaling = "auto",
         validation: Validation = None,
         progress: Callback | None = None,
         keep_on_interrupt: bool = False,
@@ -222,7 +234,7 @@ class Accelerator:
         going on from the loaded model.
 
         If none is loaded, `Model.initial(network, random_state=random_state)` is, with features scaled as `scale` says
-        (`presparse.data.scaling`).
+        (`presparse.features.scaling`).
         `lr` is 2^-k, one for all epochs or one each. With `shuffle`, epoch e has the order
         `permutation(k, epoch_seed(random_state, e))` of `presparse.contract.permutation`; without, X's. Every epoch
         ends with a flush, then accuracy on `validation` is measured: on (X, y), or on such a share or number of the
@@ -245,11 +257,14 @@ class Accelerator:
         shuffled, keep = checked_flag("shuffle", shuffle), checked_flag("keep_on_interrupt", keep_on_interrupt)
         checked_callback("progress", progress)
         self._check_training()
-        parts = None
+        parts, classes_ = None, np.arange(0)
         if not (X is None and y is None):
-            parts = parted(self._checked(X, y), validation, seed, self._checked)
-        keeper = None if checkpoint is None else self._keeper(checkpoint, parts, exponents, shuffled, scale, seed)
-        source = self._stored_source(validation) if parts is None else self._given_source(*parts, scale, seed)
+            classes_ = self._classes(y)
+            parts = parted(self._checked(X, y, classes_), validation, seed, lambda X, y: self._checked(X, y, classes_))
+        keeper = None
+        if checkpoint is not None:
+            keeper = self._keeper(checkpoint, parts, classes_, exponents, shuffled, scale, seed)
+        source = self._stored_source(validation) if parts is None else self._given_source(*parts, classes_, scale, seed)
         self._feeding.drain()
         return loop.fit(
             self._device,
@@ -269,7 +284,7 @@ class Accelerator:
         Returns the accuracy of predicting each sample before it was learned. Raises ModelError if no model is
         loaded. After Ctrl-C, what was trained stays.
         """
-        values, labels = self._checked(X, y)
+        values, labels = self._checked(X, y, self._classes(y))
         exponent = rate_exponent(self.network, lr)
         self._check_training()
         features = self._scaled_by().encode_checked(values)
@@ -309,6 +324,7 @@ class Accelerator:
         self,
         path: str | Path,
         parts: tuple[Part, Part | None] | None,
+        classes_: Labels,
         exponents: Sequence[int],
         shuffle: bool,
         scale: Scaling,
@@ -321,6 +337,7 @@ class Accelerator:
         training = {
             "network": self.network.hash,
             "samples": digest(*learn, *(held or ())),
+            "classes": classes_.tolist(),
             "start": str(scale) if self._model is None else digest(*model_tensors(self.read_model()).values()),
             "rate exponents": list(exponents),
             "shuffle": shuffle,
@@ -329,13 +346,13 @@ class Accelerator:
         found = Checkpoint(path, training)
         kept = found.read()
         if kept is not None:
-            self.load(model_of(self.network, kept, learn[0].shape[1]))
+            self.load(model_of(self.network, kept))
         return Keeper(found, self.read_model, kept)
 
-    def _given_source(self, learn: Part, held: Part | None, scale: Scaling, seed: int) -> Source:
+    def _given_source(self, learn: Part, held: Part | None, classes_: Labels, scale: Scaling, seed: int) -> Source:
         """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
         values, labels = learn
-        model = self._started(values, scale, seed)
+        model = self._started(values, classes_, scale, seed)
         if held is not None:
             values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
         return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, len(learn[1]))
@@ -345,25 +362,33 @@ class Accelerator:
         contents = self._store.contents(model)
         held_out: StoredPart | HeldOut | None = None
         if is_pair(validation):
-            values, labels = self._checked(*validation)
+            values, labels = self._checked(*validation, model.classes_)
             held_out = HeldOut(feeding=self._feeding, features=model.encode_checked(values), labels=labels)
         elif validation is not None:
             count = held_out_count(validation, len(contents))
             held_out = StoredPart(feeding=self._feeding, first=len(contents) - count, count=count)
         return from_stored(self._feeding, contents, held_out)
 
-    def _started(self, values: NDArray[np.float64], scale: Scaling, seed: int) -> Model:
+    def _started(self, values: NDArray[np.float64], classes_: Labels, scale: Scaling, seed: int) -> Model:
         """The loaded model; an initial one is loaded if there is none."""
         if self._model is None:
-            offset, gain = scaling(values, scale)
-            self.load(Model.initial(self.network, random_state=seed, offset=offset, gain=gain))
+            inputs = Inputs.fit(values, scale)
+            self.load(Model.initial(self.network, random_state=seed, inputs=inputs, classes_=classes_))
         return self._scaled_by()
 
-    def _checked(self, X: ArrayLike | None, y: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _classes(self, y: ArrayLike | None) -> Labels:
+        """Of the loaded model; of y if there is none."""
+        if y is None:
+            raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
+        return classes_of(y, self.network.classes) if self._model is None else self._model.classes_
+
+    def _checked(
+        self, X: ArrayLike | None, y: ArrayLike | None, classes_: Labels
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         if X is None or y is None:
             raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
         width = self.network.features if self._model is None else self._model.width
-        return checked_samples(X, y, width, self.network.classes)
+        return checked_samples(X, y, width, classes_)
 
     def _check_model(self, model: object) -> None:
         if not isinstance(model, Model):

@@ -9,35 +9,47 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import ValidationError
+from pydantic import StrictBool, StrictInt, StrictStr, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import save as serialize
 
 from presparse import inference
-from presparse.contract.description import problems, shortened
+from presparse.contract.description import Description, problems, shortened
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import Pattern, arranged, check
 from presparse.errors import ModelError
+from presparse.features.inputs import Inputs, differences
 from presparse.history import History, TrainedOn
 from presparse.support import atomic_files, tensor_files
-from presparse.validation import checked_features, checked_labels, checked_seed, real_numbers, whole_numbers
+from presparse.validation import (
+    Labels,
+    checked_classes,
+    checked_features,
+    checked_labels,
+    checked_seed,
+    whole_numbers,
+)
 
-FILE_VERSION = "2"
+FILE_VERSION = "3"
 """Changes whenever an older Presparse would misread a file."""
 
-_READABLE = ("1", FILE_VERSION)
-"""Version 1 has no columns: every model took all features in order."""
+_READABLE = ("1", "2", FILE_VERSION)
+"""Version 1 has no columns: every model took all features in order. Version 2 has neither maps, places nor names."""
 
 _ENCODED_AT_ONCE = 4096
 """Samples; more would take memory several times over."""
-_WIDEST = (1 << 31) - 1
-"""Columns of X that a file can tell apart."""
-_SHOWN = 5
-"""Differences listed per array; the rest are counted."""
+
+
+class _Names(Description):
+    """What the user calls things, in a file."""
+
+    columns: tuple[str, ...] = ()
+    classes: tuple[StrictBool | StrictInt | StrictStr, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,14 +66,10 @@ class Model:
     """Per junction (right, in_degree), in the weight format."""
     biases: tuple[NDArray[np.int64], ...]
     """Per junction (right,), in the weight format."""
-    offset: NDArray[np.float64]
-    """(features,): subtracted from a feature first."""
-    gain: NDArray[np.float64]
-    """(features,): then multiplied with; the result is encoded in the activation format."""
-    columns: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
-    """(features,): which column of the user's X each input neuron takes; none given: 0, 1, 2 ..., all in order."""
-    width: int = 0
-    """Columns of the user's X, of which a pruned network takes some; 0 becomes `network.features`."""
+    inputs: Inputs
+    """How samples in the user's units become numbers, which are then encoded in the activation format."""
+    classes_: Labels = field(default_factory=lambda: np.arange(0))
+    """(classes,): labels as the user has them, whole numbers or texts, output by output; none given: 0, 1, 2 ..."""
     history: History | None = None
     """Of the training that ended in this model; not kept in files."""
     trained_on: TrainedOn | None = None
@@ -88,26 +96,24 @@ class Model:
                         f"junction {j.index}: {name} are integers {weight.min} to {weight.max} ({weight}), "
                         f"and one is {outside[0]}"
                     )
-        for key in ("offset", "gain"):
-            values = real_numbers(getattr(self, key), key, (self.network.features,), ModelError)
-            object.__setattr__(self, key, values)
-        self._set_columns()
+        self._check_inputs()
+        object.__setattr__(self, "classes_", checked_classes(self.classes_, self.network.classes))
 
-    def _set_columns(self) -> None:
-        features = self.network.features
-        given = self.columns if np.size(self.columns) else np.arange(features)
-        columns = whole_numbers(given, "columns", (features,), ModelError)
-        width = int(whole_numbers(self.width, "width", (), ModelError))
-        if not 0 <= width <= _WIDEST:
-            raise ModelError(f"width must be 0 to {_WIDEST}, and is {width}")
-        width = width or features
-        outside = columns[(columns < 0) | (columns >= width)]
-        if outside.size:
-            raise ModelError(f"columns are 0 to {width - 1}, one of X's {width} each, and one is {outside[0]}")
-        if len(np.unique(columns)) < features:
-            raise ModelError("columns must differ, and two input neurons take the same")
-        object.__setattr__(self, "columns", columns)
-        object.__setattr__(self, "width", width)
+    def _check_inputs(self) -> None:
+        if not isinstance(self.inputs, Inputs):
+            raise ModelError(f"inputs must be Inputs, and are {shortened(self.inputs)}; give Inputs.plain(features)")
+        if self.inputs.features != self.network.features:
+            raise ModelError(
+                f"inputs must be those of {self.network.features} features, and are those of {self.inputs.features}"
+            )
+        last = int(self.inputs.places.max())
+        if last >= self.network.layers[0]:
+            raise ModelError(f"places are input neurons, 0 to {self.network.layers[0] - 1}, and one is {last}")
+
+    @property
+    def width(self) -> int:
+        """Columns of the user's X."""
+        return self.inputs.width
 
     @classmethod
     def initial(
@@ -116,26 +122,29 @@ class Model:
         *,
         pattern: Pattern = "seed per sweep",
         random_state: int = 0,
-        offset: ArrayLike = 0.0,
-        gain: ArrayLike = 1.0,
+        inputs: Inputs | None = None,
+        classes_: ArrayLike | None = None,
     ) -> Model:
         """A fresh, untrained model: a pattern (`presparse.contract.pattern.arranged`), normal weights, zero biases; the
-        same for the same `random_state`. `network` may be a name or path, `offset` and `gain` one number for all.
+        same for the same `random_state`. `network` may be a name or path. Without `inputs` features are taken as they
+        are, without `classes_` classes are numbers.
 
-        Raises NetworkError, PatternError, ArgumentError for a random_state that is no seed, ModelError for scalings.
+        Raises NetworkError, PatternError, ArgumentError for a random_state that is no seed, ModelError for inputs or
+        classes of another network.
         """
         network = Network.given(network)
+        inputs = Inputs.plain(network.features) if inputs is None else inputs
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
         pairs = zip(network.junctions, left, strict=True)
-        weights = [initial_weights(network, junction, edges, rng) for junction, edges in pairs]
+        weights = [initial_weights(network, junction, edges, rng, inputs) for junction, edges in pairs]
         return cls(
             network=network,
             left=left,
             weights=tuple(network.formats.weight.encode(w) for w in weights),
             biases=tuple(np.zeros(j.right, dtype=np.int64) for j in network.junctions),
-            offset=real_numbers(offset, "offset", (network.features,), ModelError),
-            gain=real_numbers(gain, "gain", (network.features,), ModelError),
+            inputs=inputs,
+            classes_=np.arange(network.classes) if classes_ is None else np.asarray(classes_),
         )
 
     def save(self, path: str | Path) -> None:
@@ -144,13 +153,15 @@ class Model:
         Raises OutputError if the folder or the file cannot be written.
         """
         tensors = self._tensors()
+        named = _Names(columns=self.inputs.names, classes=tuple(self.classes_.tolist())).model_dump_json()
         content = serialize(
             tensors,
             metadata={
                 "presparse_model": FILE_VERSION,
                 "network": self.network.model_dump_json(),
                 "network_hash": self.network.hash,
-                "content_hash": _content_hash(self.network, tensors),
+                "names": named,
+                "content_hash": _content_hash(self.network, tensors, named),
                 **({"trained_on": self.trained_on.model_dump_json()} if self.trained_on else {}),
             },
         )
@@ -182,34 +193,33 @@ class Model:
             network = Network.model_validate_json(metadata.get("network", ""))
         except ValidationError as error:
             raise ModelError(f"{path}: its network is not valid ({problems(error)}); save the model again") from error
+        named = metadata.get("names", "") if version == FILE_VERSION else ""
         if metadata.get("network_hash") != network.hash or metadata.get("content_hash") != _content_hash(
-            network, tensors
+            network, tensors, named
         ):
             raise ModelError(f"{path}: altered after it was saved (its hash does not match); save the model again")
         numbers = range(1, len(network.junctions) + 1)
         try:
             noted = metadata.get("trained_on")
+            names = _Names.model_validate_json(named) if named else _Names()
             return cls(
                 network=network,
                 left=tuple(tensors[f"junction{i}.left"] for i in numbers),
                 weights=tuple(tensors[f"junction{i}.weights"] for i in numbers),
                 biases=tuple(tensors[f"junction{i}.biases"] for i in numbers),
-                offset=tensors["offset"],
-                gain=tensors["gain"],
-                **({} if version == "1" else {"columns": tensors["columns"], "width": tensors["width"]}),
+                inputs=Inputs.from_tensors(tensors, names.columns),
+                classes_=np.array(names.classes),
                 trained_on=None if noted is None else TrainedOn.model_validate_json(noted),
             )
         except ValidationError as error:
-            raise ModelError(
-                f"{path}: what it was trained on is not valid ({problems(error)}); save it again"
-            ) from error
+            raise ModelError(f"{path}: its notes are not valid ({problems(error)}); save the model again") from error
         except KeyError as error:
             raise ModelError(f"{path}: {error} is missing; save the model again") from error
         except (ModelError, PatternError) as error:
             raise ModelError(f"{path}: {error}") from error
 
     def encode(self, X: ArrayLike) -> NDArray[np.signedinteger]:
-        """Real features (k, width) to (k, N_0) integers of the activation format, padded with 0.
+        """Real features (k, width) to (k, N_0) integers of the activation format; padding is 0.
 
         Values beyond the activation format saturate. Raises FeatureError for a wrong shape, no samples,
         NaN, infinity, or anything that is not a number.
@@ -221,18 +231,16 @@ class Model:
         activation = self.network.formats.activation
         encoded = np.zeros((len(values), self.network.layers[0]), dtype=activation.dtype)
         for first in range(0, len(values), _ENCODED_AT_ONCE):
-            part = values[first : first + _ENCODED_AT_ONCE, self.columns]
-            encoded[first : first + len(part), : self.network.features] = activation.encode(
-                (part - self.offset) * self.gain
-            )
+            part = self.inputs.real(values[first : first + _ENCODED_AT_ONCE])
+            encoded[first : first + len(part), self.inputs.places] = activation.encode(part)
         return encoded
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Classes (k,) of X (k, width): the largest score, the lowest class if several are largest.
+    def predict(self, X: ArrayLike) -> Labels:
+        """Classes (k,) of X (k, width), of `classes_`: the largest score, the first class if several are largest.
 
         Computed here, in numpy, exactly as a board does. Raises FeatureError, as all of these do.
         """
-        return inference.classes(self.network, self.raw_outputs(X))
+        return self.classes_[inference.classes(self.network, self.raw_outputs(X))]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities (k, classes); every row sums to 1 (`presparse.inference.probabilities`)."""
@@ -247,9 +255,9 @@ class Model:
         return inference.raw_outputs(self.network, self.left, self.weights, self.biases, self.encode(X))
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Accuracy on X (k, width), y (k,); 0 to 1."""
-        predicted = self.predict(X)
-        return float(np.mean(predicted == checked_labels(y, len(predicted), self.network.classes)))
+        """Accuracy on X (k, width), y (k,) of `classes_`; 0 to 1."""
+        predicted = inference.classes(self.network, self.raw_outputs(X))
+        return float(np.mean(predicted == checked_labels(y, len(predicted), self.classes_)))
 
     def __repr__(self) -> str:
         history = "" if self.history is None else f", {self.history!r}"
@@ -280,24 +288,16 @@ class Model:
         found: list[str] = []
         for i, junction in enumerate(self.network.junctions):
             neuron = f"junction {junction.index}, right neuron {{}}"
-            found += _differences(f"{neuron}, edge {{}}: left neuron", self.left[i], other.left[i])
-            found += _differences(f"{neuron}, edge {{}}: weight", self.weights[i], other.weights[i])
-            found += _differences(f"{neuron}: bias", self.biases[i], other.biases[i])
-        found += _differences("feature {}: offset", self.offset, other.offset)
-        found += _differences("feature {}: gain", self.gain, other.gain)
-        found += _differences("feature {}: column", self.columns, other.columns)
-        if self.width != other.width:
-            found.append(f"features are columns of {self.width}, other of {other.width}")
+            found += differences(f"{neuron}, edge {{}}: left neuron", self.left[i], other.left[i])
+            found += differences(f"{neuron}, edge {{}}: weight", self.weights[i], other.weights[i])
+            found += differences(f"{neuron}: bias", self.biases[i], other.biases[i])
+        found += self.inputs.differences(other.inputs)
+        found += differences("class {}:", self.classes_, other.classes_)
         return found
 
-    def _tensors(self) -> dict[str, NDArray[np.generic]]:
+    def _tensors(self) -> dict[str, NDArray[Any]]:
         """Arrays by their names in a file; 32 bits hold every weight and neuron number."""
-        tensors: dict[str, NDArray[np.generic]] = {
-            "offset": self.offset,
-            "gain": self.gain,
-            "columns": self.columns.astype(np.int32),
-            "width": np.array(self.width, dtype=np.int32),
-        }
+        tensors = self.inputs.tensors()
         for index, j in enumerate(self.network.junctions):
             for key in ("left", "weights", "biases"):
                 tensors[f"junction{j.index}.{key}"] = getattr(self, key)[index].astype(np.int32)
@@ -305,20 +305,25 @@ class Model:
 
 
 def initial_weights(
-    network: Network, junction: Junction, left: NDArray[np.int64], rng: np.random.Generator
+    network: Network,
+    junction: Junction,
+    left: NDArray[np.int64],
+    rng: np.random.Generator,
+    inputs: Inputs | None = None,
 ) -> NDArray[np.float64]:
     """Real normal weights (right, in_degree): He's deviation before ReLU, else Glorot's.
 
     Degrees are those of real neurons: edges from padding features and to padding outputs weigh 0, so
-    that padding disturbs nothing before it is trained away.
+    that padding disturbs nothing before it is trained away. Without `inputs` padding features come last.
     """
     is_input = junction.index == 1
-    inputs = left.shape[1] * (network.features / junction.left if is_input else 1)
-    outputs = left.size / junction.left * (network.classes / junction.right if junction.is_output else 1)
-    variance = 2 / inputs if junction.activation == "relu" else 2 / (inputs + outputs)
+    in_degree = left.shape[1] * (network.features / junction.left if is_input else 1)
+    out_degree = left.size / junction.left * (network.classes / junction.right if junction.is_output else 1)
+    variance = 2 / in_degree if junction.activation == "relu" else 2 / (in_degree + out_degree)
     weights = rng.normal(0.0, np.sqrt(variance), size=left.shape)
     if is_input:
-        weights[left >= network.features] = 0.0
+        padding = np.arange(network.features, junction.left) if inputs is None else inputs.padding(junction.left)
+        weights[np.isin(left, padding)] = 0.0
     if junction.is_output:
         weights[network.classes :] = 0.0
     return weights
@@ -331,20 +336,11 @@ def _of_junction(junction: Junction, key: str, array: object) -> NDArray[np.int6
     )
 
 
-def _content_hash(network: Network, tensors: dict[str, NDArray[np.generic]]) -> str:
-    """SHA-256 of the network's description and every array."""
-    digest = hashlib.sha256(network.model_dump_json().encode())
+def _content_hash(network: Network, tensors: dict[str, NDArray[Any]], names: str) -> str:
+    """SHA-256 of the network's description, names and every array; older files have no names."""
+    digest = hashlib.sha256(f"{network.model_dump_json()}{names}".encode())
     for key in sorted(tensors):
         array = tensors[key]
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _differences(name: str, own: NDArray[np.generic], other: NDArray[np.generic]) -> list[str]:
-    """`name` has one {} for each index."""
-    places = np.argwhere(own != other)
-    found = [f"{name.format(*p)} {own[tuple(p)]}, other {other[tuple(p)]}" for p in places[:_SHOWN]]
-    if len(places) > _SHOWN:
-        found.append(f"... {len(places)} of {own.size} such numbers differ")
-    return found

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.description import shortened
-from presparse.errors import ArgumentError, FeatureError, PresparseError
+from presparse.errors import ArgumentError, FeatureError, ModelError, PresparseError
 
 Number = TypeVar("Number", int, float)
 
@@ -19,6 +19,13 @@ LARGEST_SEED = (1 << 32) - 1
 MOST_EPOCHS = 1_000_000
 MOST_PER_STEP = (1 << 31) - 1
 """Samples."""
+_LARGEST_WHOLE = float(1 << 53)
+"""Of real numbers that are labels."""
+_LABELS_SHOWN = 8
+"""In a message."""
+
+Labels = NDArray[Any]
+"""(k,) whole numbers, booleans or texts, as a user has them."""
 
 
 def numbers(
@@ -29,6 +36,15 @@ def numbers(
 
     Raises `refusal` for anything else: text, objects, complex numbers, times, rows of unequal lengths, masked entries.
     """
+    array = _array(values, name, refusal, of)
+    if array.dtype.kind not in "biuf":
+        mend = mend or f"convert it with {name}.astype(float)"
+        raise refusal(f"{name} must hold {of}, and has dtype {array.dtype}; {mend}")
+    return array
+
+
+def _array(values: object, name: str, refusal: type[PresparseError], of: str) -> NDArray[Any]:
+    """A numpy array of whatever numpy makes of the values. Raises `refusal` if it makes none, or leaves some out."""
     if callable(getattr(values, "toarray", None)):
         raise refusal(f"{name} is a sparse matrix; give {name}.toarray()")
     try:
@@ -37,12 +53,9 @@ def numbers(
         if "inhomogeneous" in str(error):
             raise refusal(f"{name} must be one array; its rows have unequal lengths") from error
         reason = " ".join(str(error).split())
-        raise refusal(f"{name} must be one array of real numbers ({reason})") from error
+        raise refusal(f"{name} must be one array of {of} ({reason})") from error
     except MemoryError as error:
         raise refusal(f"{name} needs more memory than there is; give fewer samples") from error
-    if array.dtype.kind not in "biuf":
-        mend = mend or f"convert it with {name}.astype(float)"
-        raise refusal(f"{name} must hold {of}, and has dtype {array.dtype}; {mend}")
     if np.ma.is_masked(values):
         raise refusal(f"{name} has masked entries; impute them with {name}.filled(), or leave their samples out")
     return array
@@ -120,29 +133,93 @@ def checked_features(X: object, features: int) -> NDArray[np.float64]:
     return values
 
 
-def checked_labels(y: object, count: int, classes: int) -> NDArray[np.int64]:
-    """y as (count,) class numbers 0 .. classes - 1. Raises FeatureError for anything else."""
-    wanted = f"class numbers 0 to {classes - 1}"
-    labels = numbers(y, "y", of=wanted, mend="number the classes: numpy.unique(y, return_inverse=True)[1]")
+def labels_of(y: object, name: str = "y", refusal: type[PresparseError] = FeatureError) -> Labels:
+    """y as (k,) labels: whole numbers, booleans or texts. Raises `refusal` for anything else."""
+    array = _array(y, name, refusal, "labels")
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "biufU":
+        raise refusal(
+            f"{name} must hold labels, whole numbers or texts, and has dtype {array.dtype}; convert it with "
+            f"{name}.astype(str)"
+        )
+    if array.ndim != 1:
+        mend = f"; give numpy.ravel({name})" if array.ndim == 2 and array.shape[1] == 1 else ""
+        raise refusal(f"{name} must have one label per sample, shape (samples,), and has {array.shape}{mend}")
+    if array.dtype.kind == "f":
+        wrong = array[~(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < _LARGEST_WHOLE))]
+        if wrong.size:
+            raise refusal(
+                f"{name} must hold labels, whole numbers or texts, and one is {wrong[0]}; give classes, not measured "
+                "values"
+            )
+        array = array.astype(np.int64)
+    return array
+
+
+def classes_of(y: object, classes: int) -> Labels:
+    """The (classes,) labels of a training that begins with y (k,), output by output.
+
+    Whole numbers from 0 to classes - 1 are themselves; any others in their order, exactly as many as the network has
+    outputs. Raises FeatureError.
+    """
+    labels = labels_of(y)
+    if not labels.size or (labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < classes):
+        return np.arange(classes)
+    found = np.unique(labels)
+    if len(found) != classes:
+        raise FeatureError(
+            f"y holds {len(found)} different labels ({_listed(found)}), and the network has {classes} classes; give "
+            f"a network of {len(found)} (`presparse new --data` makes one)"
+        )
+    return found
+
+
+def checked_classes(classes_: ArrayLike, classes: int) -> Labels:
+    """(classes,) labels that differ, as a copy that nothing can write to; none given: 0 .. classes - 1.
+
+    Raises ModelError.
+    """
+    if not np.size(classes_):
+        return _read_only(np.arange(classes))
+    labels = labels_of(classes_, "classes_", ModelError)
+    if len(labels) != classes or len(np.unique(labels)) != classes:
+        raise ModelError(f"classes_ must be {classes} labels that differ, and are {_listed(labels)}")
+    return _read_only(labels.copy())
+
+
+def checked_labels(y: object, count: int, classes_: Labels) -> NDArray[np.int64]:
+    """y as (count,) numbers of its labels in `classes_` (classes,). Raises FeatureError for anything else."""
+    numbered = np.array_equal(classes_, np.arange(len(classes_)))
+    wanted = f"class numbers 0 to {len(classes_) - 1}" if numbered else f"the labels {_listed(classes_)}"
+    labels = labels_of(y)
     if labels.shape != (count,):
-        mend = "; give numpy.ravel(y)" if labels.shape == (count, 1) else ""
-        raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}{mend}")
-    if labels.dtype.kind == "b":
-        raise FeatureError(f"y must hold {wanted}, and has dtype {labels.dtype}; give y.astype(int)")
-    bad = labels[~np.isin(labels, np.arange(classes))]
-    if bad.size:
-        from_one = labels.min() == 1 and labels.max() == classes
+        raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}")
+    kinds = ["whole" if array.dtype.kind in "iu" else array.dtype.kind for array in (labels, classes_)]
+    if kinds[0] != kinds[1]:
+        raise FeatureError(f"y must hold {wanted}, and has dtype {labels.dtype}; give the labels that were trained")
+    order = np.argsort(classes_)
+    places = order[np.searchsorted(classes_, labels, sorter=order).clip(max=len(classes_) - 1)]
+    wrong = labels[classes_[places] != labels]
+    if wrong.size:
+        from_one = numbered and labels.min() == 1 and labels.max() == len(classes_)
         mend = "; classes are numbered from 0, so give y - 1" if from_one else ""
-        raise FeatureError(f"y must hold {wanted}, and one label is {bad[0]}{mend}")
-    return labels.astype(np.int64)
+        raise FeatureError(f"y must hold {wanted}, and one label is {wrong[0]}{mend}")
+    return places.astype(np.int64)
+
+
+def _listed(labels: Labels) -> str:
+    """The first few."""
+    shown = ", ".join(map(str, labels[:_LABELS_SHOWN].tolist()))
+    return f"{shown}, ..." if len(labels) > _LABELS_SHOWN else shown
 
 
 def checked_samples(
-    X: ArrayLike, y: ArrayLike, features: int, classes: int
+    X: ArrayLike, y: ArrayLike, features: int, classes_: Labels
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(X, y) as (k, features) real numbers and (k,) class numbers. Raises FeatureError."""
+    """(X, y) as (k, features) real numbers and (k,) numbers of the labels in `classes_`. Raises FeatureError."""
     values = checked_features(X, features)
-    return values, checked_labels(y, len(values), classes)
+    return values, checked_labels(y, len(values), classes_)
 
 
 def checked_number(name: str, value: object, least: Number, most: Number, mend: str = "") -> Number:

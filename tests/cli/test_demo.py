@@ -105,6 +105,5 @@ def altered(model: Model) -> Model:
         left=model.left,
         weights=tuple(weights),
         biases=model.biases,
-        offset=model.offset,
-        gain=model.gain,
+        inputs=model.inputs,
     )

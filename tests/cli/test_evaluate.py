@@ -99,7 +99,7 @@ def test_what_a_board_was_trained_on_is_noted_too(shell: Shell) -> None:
 def test_a_model_that_nobody_noted_samples_of(shell: Shell) -> None:
     """Its file is what it always was."""
     with safe_open("small.safetensors", framework="numpy") as file:
-        assert set(file.metadata()) == {"presparse_model", "network", "network_hash", "content_hash"}
+        assert set(file.metadata()) == {"presparse_model", "network", "network_hash", "names", "content_hash"}
     assert evaluated(shell, "--json", model="small.safetensors").figures["trained_on"] is False
     ran = evaluated(shell, "--held-out", model="small.safetensors")
     assert ran.status == 2

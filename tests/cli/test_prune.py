@@ -123,7 +123,7 @@ def test_what_people_read(shell: Shell, files: Path, mlp: nn.Sequential, monkeyp
     assert held_out.err.startswith("error: --held-out: `presparse prune` draws its parts by another rule")
     model = Model.load("pruned.safetensors")
     assert model.width == 7
-    assert sorted(model.columns) == figures["features"]
+    assert sorted(model.inputs.columns) == figures["features"]
 
 
 def test_onto_the_network_of_a_bitstream(shell: Shell, files: Path, mlp: nn.Sequential) -> None:

@@ -17,7 +17,6 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
-from presparse.data import scaling
 from presparse.device import session as session_module
 from presparse.device.session import Session
 from presparse.errors import (
@@ -29,6 +28,7 @@ from presparse.errors import (
     PresparseError,
     RateError,
 )
+from presparse.features.inputs import Inputs
 from presparse.fitting.holding_out import hold_out
 from presparse.history import History, Progress
 from presparse.model import Model
@@ -50,8 +50,7 @@ def on_emulator(build: Build = small.BUILD) -> Accelerator:
 
 
 def scaled_model(X: NDArray[np.float64], seed: int = 0) -> Model:
-    offset, gain = scaling(X)
-    return Model.initial(small.NETWORK, random_state=seed, offset=offset, gain=gain)
+    return Model.initial(small.NETWORK, random_state=seed, inputs=Inputs.fit(X))
 
 
 @pytest.fixture(params=[on_board, on_emulator], ids=["board", "emulator"])
@@ -113,8 +112,7 @@ def test_probabilities_when_every_output_is_zero() -> None:
                 left=start.left,
                 weights=(np.full_like(start.weights[0], weight.max), np.full_like(start.weights[1], weight.min)),
                 biases=start.biases,
-                offset=start.offset,
-                gain=start.gain,
+                inputs=start.inputs,
             )
         )
         assert not board.decision_function(np.ones((2, 7))).any()
@@ -142,7 +140,7 @@ def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool
     reference = reference_fit(model, X, y, [3, 4, 4], 11 if shuffle else None)
     trained = board.read_model()
     assert trained.differences(reference.model()) == []
-    np.testing.assert_array_equal(trained.offset, model.offset)
+    assert trained.inputs.equals(model.inputs)
 
     assert not history.interrupted
     assert history.samples == 1200
@@ -256,9 +254,9 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.fit(X, Y[:-1]), FeatureError, "one label per sample"),
         (lambda b: b.fit(X, Y + 1), FeatureError, "class numbers 0 to 2, and one label is 3"),
         (lambda b: b.fit(X, Y - 1), FeatureError, "class numbers 0 to 2, and one label is -1"),
-        (lambda b: b.fit(X, Y + 0.5), FeatureError, "class numbers 0 to 2"),
+        (lambda b: b.fit(X, Y + 0.5), FeatureError, "labels, whole numbers or texts, and one is"),
         (lambda b: b.fit(X, Y.astype(str)), FeatureError, "class numbers 0 to 2"),
-        (lambda b: b.score(X, Y * np.nan), FeatureError, "class numbers 0 to 2"),
+        (lambda b: b.score(X, Y * np.nan), FeatureError, "labels, whole numbers or texts, and one is nan"),
         (lambda b: b.fit(X, Y, validation=(X, Y[:3])), FeatureError, "one label per sample"),
         (lambda b: b.fit(X, Y, validation=(WITH_NAN, Y)), FeatureError, "sample 3, feature 2 is nan"),
         (lambda b: b.fit(X, Y, epochs=0), ArgumentError, "epochs must be a whole number, at least 1, and is 0"),
@@ -439,17 +437,17 @@ def test_a_model_that_takes_some_columns_of_X(board: Accelerator) -> None:
     wide = np.random.default_rng(0).normal(size=(len(X), 12))
     wide[:, columns] = X
     narrow = scaled_model(X)
-    model = replace(narrow, columns=columns, width=12)
+    model = replace(narrow, inputs=replace(narrow.inputs, columns=columns, width=12))
     board.load(model)
     scores = QuantizedNetwork.from_model(model).scores(wide)[:, :3]
     np.testing.assert_array_equal(board.decision_function(wide), small.NETWORK.formats.output.decode(scores))
     board.fit(wide, y, epochs=1, lr=2**-4)
     trained = board.read_model()
-    np.testing.assert_array_equal(trained.columns, columns)
+    np.testing.assert_array_equal(trained.inputs.columns, columns)
     other = on_emulator()
     other.load(narrow)
     other.fit(X, y, epochs=1, lr=2**-4)
-    assert replace(trained, columns=narrow.columns, width=0).differences(other.read_model()) == []
+    assert replace(trained, inputs=narrow.inputs).differences(other.read_model()) == []
     with pytest.raises(FeatureError, match=r"X must have shape \(samples, 12\), and has \(200, 7\)"):
         board.predict(X)
 
@@ -521,7 +519,7 @@ def test_a_training_goes_on_from_its_checkpoint(
         with pytest.raises(ModelError, match="another training"):
             board.fit(X, y, epochs=5 - loaded, lr=2**-4, random_state=2, validation=0.2, checkpoint=path)
         if not loaded:
-            with pytest.raises(ModelError, match=r"another training \(start 'per feature' there, 'overall' here\)"):
+            with pytest.raises(ModelError, match=r"another training \(start 'auto' there, 'overall' here\)"):
                 board.fit(X, y, epochs=4, lr=2**-4, random_state=2, validation=0.2, scale="overall", checkpoint=path)
         with pytest.raises(ArgumentError, match="a checkpoint needs X and y"):
             board.fit(checkpoint=path)

@@ -21,8 +21,9 @@ from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
-from presparse.contract.pattern import CLASH_FREE_KINDS, check
+from presparse.contract.pattern import CLASH_FREE_KINDS, PatternKind, check
 from presparse.errors import FeatureError, ModelError, NetworkError, OutputError
+from presparse.features.inputs import Inputs
 from presparse.model import Model, _content_hash
 from presparse.reference.emulator import Emulator
 from presparse.reference.pytorch import Reference
@@ -51,10 +52,17 @@ def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
     features = model.network.features
     model = replace(
         model,
-        offset=rng.normal(size=features),
-        gain=rng.normal(size=features),
-        columns=rng.permutation(features + seed)[:features],
-        width=features + seed,
+        inputs=Inputs(
+            offset=rng.normal(size=features),
+            gain=rng.normal(size=features),
+            knots=np.sort(rng.normal(size=(features, seed % 4))),
+            levels=np.sort(rng.normal(size=(features, seed % 4))),
+            columns=rng.permutation(features + seed)[:features],
+            places=rng.permutation(model.network.layers[0])[:features],
+            width=features + seed,
+            names=tuple(f"column {n}" for n in range(features + seed)) if seed % 2 else (),
+        ),
+        classes_=np.array([f"class {n}" for n in range(model.network.classes)]) if seed % 3 else np.arange(0),
     )
     model.save(tmp_path / "model.safetensors")
     loaded = Model.load(tmp_path / "model.safetensors")
@@ -63,19 +71,24 @@ def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
         for own, other in zip(getattr(model, key), getattr(loaded, key), strict=True):
             assert own.dtype == other.dtype == np.int64
             assert np.array_equal(own, other)
-    assert np.array_equal(loaded.offset, model.offset)
-    assert np.array_equal(loaded.gain, model.gain)
-    assert np.array_equal(loaded.columns, model.columns)
-    assert loaded.width == model.width
+    assert loaded.inputs.tensors().keys() == model.inputs.tensors().keys()
+    for key, tensor in model.inputs.tensors().items():
+        assert np.array_equal(loaded.inputs.tensors()[key], tensor), key
+    assert loaded.inputs.names == model.inputs.names
+    assert loaded.classes_.tolist() == model.classes_.tolist()
 
 
-def test_a_file_of_version_1_takes_all_features_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "later"), [("1", {"columns", "width"}), ("2", set())])
+def test_files_of_older_versions(version: str, later: set[str], tmp_path: Path) -> None:
+    """They take all features in order, know no maps, places or names."""
     MODEL.save(tmp_path / "model.safetensors")
     tensors = load_file(tmp_path / "model.safetensors")
-    del tensors["columns"], tensors["width"]
+    for name in ("knots", "levels", "places", *later):
+        del tensors[name]
     with safe_open(tmp_path / "model.safetensors", framework="numpy") as file:
         metadata = file.metadata()
-    metadata |= {"presparse_model": "1", "content_hash": _content_hash(MODEL.network, tensors)}
+    del metadata["names"]
+    metadata |= {"presparse_model": version, "content_hash": _content_hash(MODEL.network, tensors, "")}
     save_file(tensors, tmp_path / "old.safetensors", metadata=metadata)
     assert same(Model.load(tmp_path / "old.safetensors"), MODEL)
 
@@ -93,7 +106,7 @@ def test_a_file_of_version_1_takes_all_features_in_order(tmp_path: Path) -> None
 )
 def test_columns_that_cannot_be(columns: list[float], width: int, message: str) -> None:
     with pytest.raises(ModelError, match=re.escape(message)):
-        replace(MODEL, columns=np.array(columns), width=width)
+        replace(MODEL.inputs, columns=np.array(columns), width=width)
 
 
 def test_arrays_are_read_only_copies() -> None:
@@ -106,14 +119,14 @@ def test_arrays_are_read_only_copies() -> None:
 
 
 @pytest.mark.parametrize("kind", CLASH_FREE_KINDS)
-def test_initial(kind: str) -> None:
-    model = Model.initial(SMALL, pattern=kind, random_state=1, offset=2.0, gain=0.5)  # pyright: ignore[reportArgumentType]
+def test_initial(kind: PatternKind) -> None:
+    model = Model.initial(SMALL, pattern=kind, random_state=1, inputs=Inputs.plain(5, offset=2.0, gain=0.5))
     for j, left, weights, biases in zip(SMALL.junctions, model.left, model.weights, model.biases, strict=True):
         check(j, left)
         assert not biases.any()
         assert weights.any()
-    assert model.offset.tolist() == [2.0] * 5
-    assert model.gain.tolist() == [0.5] * 5
+    assert model.inputs.offset.tolist() == [2.0] * 5
+    assert model.inputs.gain.tolist() == [0.5] * 5
     assert not model.weights[0][model.left[0] >= SMALL.features].any()  # edges from padding features
     assert not model.weights[1][SMALL.classes :].any()  # edges to padding outputs
 
@@ -154,9 +167,13 @@ MODEL = Model.initial(SMALL, pattern="free", random_state=2)
          "junction 2: weights are integers -32768 to 32767 (16 bits (13 fraction)), and one is 32768"),
         ({"biases": changed(MODEL.biases, 0, (0,), -32769)},
          "junction 1: biases are integers -32768 to 32767 (16 bits (13 fraction)), and one is -32769"),
-        ({"gain": np.array([1, 1, np.nan, 1, 1])}, "gain must be finite, and has nan"),
-        ({"offset": np.array([1, 1, 1, 1, -np.inf])}, "offset must be finite, and has -inf"),
-        ({"gain": np.ones(6)}, "gain must have shape (5,), and has (6,)"),
+        ({"inputs": Inputs.plain(6)}, "inputs must be those of 5 features, and are those of 6"),
+        ({"inputs": replace(MODEL.inputs, places=np.array([0, 1, 2, 3, 6]))},
+         "places are input neurons, 0 to 5, and one is 6"),
+        ({"classes_": np.array(["a", "b", "a"])},
+         "classes_ must be 3 labels that differ, and are a, b, a"),
+        ({"classes_": np.array(["a", "b"])},
+         "classes_ must be 3 labels that differ, and are a, b"),
     ],
 )  # fmt: skip
 def test_numbers_that_do_not_fit(change: dict, message: str) -> None:
@@ -239,9 +256,9 @@ def test_tensors_of_other_kinds(saved: Path, changed: dict[str, np.ndarray], mes
     with safe_open(saved, framework="numpy") as file:
         metadata = file.metadata()
     tensors = load_file(saved) | changed
-    save_file(tensors, saved, metadata={**metadata, "content_hash": _content_hash(SMALL, tensors)})
+    save_file(tensors, saved, metadata={**metadata, "content_hash": _content_hash(SMALL, tensors, metadata["names"])})
     if message is None:
-        assert Model.load(saved).offset.tolist() == [1.0] * 5
+        assert Model.load(saved).inputs.offset.tolist() == [1.0] * 5
         return
     with pytest.raises((ModelError, PatternError)) as error:
         Model.load(saved)
@@ -299,15 +316,15 @@ def test_a_network_by_name_or_as_something_else() -> None:
     with pytest.raises(ModelError, match=r"^a model has a Network, and not 'digits'; give Network\.load\(\.\.\.\)$"):
         replace(MODEL, network="digits")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ModelError, match=r"^gain must have shape \(5,\), and has \(2,\)$"):
-        Model.initial(SMALL, gain=[1, 2])
+        Inputs.plain(5, gain=[1, 2])
 
 
 def test_other_version(saved: Path) -> None:
-    rewritten(saved, presparse_model="3")
+    rewritten(saved, presparse_model="4")
     with pytest.raises(ModelError) as error:
         Model.load(saved)
     assert str(error.value) == (
-        f"{saved}: written by a newer Presparse (file version 3, and this one reads 2); update Presparse"
+        f"{saved}: written by a newer Presparse (file version 4, and this one reads 3); update Presparse"
     )
 
 
@@ -349,14 +366,17 @@ def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_encode_scales_rounds_saturates_and_pads() -> None:
-    model = replace(MODEL, offset=np.array([0, 1, 0, 0, 0.0]), gain=np.array([1, 0.5, 1, 1, -1.0]))
+    model = replace(MODEL, inputs=Inputs.plain(5, offset=[0, 1, 0, 0, 0], gain=[1, 0.5, 1, 1, -1]))
     encoded = model.encode([[0.5, 3, 100, -100, 1.0], [1 / 512, 1, -1 / 512, 0, 0]])
     assert encoded.tolist() == [[128, 256, 511, -512, -256, 0], [1, 0, 0, 0, 0, 0]]
     assert encoded.dtype == np.int16
 
 
 def test_encode_takes_the_columns_it_is_told() -> None:
-    model = replace(MODEL, offset=np.array([0, 1, 0, 0, 0.0]), columns=np.array([6, 2, 1, 5, 0]), width=7)
+    model = replace(
+        MODEL,
+        inputs=replace(MODEL.inputs, offset=np.array([0, 1, 0, 0, 0.0]), columns=np.array([6, 2, 1, 5, 0]), width=7),
+    )
     assert model.encode([[0.1, 0.25, 1.5, 9, 9, 0.5, 1]]).tolist() == [[256, 128, 64, 128, 26, 0]]
     with pytest.raises(FeatureError, match=re.escape("X must have shape (samples, 7), and has (1, 5)")):
         model.encode(np.zeros((1, 5)))
@@ -393,30 +413,32 @@ def test_features_that_cannot_be_encoded(X: object, message: str) -> None:
 
 @pytest.mark.parametrize("y", [[0, 2, 1], np.array([0, 2, 1], dtype=np.uint8), [0.0, 2.0, 1.0]])
 def test_labels(y: object) -> None:
-    assert checked_labels(y, 3, 3).tolist() == [0, 2, 1]  # pyright: ignore[reportArgumentType]
+    assert checked_labels(y, 3, np.arange(3)).tolist() == [0, 2, 1]  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
     ("y", "message"),
     [
         ([0, 1], "y must have one label per sample, shape (3,), and has (2,)"),
-        ([[0], [1], [2]], "y must have one label per sample, shape (3,), and has (3, 1); give numpy.ravel(y)"),
+        ([[0], [1], [2]], "y must have one label per sample, shape (samples,), and has (3, 1); give numpy.ravel(y)"),
         ([0, 1, 3], "y must hold class numbers 0 to 2, and one label is 3"),
         ([0, -1, 2], "y must hold class numbers 0 to 2, and one label is -1"),
-        ([0, 1, 0.5], "y must hold class numbers 0 to 2, and one label is 0.5"),
-        ([0, 1, np.nan], "y must hold class numbers 0 to 2, and one label is nan"),
-        ([1, 2, 3], "y must hold class numbers 0 to 2, and one label is 3; classes are numbered from 0, so give y - 1"),
-        ([False, True, True], "y must hold class numbers 0 to 2, and has dtype bool; give y.astype(int)"),
+        ([0, 1, 0.5], "y must hold labels, whole numbers or texts, and one is 0.5; give classes, not measured values"),
         (
-            ["0", "1", "2"],
-            "y must hold class numbers 0 to 2, and has dtype <U1; "
-            "number the classes: numpy.unique(y, return_inverse=True)[1]",
+            [0, 1, np.nan],
+            "y must hold labels, whole numbers or texts, and one is nan; give classes, not measured values",
         ),
+        ([1, 2, 3], "y must hold class numbers 0 to 2, and one label is 3; classes are numbered from 0, so give y - 1"),
+        (
+            [False, True, True],
+            "y must hold class numbers 0 to 2, and has dtype bool; give the labels that were trained",
+        ),
+        (["0", "1", "2"], "y must hold class numbers 0 to 2, and has dtype <U1; give the labels that were trained"),
     ],
 )
 def test_labels_that_are_none(y: object, message: str) -> None:
     with pytest.raises(FeatureError) as error:
-        checked_labels(y, 3, 3)  # pyright: ignore[reportArgumentType]
+        checked_labels(y, 3, np.arange(3))  # pyright: ignore[reportArgumentType]
     assert str(error.value) == message
 
 
@@ -436,7 +458,7 @@ def test_many_differences_are_cut() -> None:
         MODEL,
         biases=(MODEL.biases[0] + 1, MODEL.biases[1]),
         weights=(MODEL.weights[0], MODEL.weights[1] ^ 1),
-        gain=MODEL.gain * 2,
+        inputs=replace(MODEL.inputs, gain=MODEL.inputs.gain * 2),
     )
     found = MODEL.differences(other)
     assert found[:4] == [f"junction 1, right neuron {r}: bias 0, other 1" for r in range(4)]

@@ -29,7 +29,7 @@ def labeled(source: str, network: Network, width: int | None = None) -> Data:
     """X (k, width) and y (k,); a model's width, or the network's features. Raises DataError, FeatureError."""
     with _read(source) as place:
         X, y = data.load(place)
-        return checked_features(X, width or network.features), checked_labels(y, len(X), network.classes)
+        return checked_features(X, width or network.features), checked_labels(y, len(X), np.arange(network.classes))
 
 
 def parts(
@@ -47,7 +47,7 @@ def parts(
             raise ArgumentError(f"--held-out is for data in one piece, and {source} comes in parts; leave it out")
         splits = data.load_splits(place, validation=share, test=share, seed=seed)
         for X, y in (splits.train, splits.validation, splits.test):
-            checked_labels(y, len(checked_features(X, width)), classes)
+            checked_labels(y, len(checked_features(X, width)), np.arange(classes))
         whole = None if in_parts else TrainedOn.of(*data.load(place), validation=None, random_state=seed)
     return splits, whole
 

@@ -232,7 +232,7 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
                 model = board.read_model()
             except (LinkError, DeviceFault):
                 if task.checkpoint is not None and (kept := read(task.checkpoint)) is not None:
-                    model = model_of(task.network, kept, task.learn[0].shape[1])
+                    model = model_of(task.network, kept)
                     save(replace(model, trained_on=task.trained_on), task.output)
                     done = counted(len(kept.epochs), "epoch")
                     say(f"{task.output}: what {device} had learned in {done}; --resume goes on")

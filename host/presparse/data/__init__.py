@@ -15,14 +15,12 @@ from presparse.data.files import check_source, load_file, load_file_features, lo
 from presparse.data.labeled import Data
 from presparse.data.mnist import DATA_VARIABLE, load_mnist
 from presparse.data.morse import CODEWORDS, morse, morse_difficult
-from presparse.data.scaling import Scaling, scaling
 from presparse.data.splits import TEST, VALIDATION, Splits, hold_out, split
 
 __all__ = [
     "CODEWORDS",
     "DATA_VARIABLE",
     "Data",
-    "Scaling",
     "Splits",
     "hold_out",
     "load",
@@ -32,7 +30,6 @@ __all__ = [
     "load_splits",
     "morse",
     "morse_difficult",
-    "scaling",
     "split",
 ]
 

@@ -26,6 +26,7 @@ from presparse.demo.long_run import EpochDone, LongRun
 from presparse.demo.outcome import Split
 from presparse.demo.receptive_fields import receptive_fields
 from presparse.errors import ArgumentError, DataError, OutputError, PresparseError
+from presparse.features.inputs import Inputs
 from presparse.model import Model, initial_weights
 from presparse.support import atomic_files
 from presparse.terminal.options import AsJson
@@ -58,7 +59,7 @@ def pixels(features: int, seed: int = SEED) -> np.ndarray:
 
 def start(network: Network, seed: int = SEED) -> Model:
     """The untrained model: every hidden neuron sees one neighborhood."""
-    fresh = Model.initial(network, random_state=seed, gain=GAIN)
+    fresh = Model.initial(network, random_state=seed, inputs=Inputs.plain(network.features, gain=GAIN))
     rng = np.random.default_rng(seed)
     order = pixels(network.features, seed)
     places = np.stack([order // WIDTH, order % WIDTH], axis=1).astype(np.float64)

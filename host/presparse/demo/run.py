@@ -14,6 +14,7 @@ from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.demo.outcome import Comparison, InPyTorch, Learning, Outcome, Predictions, Split
+from presparse.features.inputs import Inputs
 from presparse.history import Progress
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
@@ -113,8 +114,7 @@ def train_in_pytorch(listener: Listener, network: Network, split: Split, seed: i
         fit_network(trained, split.X, split.y, epochs=epochs, lr=rate, random_state=seed, progress=told)
         return curve
 
-    offset, gain = data.scaling(split.X)
-    real = SparseNetwork.initial(network, random_state=seed, offset=offset, gain=gain)
+    real = SparseNetwork.initial(network, random_state=seed, inputs=Inputs.fit(split.X))
     float_curve = train(real, FLOAT_EPOCHS, 0.01, 0)
     quantized = QuantizedNetwork.from_model(real.model())
     quantized_curve = train(quantized, QUANTISED_EPOCHS, QUANTISED_RATE, FLOAT_EPOCHS)
@@ -151,7 +151,7 @@ def predict(listener: Listener, board: Accelerator, model: Model, split: Split) 
 def learn(listener: Listener, board: Accelerator, scaled_as: Model, split: Split, epochs: int, seed: int) -> Learning:
     """A fresh network learns on the board, one sample at a time."""
     listener.stage("Learning on the board")
-    start = Model.initial(board.network, random_state=seed, offset=scaled_as.offset, gain=scaled_as.gain)
+    start = Model.initial(board.network, random_state=seed, inputs=scaled_as.inputs)
     learning = _learn(listener, board, start, split, epochs, seed)
     came = "from the board's store" if learning.history.source == "store" else "over the link"
     listener.result(f"{learning.history.samples:,} samples learned {came}, {learning.accuracy(split):.1%} right")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from presparse.data import Data, Splits, load_splits
-from presparse.data.scaling import scaling
+from presparse.features.scaling import scaling
 
 
 def perceptron(sizes: Sequence[int], seed: int, *, normalized: bool = False) -> nn.Sequential:
@@ -29,7 +29,7 @@ def parts(source: str, seed: int) -> Splits:
     """A data set's three parts, scaled to 0 .. 1 by one range for all features."""
     splits = load_splits(source, seed=seed)
     low = float(splits.train[0].min())
-    _, gain = scaling(splits.train[0], "overall")
+    gain = scaling(splits.train[0], "overall").gain
     return each_part(splits, lambda X: (X - low) * gain)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from presparse.contract.store import Contents, StoreLayout
 from presparse.device.protocol import Device
 from presparse.errors import BuildError, StoreError
@@ -55,8 +53,6 @@ class BoardStore:
         _ = self.layout
         if self._contents is None or self._model is None:
             raise StoreError("nothing is stored on this board yet; call store(X, y), or pass X and y")
-        if model is not None and not (
-            np.array_equal(model.offset, self._model.offset) and np.array_equal(model.gain, self._model.gain)
-        ):
+        if model is not None and not model.inputs.equals(self._model.inputs):
             raise StoreError("the stored samples were encoded for a model with another scaling; call store(X, y) again")
         return self._contents

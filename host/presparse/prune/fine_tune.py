@@ -183,4 +183,4 @@ def _classes(model: nn.Module, samples: Tensor) -> tuple[int, bool]:
 
 
 def _labels(y: ArrayLike | Tensor, count: int, classes: int, device: torch.device) -> Tensor:
-    return torch.from_numpy(checked_labels(y, count, classes)).to(device)
+    return torch.from_numpy(checked_labels(y, count, np.arange(classes))).to(device)

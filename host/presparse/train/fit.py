@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
-from presparse.data.scaling import Scaling, scaling
 from presparse.errors import ArgumentError
+from presparse.features.inputs import Inputs
+from presparse.features.scaling import Scaling
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import EPOCHS, Callback, History
@@ -23,7 +24,7 @@ from presparse.support.digests import digest
 from presparse.train.epochs import train_epochs
 from presparse.train.network import BoundedNetwork, SparseNetwork
 from presparse.train.quantized import QuantizedNetwork
-from presparse.validation import checked_samples, checked_schedule, checked_seed
+from presparse.validation import checked_samples, checked_schedule, checked_seed, classes_of
 
 LR = 0.02
 """First learning rate of Adam, unless told otherwise."""
@@ -41,7 +42,7 @@ def fit(
     lr: float = LR,
     random_state: int = 0,
     pattern: Pattern = "seed per sweep",
-    scale: Scaling = "per feature",
+    scale: Scaling = "auto",
     quantized: bool = True,
     progress: Callback | None = None,
     keep_on_interrupt: bool = False,
@@ -56,9 +57,10 @@ def fit(
     are then not trained: drawn with `random_state`, every class in proportion (`presparse.fitting.holding_out`).
     For the network behind the model (its accuracy in floating point, say) use `fit_network`.
 
-    `network` may be a name or path. X is (k, features) in its own units, y (k,) class numbers from 0; `scale` says how
-    features are brought to the board's range (`presparse.data.scaling`). `batch_size` samples share one step of Adam,
-    whose first rate is `lr`. `pattern` is a kind, a function, or arrays (`presparse.contract.pattern.Pattern`).
+    `network` may be a name or path. X is (k, features) in its own units, y (k,) class numbers from 0, or any
+    labels (`Model.classes_`); `scale` says how features are brought to the board's range
+    (`presparse.features.scaling`). `batch_size` samples share one step of Adam, whose first rate is `lr`. `pattern` is
+    a kind, a function, or arrays (`presparse.contract.pattern.Pattern`).
 
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
@@ -74,18 +76,20 @@ def fit(
     network = Network.given(network)
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
-    checked = partial(checked_samples, features=network.features, classes=network.classes)
+    classes_ = classes_of(y, network.classes)
+    checked = partial(checked_samples, features=network.features, classes_=classes_)
     learn, held = parted(checked(X, y), validation, seed, checked)
     initial = QuantizedNetwork if quantized else BoundedNetwork
-    offset, gain = scaling(learn[0], scale)
-    fresh = initial.initial(network, pattern=pattern, random_state=seed, offset=offset, gain=gain)
+    inputs = Inputs.fit(learn[0], scale)
+    fresh = initial.initial(network, pattern=pattern, random_state=seed, inputs=inputs, classes_=classes_)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
     kept = None
     if checkpoint is not None:
         training = {
             "network": network.hash,
             "samples": digest(*learn, *(held or ())),
-            "start": digest(*(tensor.numpy() for tensor in fresh.state_dict().values())),
+            "start": digest(*inputs.tensors().values(), *(tensor.numpy() for tensor in fresh.state_dict().values())),
+            "classes": classes_.tolist(),
             "quantized": quantized,
             "epochs": epochs,
             "batch_size": batch_size,
@@ -120,7 +124,7 @@ def fit_network(
         )
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
-    checked = partial(checked_samples, features=network.width, classes=network.network.classes)
+    checked = partial(checked_samples, features=network.width, classes_=network.classes_)
     learn, held = parted(checked(X, y), validation, seed, checked)
     return _train(network, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
 

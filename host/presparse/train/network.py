@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from presparse.contract.network import Activation, Network
 from presparse.contract.pattern import Pattern, arranged
-from presparse.errors import ArgumentError, TrainingError
+from presparse.errors import TrainingError
+from presparse.features.inputs import Inputs
 from presparse.model import Model, initial_weights
 from presparse.train.sparse_linear import SparseLinear
-from presparse.validation import checked_features, checked_labels, checked_seed, real_numbers
+from presparse.validation import Labels, checked_classes, checked_features, checked_labels, checked_seed
 
 
 class SparseNetwork(nn.Module):
@@ -27,36 +28,33 @@ class SparseNetwork(nn.Module):
     network : Network, or its name or path
     left : per junction (right, edges per right neuron)
         Any pattern. Only clash-free ones can become a `Model`; 'random' and 'fully connected' are for comparison.
-    offset, gain, columns, width
-        What `Model` says: the features are the given columns of X, and inputs are (x - offset) * gain.
+    inputs, classes_
+        What `Model` says: how X becomes numbers, and the labels of the outputs.
     """
 
     dtype: torch.dtype = torch.float32
-    offset: Tensor
-    gain: Tensor
-    columns: Tensor
 
     def __init__(
         self,
         network: Network | str | Path,
         left: Sequence[NDArray[np.int64]],
         *,
-        offset: ArrayLike = 0.0,
-        gain: ArrayLike = 1.0,
-        columns: ArrayLike | None = None,
-        width: int = 0,
+        inputs: Inputs | None = None,
+        classes_: ArrayLike | None = None,
     ) -> None:
         super().__init__()
         self.network = network = Network.given(network)
-        self.width = width or network.features
-        chosen = np.arange(network.features) if columns is None else np.asarray(columns, dtype=np.int64)
-        self.register_buffer("columns", torch.tensor(chosen))
+        self.scaled_by = Inputs.plain(network.features) if inputs is None else inputs
+        self.classes_ = checked_classes(() if classes_ is None else classes_, network.classes)
         self.layers = nn.ModuleList(
             SparseLinear(junction.left, edges, dtype=self.dtype)
             for junction, edges in zip(network.junctions, left, strict=True)
         )
-        for key, values in (("offset", offset), ("gain", gain)):
-            self.register_buffer(key, torch.tensor(real_numbers(values, key, (network.features,), ArgumentError)))
+
+    @property
+    def width(self) -> int:
+        """Columns of the user's X."""
+        return self.scaled_by.width
 
     @classmethod
     def initial(
@@ -65,30 +63,23 @@ class SparseNetwork(nn.Module):
         *,
         pattern: Pattern = "seed per sweep",
         random_state: int = 0,
-        offset: ArrayLike = 0.0,
-        gain: ArrayLike = 1.0,
+        inputs: Inputs | None = None,
+        classes_: ArrayLike | None = None,
     ) -> Self:
         """A fresh network: the pattern and, before rounding, the weights of `Model.initial`."""
         network = Network.given(network)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
-        fresh = cls(network, left, offset=offset, gain=gain)
+        fresh = cls(network, left, inputs=inputs, classes_=classes_)
         with torch.no_grad():
             for junction, layer, edges in zip(network.junctions, fresh.sparse_layers, left, strict=True):
-                layer.weight.copy_(torch.tensor(initial_weights(network, junction, edges, rng)))
+                layer.weight.copy_(torch.tensor(initial_weights(network, junction, edges, rng, inputs)))
         return fresh
 
     @classmethod
     def from_model(cls, model: Model) -> Self:
         """A network that starts from a model's pattern, weights and biases."""
-        network = cls(
-            model.network,
-            model.left,
-            offset=model.offset,
-            gain=model.gain,
-            columns=model.columns,
-            width=model.width,
-        )
+        network = cls(model.network, model.left, inputs=model.inputs, classes_=model.classes_)
         weight = model.network.formats.weight
         with torch.no_grad():
             for layer, weights, biases in zip(network.sparse_layers, model.weights, model.biases, strict=True):
@@ -115,7 +106,7 @@ class SparseNetwork(nn.Module):
         return sums.sigmoid() if activation == "sigmoid" else sums
 
     def inputs(self, X: ArrayLike) -> Tensor:
-        """Real features (k, width) as the network takes them (k, N_0): scaled, and padded with 0.
+        """Real features (k, width) as the network takes them (k, N_0): scaled, and padding is 0.
 
         Raises FeatureError as `Model.encode` does.
         """
@@ -123,20 +114,20 @@ class SparseNetwork(nn.Module):
 
     def inputs_checked(self, values: NDArray[np.float64]) -> Tensor:
         """The same, of what `checked_features` returned."""
-        features = torch.from_numpy(values)[:, self.columns]
-        scaled = ((features - self.offset) * self.gain).to(self.dtype)
-        return nn.functional.pad(scaled, (0, self.network.layers[0] - self.network.features))
+        layer = torch.zeros(len(values), self.network.layers[0], dtype=self.dtype)
+        layer[:, torch.tensor(self.scaled_by.places)] = torch.tensor(self.scaled_by.real(values), dtype=self.dtype)
+        return layer
 
     @torch.no_grad()
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """(k, features) -> (k,) classes."""
-        return self.classes(self(self.inputs(X))).numpy()
+    def predict(self, X: ArrayLike) -> Labels:
+        """(k, features) -> (k,) classes, of `classes_`."""
+        return self.classes_[self.classes(self(self.inputs(X))).numpy()]
 
     @torch.no_grad()
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy, 0 to 1."""
-        predicted = self.predict(X)
-        return float(np.mean(predicted == checked_labels(y, len(predicted), self.network.classes)))
+        predicted = self.classes(self(self.inputs(X))).numpy()
+        return float(np.mean(predicted == checked_labels(y, len(predicted), self.classes_)))
 
     def classes(self, sums: Tensor) -> Tensor:
         """(k, N_L) output sums -> (k,): the lowest class with the largest sum."""
@@ -157,10 +148,8 @@ class SparseNetwork(nn.Module):
             left=tuple(layer.left.numpy() for layer in layers),
             weights=tuple(weight.encode(layer.weight.detach().double().numpy()) for layer in layers),
             biases=tuple(weight.encode(layer.bias.detach().double().numpy()) for layer in layers),
-            offset=self.offset.numpy(),
-            gain=self.gain.numpy(),
-            columns=self.columns.numpy(),
-            width=self.width,
+            inputs=self.scaled_by,
+            classes_=self.classes_,
         )
 
 

@@ -20,6 +20,7 @@ from presparse.demo import long_run, mnist
 from presparse.demo.long_run import LongRun
 from presparse.demo.outcome import Split
 from presparse.errors import DeviceFault, ModelError
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.native import NativeReference
 from presparse.support import atomic_files
@@ -36,7 +37,9 @@ def run(folder: Path, *, check: bool = False) -> LongRun:
     held_X, held_y = small.clusters(1, 100)
     return LongRun(
         build=Build(network=small.NETWORK),
-        start=Model.initial(small.NETWORK, random_state=2, offset=50, gain=0.02),
+        start=Model.initial(
+            small.NETWORK, random_state=2, inputs=Inputs.plain(small.NETWORK.features, offset=50, gain=0.02)
+        ),
         split=Split(X=X, y=y, held_X=held_X, held_y=held_y),
         rate_exponents=RATES,
         seed=5,

@@ -26,6 +26,7 @@ from presparse.contract.address_map import (
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.errors import LinkClosed
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from tests.host.device.protocol_store import ProtocolStore
@@ -283,8 +284,7 @@ def _model(build: Build, words: dict[int, NDArray[np.uint32]]) -> Model:
         left=tuple(left for left, _ in edges),
         weights=tuple(weights for _, weights in edges),
         biases=tuple(unpack_biases(j, words[bias_address(j.index)]) for j in build.junctions),
-        offset=np.zeros(build.network.features),
-        gain=np.ones(build.network.features),
+        inputs=Inputs.plain(build.network.features),
     )
 
 

@@ -19,11 +19,11 @@ from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import RunState, SampleKind, StoredRun
-from presparse.data import scaling
 from presparse.device import session as session_module
 from presparse.device.links.faulty import Faults
 from presparse.device.session import Session
 from presparse.errors import ArgumentError, BuildError, DeviceFault, LinkTimeout, PresparseError, StoreError
+from presparse.features.inputs import Inputs
 from presparse.fitting.holding_out import hold_out
 from presparse.history import History, Progress
 from presparse.model import Model
@@ -53,8 +53,7 @@ def clusters(seed: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.int
 
 
 def scaled_model(X: NDArray[np.float64], seed: int = 0) -> Model:
-    offset, gain = scaling(X)
-    return Model.initial(small.NETWORK, random_state=seed, offset=offset, gain=gain)
+    return Model.initial(small.NETWORK, random_state=seed, inputs=Inputs.fit(X))
 
 
 def on_board(build: Build = BUILD) -> Accelerator:

@@ -12,11 +12,12 @@ from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import RunState, SampleKind, StoredRun
-from presparse.data import load_digits, scaling
+from presparse.data import load_digits
 from presparse.device import session as session_module
 from presparse.device.links.faulty import Faults
 from presparse.device.protocol import Parameters
 from presparse.device.session import Session
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import open_link
@@ -149,8 +150,7 @@ def test_digits_from_the_store() -> None:
     X, y = load_digits()
     build = Build(network=Network.load("digits-small"), store_samples=1797, store_bits=5)
     cycles = max(junction.cycles for junction in build.junctions)
-    offset, gain = scaling(X)
-    model = Model.initial(build.network, random_state=1, offset=offset, gain=gain)
+    model = Model.initial(build.network, random_state=1, inputs=Inputs.fit(X))
     with ps.open("sim", build) as board:
         board.load(model)
         board.store(X, y)

@@ -301,7 +301,7 @@ def test_full_junctions_lose_nothing_wherever_neurons_are_put(seed: int) -> None
             layer.bias.copy_(torch.tensor(biases))
     sums = found(found.inputs(X)).detach().numpy()
     np.testing.assert_allclose(sums[:, :3], source.activity(X)[-1], rtol=0, atol=1e-9)
-    assert sorted(placed.columns) == list(range(7))
+    assert sorted(placed.inputs.columns) == list(range(7))
 
 
 def test_the_mean_of_what_is_cut_off_goes_into_the_bias() -> None:
@@ -319,7 +319,7 @@ def test_the_mean_of_what_is_cut_off_goes_into_the_bias() -> None:
     )
     network = Network(features=5, classes=2, layers=(6, 2), out_degree=(1,), lanes=(3,), activations=("sigmoid",))
     placed = place(source, network, X, np.random.default_rng(0))
-    chosen = placed.columns[np.minimum(placed.left[0], 4)]
+    chosen = placed.inputs.columns[np.minimum(placed.left[0], 4)]
     for right in range(2):
         real = placed.left[0][right] < 5
         sums = X[:, chosen[right][real]] @ placed.weights[0][right][real] + placed.biases[0][right]

@@ -20,6 +20,7 @@ from presparse.contract.formats import Format, Formats
 from presparse.contract.network import Network
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from tests.networks import random_build, random_model, random_samples
@@ -292,8 +293,7 @@ def test_the_step_by_hand() -> None:
         left=(np.array([[0, 1], [0, 1]]),),
         weights=(np.array([[1000, -2005], [37, 4096]]),),
         biases=(np.array([5, -8192]),),
-        offset=np.zeros(2),
-        gain=np.ones(2),
+        inputs=Inputs.plain(2),
     )
     build = Build(network=network)
     page, reference = PageModel(build, model), Reference(build, model)
@@ -351,10 +351,7 @@ def test_features(seed: int) -> None:
         left=initial.left,
         weights=initial.weights,
         biases=initial.biases,
-        offset=offset,
-        gain=gain,
-        columns=columns,
-        width=5,
+        inputs=Inputs(offset=offset, gain=gain, columns=columns, width=5),
     )
     X = rng.normal(scale=3, size=(20, 5))
     fmt = Fixed(formats.activation.width, formats.activation.frac)

@@ -75,8 +75,7 @@ def test_sums_at_their_limits_do_not_overflow() -> None:
         left=fresh.left,
         weights=tuple(np.full_like(w, weight.min) for w in fresh.weights),
         biases=tuple(np.full_like(b, weight.min) for b in fresh.biases),
-        offset=fresh.offset,
-        gain=fresh.gain,
+        inputs=fresh.inputs,
     )
     features = np.full((20, network.layers[0]), activation.min)
     assert_equal(small.BUILD, model, [Samples.train(features, np.zeros(20, int), 2), Samples.predict(features)])

@@ -13,6 +13,7 @@ from presparse.contract.network import Network
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
 from presparse.errors import FeatureError, ModelError
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from tests.host.reference.scalar_reference import ScalarReference
@@ -100,8 +101,7 @@ def test_largest_sums_are_exact() -> None:
         left=(np.arange(65536).reshape(1, -1),),
         weights=(weights.reshape(1, -1),),
         biases=(np.array([3]),),
-        offset=np.zeros(65536),
-        gain=np.ones(65536),
+        inputs=Inputs.plain(65536),
     )
     build = Build(network=network, mode="infer")
     scalar = ScalarReference(build, model)
@@ -119,8 +119,7 @@ def test_ties_go_to_the_lowest_class() -> None:
         left=Model.initial(SMALL).left,
         weights=tuple(np.zeros_like(w) for w in Model.initial(SMALL).weights),
         biases=(np.zeros(4, dtype=np.int64), np.array([-8, 8000, 8000, 30000])),  # neuron 3 is padding
-        offset=np.zeros(5),
-        gain=np.ones(5),
+        inputs=Inputs.plain(5),
     )
     reference = Reference(Build(network=SMALL), model)
     features = np.ones((3, 6), dtype=np.int64)
@@ -131,7 +130,7 @@ def test_ties_go_to_the_lowest_class() -> None:
 
 
 def test_model_returns_what_was_loaded() -> None:
-    model = Model.initial(SMALL, random_state=3, offset=0.5, gain=2.0)
+    model = Model.initial(SMALL, random_state=3, inputs=Inputs.plain(SMALL.features, offset=0.5, gain=2.0))
     assert Reference(Build(network=SMALL), model).model().differences(model) == []
 
 

@@ -8,9 +8,9 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
-from presparse.data import scaling
 from presparse.demo import accuracy
 from presparse.demo import run as demo
+from presparse.features.inputs import Inputs
 from presparse.fitting.rates import rate_exponent
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
@@ -38,8 +38,7 @@ def test_one_split_equals_the_reference() -> None:
     seed, epochs = 3, 2
     split = demo.load_split(seed)
     build = Build(network=Network.load("digits"))
-    offset, gain = scaling(split.X)
-    model = Model.initial(build.network, random_state=seed, offset=offset, gain=gain)
+    model = Model.initial(build.network, random_state=seed, inputs=Inputs.fit(split.X))
     reference, features = Reference(build, model), model.encode(split.X)
     rates = demo.BOARD_RATES[0], demo.BOARD_RATES[10]  # a short run has the rates of the whole one, evenly picked
     for epoch, rate in enumerate(rates, start=1):

@@ -14,8 +14,9 @@ from presparse.contract.build import Build
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import generate
-from presparse.data import load_digits, scaling
+from presparse.data import load_digits
 from presparse.errors import ArgumentError, FeatureError, NetworkError, TrainingError
+from presparse.features.inputs import Inputs
 from presparse.fitting.holding_out import hold_out
 from presparse.history import History, Progress
 from presparse.model import Model
@@ -59,7 +60,7 @@ def test_learns(hidden: str, output: str, quantized: bool) -> None:
     network = Network.model_validate({**BLOBS.model_dump(), "activations": (hidden, output)})
     model = fit(network, X, Y, epochs=12, batch_size=16, lr=0.03, quantized=quantized)
     assert accuracy(model, TEST_X, TEST_Y) > 0.97
-    assert accuracy(Model.initial(network, offset=0.0, gain=0.01), TEST_X, TEST_Y) < 0.8
+    assert accuracy(Model.initial(network, inputs=Inputs.plain(network.features, gain=0.01)), TEST_X, TEST_Y) < 0.8
 
 
 def test_digits() -> None:
@@ -88,9 +89,9 @@ def test_same_arguments_same_model() -> None:
 
 def test_scaling_is_recorded() -> None:
     model = fit(BLOBS, X, Y, epochs=1)
-    assert (model.offset.tolist(), model.gain.tolist()) == tuple(values.tolist() for values in scaling(X))
-    assert fit(BLOBS, X, Y, epochs=1, scale="none").gain.tolist() == [1] * 5
-    assert len(set(fit(BLOBS, X, Y, epochs=1, scale="overall").gain.tolist())) == 1
+    assert model.inputs.equals(Inputs.fit(X, "auto"))
+    assert fit(BLOBS, X, Y, epochs=1, scale="none").inputs.gain.tolist() == [1] * 5
+    assert len(set(fit(BLOBS, X, Y, epochs=1, scale="overall").inputs.gain.tolist())) == 1
 
 
 def test_progress_and_the_kept_epoch() -> None:
@@ -134,7 +135,7 @@ def test_a_share_is_held_out_by_the_rule_of_all_trainings() -> None:
 def test_without_validation_the_last_epoch_is_kept() -> None:
     """A validation set must change what is kept, and nothing else."""
     snapshots: list[Model] = []
-    network = QuantizedNetwork.initial(BLOBS, gain=0.01)
+    network = QuantizedNetwork.initial(BLOBS, inputs=Inputs.plain(5, gain=0.01))
 
     def progress(told: Progress) -> None:
         assert told.validation is None
@@ -151,7 +152,7 @@ def test_without_validation_the_last_epoch_is_kept() -> None:
 def test_an_early_end_keeps_what_was_trained(validation: tuple | None, way: str) -> None:
     """The network is whole whichever way a training ends: the best epoch so far, or what was trained until then."""
     snapshots: list[Model] = []
-    network = QuantizedNetwork.initial(BLOBS, gain=0.01)
+    network = QuantizedNetwork.initial(BLOBS, inputs=Inputs.plain(5, gain=0.01))
 
     def progress(told: Progress) -> bool:
         if not told.ended:
@@ -182,7 +183,7 @@ def test_an_early_end_keeps_what_was_trained(validation: tuple | None, way: str)
 
 def test_ctrl_c_within_the_first_epoch_keeps_what_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of the third batch: two are learned."""
-    network = QuantizedNetwork.initial(BLOBS, gain=0.01)
+    network = QuantizedNetwork.initial(BLOBS, inputs=Inputs.plain(5, gain=0.01))
     before, forward, calls = network.model(), QuantizedNetwork.forward, 0
 
     def interrupted(self: QuantizedNetwork, inputs: torch.Tensor) -> torch.Tensor:
@@ -322,9 +323,9 @@ def test_torch_settings_come_back() -> None:
 
 
 def test_float_and_quantized_accuracy_of_one_pattern() -> None:
-    offset, gain = scaling(X)
-    float_network = SparseNetwork.initial(BLOBS, offset=offset, gain=gain)
-    quantized = QuantizedNetwork.initial(BLOBS, offset=offset, gain=gain)
+    inputs = Inputs.fit(X)
+    float_network = SparseNetwork.initial(BLOBS, inputs=inputs)
+    quantized = QuantizedNetwork.initial(BLOBS, inputs=inputs)
     for a, b in zip(float_network.sparse_layers, quantized.sparse_layers, strict=True):
         assert torch.equal(a.left, b.left)
     for network in (float_network, quantized):
@@ -349,7 +350,12 @@ def test_loss_gradient_is_score_minus_target() -> None:
     [
         (X[:, :4], Y, "X must have shape (samples, 5), and has (300, 4)"),
         (X, Y[:10], "y must have one label per sample, shape (300,), and has (10,)"),
-        (X, Y + 1, "y must hold class numbers 0 to 2, and one label is 3; classes are numbered from 0, so give y - 1"),
+        (
+            X,
+            np.arange(len(Y)) % 4,
+            "y holds 4 different labels (0, 1, 2, 3), and the network has 3 classes; give a network of 4 "
+            "(`presparse new --data` makes one)",
+        ),
         (X[:0], Y[:0], "X must hold at least one sample, and has shape (0, 5)"),
     ],
 )
@@ -370,12 +376,11 @@ def test_patterns_that_clash_are_refused_before_training(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["random", "fully connected"])
 def test_patterns_that_clash_train_in_torch(pattern: str) -> None:
-    offset, gain = scaling(X)
+    inputs = Inputs.fit(X)
     network = SparseNetwork.initial(
         BLOBS,
         pattern=pattern,  # pyright: ignore[reportArgumentType]
-        offset=offset,
-        gain=gain,
+        inputs=inputs,
     )
     fit_network(network, X, Y, epochs=15)
     assert network.score(TEST_X, TEST_Y) > 0.97

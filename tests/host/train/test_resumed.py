@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from presparse.errors import ModelError
+from presparse.features.inputs import Inputs
 from presparse.fitting import checkpoint as checkpoints
 from presparse.history import Epoch, History, Progress
 from presparse.model import Model
@@ -121,7 +122,7 @@ def test_the_users_generator_and_threads_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_a_network_with_momentum_only(tmp_path: Path) -> None:
     """Optimizers keep what they like for each parameter: SGD a buffer, after its first step only."""
-    network = QuantizedNetwork.initial(small.NETWORK, gain=0.01)
+    network = QuantizedNetwork.initial(small.NETWORK, inputs=Inputs.plain(small.NETWORK.features, gain=0.01))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=5)
     checkpoint = checkpoints.Checkpoint(tmp_path / "checkpoint", {})

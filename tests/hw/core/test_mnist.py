@@ -12,6 +12,7 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.samples import Samples
 from presparse.data import DATA_VARIABLE, load_mnist
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_sim.core import SimulatedCore
@@ -41,7 +42,7 @@ def test_two_thousand_trained_samples_equal_the_reference(name: str, lanes: tupl
     assert [j.cycles for j in build.junctions] == [period, period]
     assert build.schedule.gap == 0
     X, y = data()
-    model = Model.initial(network, random_state=1, gain=1 / 255)
+    model = Model.initial(network, random_state=1, inputs=Inputs.plain(network.features, gain=1 / 255))
     features = model.encode(X)
     samples = Samples.train(features[:SAMPLES], y[:SAMPLES], network.rates.least + 1)
     reference = Reference(build, model)

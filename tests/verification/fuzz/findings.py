@@ -78,7 +78,7 @@ def _model_with(**changed: np.ndarray) -> bytes:
         with safe_open(file.name, framework="numpy") as seed:
             metadata = seed.metadata()
             tensors = {key: seed.get_tensor(key) for key in seed.keys()} | changed  # noqa: SIM118 (no mapping)
-    return save(tensors, metadata=metadata | {"content_hash": _content_hash(small.NETWORK, tensors)})
+    return save(tensors, metadata=metadata | {"content_hash": _content_hash(small.NETWORK, tensors, metadata["names"])})
 
 
 def _model_findings() -> list[Finding]:

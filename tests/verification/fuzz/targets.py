@@ -37,6 +37,7 @@ from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.links.recorded import Recorder, Replayer
 from presparse.device.session import Session
 from presparse.errors import ModelError, PresparseError, RecordingError
+from presparse.features.inputs import Inputs
 from presparse.messages.bundle import CriticalPath, Manifest, Resource, Route, Use
 from presparse.model import Model, _content_hash
 from presparse.opening import recorded_session
@@ -105,7 +106,10 @@ def _read_model(data: bytes, path: Path) -> None:
             metadata: dict[str, str] = file.metadata()
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         network = Network.model_validate_json(metadata["network"])
-        metadata |= {"network_hash": network.hash, "content_hash": _content_hash(network, tensors)}
+        metadata |= {
+            "network_hash": network.hash,
+            "content_hash": _content_hash(network, tensors, metadata.get("names", "")),
+        }
         path.write_bytes(save(tensors, metadata=metadata))
         model = Model.load(path)
     model.save(path)
@@ -246,10 +250,10 @@ def _read_arguments(data: bytes, path: Path) -> None:
         given = given.bfloat16().requires_grad_() if kind == 2 else given
     for check in (
         partial(checked_features, given, 3),
-        partial(checked_labels, given, 3, 3),
+        partial(checked_labels, given, 3, np.arange(3)),
         partial(real_numbers, given, "gain", (3,), ModelError),
         partial(whole_numbers, given, "left", (3,), ModelError),
-        partial(Model.initial, small.NETWORK, offset=given),
+        partial(Inputs.plain, 5, offset=given),
         partial(Model.initial, small.NETWORK, pattern=[given, given]),
     ):
         with suppress(PresparseError):

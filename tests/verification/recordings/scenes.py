@@ -14,8 +14,8 @@ from pathlib import Path
 import presparse as ps
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
-from presparse.data import scaling
 from presparse.device.links.recorded import Recorder
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.opening import recorded_session
 from presparse_sim.board import SimulatedBoard
@@ -87,8 +87,7 @@ def record_simulation(name: str) -> None:
 
 
 def _model() -> Model:
-    offset, gain = scaling(clusters(0, 300)[0])
-    return Model.initial(NETWORK, random_state=4, offset=offset, gain=gain)
+    return Model.initial(NETWORK, random_state=4, inputs=Inputs.fit(clusters(0, 300)[0], "per feature"))
 
 
 if __name__ == "__main__":

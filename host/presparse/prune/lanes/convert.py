@@ -103,7 +103,7 @@ def to_lanes(
         if most is not None:
             checked_count(name, most)
     source = mlp(model, offset=offset, gain=gain)
-    checked = partial(checked_samples, features=source.width, classes=source.layers[-1])
+    checked = partial(checked_samples, features=source.width, classes_=np.arange(source.layers[-1]))
     (values, labels), held = parted(checked(X, y), validation, seed, checked)
     measured = held or (values, labels)
     if measure is not None:

@@ -65,7 +65,7 @@ class Mlp:
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy, 0 to 1."""
         predicted = self.activity(X)[-1].argmax(axis=1)
-        return float(np.mean(predicted == checked_labels(y, len(predicted), self.layers[-1])))
+        return float(np.mean(predicted == checked_labels(y, len(predicted), np.arange(self.layers[-1]))))
 
 
 def mlp(model: nn.Module, *, offset: ArrayLike = 0.0, gain: ArrayLike = 1.0) -> Mlp:

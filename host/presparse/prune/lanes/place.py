@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
+from presparse.features.inputs import Inputs
 from presparse.model import initial_weights
 from presparse.prune.lanes.banks import assign, keep
 from presparse.prune.lanes.mlp import Mlp
@@ -30,17 +31,14 @@ class Placed:
     left: tuple[NDArray[np.int64], ...]
     weights: tuple[NDArray[np.float64], ...]
     biases: tuple[NDArray[np.float64], ...]
-    columns: NDArray[np.int64]
-    width: int
-    offset: NDArray[np.float64]
-    gain: NDArray[np.float64]
+    inputs: Inputs
     kept_importance: tuple[float, ...]
     """Per junction: importance of the edges that were kept, of what the most important ones of every right neuron
     have, as many but wherever they are."""
 
     def network(self, kind: type[Sparse]) -> Sparse:
         """To be trained, or to be measured."""
-        made = kind(self.shape, self.left, offset=self.offset, gain=self.gain, columns=self.columns, width=self.width)
+        made = kind(self.shape, self.left, inputs=self.inputs)
         with torch.no_grad():
             for layer, weights, biases in zip(made.sparse_layers, self.weights, self.biases, strict=True):
                 layer.weight.copy_(torch.tensor(weights))
@@ -121,9 +119,11 @@ def place(source: Mlp, network: Network, X: NDArray[np.float64], rng: np.random.
         left=tuple(reversed(left)),
         weights=tuple(reversed(weights)),
         biases=tuple(reversed(biases)),
-        columns=source.columns[columns],
-        width=source.width,
-        offset=source.offset[columns],
-        gain=source.gain[columns],
+        inputs=Inputs(
+            offset=source.offset[columns],
+            gain=source.gain[columns],
+            columns=source.columns[columns],
+            width=source.width,
+        ),
         kept_importance=tuple(reversed(kept)),
     )

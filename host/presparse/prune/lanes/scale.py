@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.network import Network
-from presparse.data import scaling
 from presparse.errors import ArgumentError
+from presparse.features.scaling import scaling
 from presparse.prune.lanes.mlp import Mlp
 
 _ROOM = 0.9
@@ -35,7 +35,8 @@ def rescaled(source: Mlp, X: NDArray[np.float64], features: int) -> Mlp:
             "give a network whose features lie between the two"
         )
     columns = np.concatenate([source.columns, unused[:missing]])
-    offset, gain = scaling(X[:, columns], "per feature")
+    found = scaling(X[:, columns], "per feature")
+    offset, gain = found.offset, found.gain
     own = slice(len(source.columns))
     # (x - o) g = (x - o') g' * g / g' + (o' - o) g
     shift = (offset[own] - source.offset) * source.gain

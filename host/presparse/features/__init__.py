@@ -1,0 +1,6 @@
+"""From a user's samples to the numbers of an input layer: which columns, how they are scaled, where they go."""
+
+from presparse.features.inputs import Inputs
+from presparse.features.scaling import Scaling
+
+__all__ = ["Inputs", "Scaling"]

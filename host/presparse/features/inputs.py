@@ -1,0 +1,174 @@
+"""Inputs: how a sample in its user's units becomes the numbers of an input layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from presparse.contract.description import shortened
+from presparse.errors import ModelError
+from presparse.features.scaling import Scaling, scaling
+from presparse.validation import real_numbers, whole_numbers
+
+_WIDEST = (1 << 31) - 1
+"""Columns of X that a file can tell apart."""
+_ARRAYS = ("offset", "gain", "knots", "levels", "columns", "places")
+_SHOWN = 5
+"""Differences listed per array; the rest are counted."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inputs:
+    """Feature i of the network is column `columns[i]` of X, scaled, in input neuron `places[i]`.
+
+    Scaled: (map(x) - offset) * gain (`presparse.features.scaling.Scaled`). Input neurons without a feature are padding:
+    always 0. Arrays are read-only copies. Raises ModelError for arrays that do not suit one another.
+    """
+
+    offset: NDArray[np.float64]
+    """(features,)"""
+    gain: NDArray[np.float64]
+    """(features,)"""
+    knots: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    """(features, K): where a feature's map has its corners; rows of NaN: it has no map. None given: no feature has."""
+    levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    """(features, K): what the map is there."""
+    columns: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
+    """(features,): of X; none given: 0, 1, 2 ..., all in order."""
+    places: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
+    """(features,): input neurons; none given: 0, 1, 2 ..., padding comes last."""
+    width: int = 0
+    """Columns of X, of which a pruned network takes some; 0 becomes the number of features."""
+    names: tuple[str, ...] = ()
+    """(width,): of X's columns; none given: they have no names."""
+
+    def __post_init__(self) -> None:
+        features = np.size(self.offset)
+        for key in ("offset", "gain"):
+            object.__setattr__(self, key, real_numbers(getattr(self, key), key, (features,), ModelError))
+        shape = np.shape(self.knots) if np.size(self.knots) else (features, 0)
+        for key in ("knots", "levels"):
+            object.__setattr__(self, key, _corners(getattr(self, key), key, features, shape))
+        for key in ("columns", "places"):
+            given = getattr(self, key)
+            numbers = whole_numbers(given if np.size(given) else np.arange(features), key, (features,), ModelError)
+            object.__setattr__(self, key, numbers)
+        width = int(whole_numbers(self.width, "width", (), ModelError))
+        if not 0 <= width <= _WIDEST:
+            raise ModelError(f"width must be 0 to {_WIDEST}, and is {width}")
+        width = width or features
+        object.__setattr__(self, "width", width)
+        outside = self.columns[(self.columns < 0) | (self.columns >= width)]
+        if outside.size:
+            raise ModelError(f"columns are 0 to {width - 1}, one of X's {width} each, and one is {outside[0]}")
+        if len(np.unique(self.columns)) < features:
+            raise ModelError("columns must differ, and two input neurons take the same")
+        if len(np.unique(self.places)) < features or self.places.min() < 0:
+            raise ModelError("places must be input neurons, one for each feature, and two features take the same")
+        if self.names and len(self.names) != width:
+            raise ModelError(f"names must be those of all {width} columns, and there are {len(self.names)}")
+
+    @classmethod
+    def plain(cls, features: int, *, offset: ArrayLike = 0.0, gain: ArrayLike = 1.0) -> Inputs:
+        """All columns of X in order, with an offset and a gain: each one number, or (features,)."""
+        return cls(
+            offset=real_numbers(offset, "offset", (features,), ModelError),
+            gain=real_numbers(gain, "gain", (features,), ModelError),
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        X: NDArray[np.float64],
+        scale: Scaling = "auto",
+        *,
+        places: ArrayLike | None = None,
+        names: Sequence[str] = (),
+    ) -> Inputs:
+        """All columns of X (k, features), scaled as `presparse.features.scaling` chooses. Raises DataError."""
+        found = scaling(X, scale)
+        return cls(
+            offset=found.offset,
+            gain=found.gain,
+            knots=found.knots,
+            levels=found.levels,
+            places=np.arange(X.shape[1]) if places is None else np.asarray(places),
+            names=tuple(names),
+        )
+
+    @property
+    def features(self) -> int:
+        """Input neurons that are no padding."""
+        return len(self.offset)
+
+    def real(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Checked samples (k, width) to scaled features (k, features)."""
+        chosen = values[:, self.columns]
+        for feature in np.flatnonzero(np.isfinite(self.knots).all(axis=1)) if self.knots.size else ():
+            chosen[:, feature] = np.interp(chosen[:, feature], self.knots[feature], self.levels[feature])
+        return (chosen - self.offset) * self.gain
+
+    def padding(self, neurons: int) -> NDArray[np.int64]:
+        """Which neurons of an input layer have no feature; ascending."""
+        return np.setdiff1d(np.arange(neurons), self.places)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """All arrays, and the width, by name; 32 bits hold every column and neuron."""
+        whole = {key: getattr(self, key).astype(np.int32) for key in ("columns", "places")}
+        return {**{key: getattr(self, key) for key in _ARRAYS}, **whole, "width": np.array(self.width, dtype=np.int32)}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], names: Sequence[str] = ()) -> Inputs:
+        """What `tensors` gave; older files have fewer. Raises ModelError."""
+        given: dict[str, Any] = {key: tensors[key] for key in (*_ARRAYS, "width") if key in tensors}
+        missing = [key for key in ("offset", "gain") if key not in given]
+        if missing:
+            raise ModelError(f"{missing[0]!r} is missing; save the model again")
+        return cls(**given, names=tuple(names))
+
+    def equals(self, other: Inputs) -> bool:
+        """The same numbers for every X."""
+        return not self.differences(other)
+
+    def differences(self, other: Inputs) -> list[str]:
+        """What is not equal, in words; [] if nothing."""
+        if self.features != other.features:
+            return [f"{self.features} features, other {other.features}"]
+        found: list[str] = []
+        for key in ("offset", "gain", "columns", "places"):
+            found += differences(f"feature {{}}: {key.removesuffix('s')}", getattr(self, key), getattr(other, key))
+        maps = zip((self.knots, self.levels), (other.knots, other.levels), strict=True)
+        if not all(np.array_equal(own, others, equal_nan=True) for own, others in maps):
+            found.append("features have other maps before they are scaled")
+        if self.width != other.width:
+            found.append(f"features are columns of {self.width}, other of {other.width}")
+        if self.names != other.names:
+            found.append(f"columns are called {shortened(self.names)}, other {shortened(other.names)}")
+        return found
+
+
+def _corners(values: ArrayLike, name: str, features: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """(features, K) real numbers, NaN in whole rows."""
+    if not np.size(values):
+        values = np.zeros(shape)
+    array = np.array(values, dtype=np.float64)
+    if array.ndim != 2 or len(array) != features or array.shape != shape:
+        raise ModelError(f"{name} must have shape (features, corners), ({features}, ...), and has {array.shape}")
+    kept = array[~np.isnan(array).all(axis=1)]
+    if not np.isfinite(kept).all() or (kept[:, 1:] < kept[:, :-1]).any():
+        raise ModelError(f"{name} must ascend in every row, or be NaN in all of it")
+    array.setflags(write=False)
+    return array
+
+
+def differences(name: str, own: NDArray[Any], other: NDArray[Any]) -> list[str]:
+    """Where arrays of one shape are not equal, in words, the first few of many; `name` has one {} for each index."""
+    places = np.argwhere(own != other)
+    found = [f"{name.format(*p)} {own[tuple(p)]}, other {other[tuple(p)]}" for p in places[:_SHOWN]]
+    if len(places) > _SHOWN:
+        found.append(f"... {len(places)} of {own.size} such numbers differ")
+    return found

@@ -110,7 +110,8 @@ class Inputs:
         chosen = values[:, self.columns]
         for feature in np.flatnonzero(np.isfinite(self.knots).all(axis=1)) if self.knots.size else ():
             chosen[:, feature] = np.interp(chosen[:, feature], self.knots[feature], self.levels[feature])
-        return (chosen - self.offset) * self.gain
+        with np.errstate(over="ignore"):  # what is beyond float64 saturates, too
+            return (chosen - self.offset) * self.gain
 
     def padding(self, neurons: int) -> NDArray[np.int64]:
         """Which neurons of an input layer have no feature; ascending."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse import inference
+from presparse.arrays import names_of
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.description import shortened
@@ -87,6 +88,8 @@ class Accelerator:
         self._device = device
         self._model: Model | None = None
         """Loaded here, or adopted: how real features become integers."""
+        self._names: tuple[str, ...] = ()
+        """Of the columns that a first training is given."""
         self._feeding = Feeding(device)
         self._store = BoardStore(device, self._feeding)
         self._turns = Turns(device)
@@ -209,6 +212,7 @@ class Accelerator:
         """
         layout = self._store.layout
         checked_callback("progress", progress)
+        self._names = names_of(X)
         classes_ = self._classes(y)
         values, labels = self._checked(X, y, classes_)
         model = self._started(values, classes_, scale, checked_seed(random_state))
@@ -257,6 +261,7 @@ class Accelerator:
         shuffled, keep = checked_flag("shuffle", shuffle), checked_flag("keep_on_interrupt", keep_on_interrupt)
         checked_callback("progress", progress)
         self._check_training()
+        self._names = names_of(X)
         parts, classes_ = None, np.arange(0)
         if not (X is None and y is None):
             classes_ = self._classes(y)
@@ -372,7 +377,7 @@ class Accelerator:
     def _started(self, values: NDArray[np.float64], classes_: Labels, scale: Scaling, seed: int) -> Model:
         """The loaded model; an initial one is loaded if there is none."""
         if self._model is None:
-            inputs = Inputs.fit(values, scale)
+            inputs = Inputs.fit(values, scale, names=self._names)
             self.load(Model.initial(self.network, random_state=seed, inputs=inputs, classes_=classes_))
         return self._scaled_by()
 
@@ -387,8 +392,9 @@ class Accelerator:
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         if X is None or y is None:
             raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
-        width = self.network.features if self._model is None else self._model.width
-        return checked_samples(X, y, width, classes_)
+        if self._model is None:
+            return checked_samples(X, y, self.network.features, classes_, self._names)
+        return checked_samples(X, y, self._model.width, classes_, self._model.inputs.names)
 
     def _check_model(self, model: object) -> None:
         if not isinstance(model, Model):

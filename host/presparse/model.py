@@ -221,10 +221,10 @@ class Model:
     def encode(self, X: ArrayLike) -> NDArray[np.signedinteger]:
         """Real features (k, width) to (k, N_0) integers of the activation format; padding is 0.
 
-        Values beyond the activation format saturate. Raises FeatureError for a wrong shape, no samples,
-        NaN, infinity, or anything that is not a number.
+        Values beyond the activation format saturate. The columns of a frame are put in order by `inputs.names`.
+        Raises FeatureError for a wrong shape, no samples, NaN, infinity, or anything that is not a number.
         """
-        return self.encode_checked(checked_features(X, self.width))
+        return self.encode_checked(checked_features(X, self.width, self.inputs.names))
 
     def encode_checked(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger]:
         """The same, of what `checked_features` returned."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from presparse.arrays import as_array, in_order, numbers
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError, ModelError, PresparseError
 
@@ -21,52 +22,15 @@ MOST_PER_STEP = (1 << 31) - 1
 """Samples."""
 _LARGEST_WHOLE = float(1 << 53)
 """Of real numbers that are labels."""
+_AT_ONCE = 4096
+"""Samples that are looked at together."""
+_FLOAT64 = 8
+"""Bytes."""
 _LABELS_SHOWN = 8
 """In a message."""
 
 Labels = NDArray[Any]
 """(k,) whole numbers, booleans or texts, as a user has them."""
-
-
-def numbers(
-    values: object, name: str, refusal: type[PresparseError] = FeatureError, *, of: str = "real numbers", mend: str = ""
-) -> NDArray[Any]:
-    """Booleans, integers or real numbers as a numpy array: from lists, arrays, frames, and tensors of any precision,
-    of any device, with gradients or without.
-
-    Raises `refusal` for anything else: text, objects, complex numbers, times, rows of unequal lengths, masked entries.
-    """
-    array = _array(values, name, refusal, of)
-    if array.dtype.kind not in "biuf":
-        mend = mend or f"convert it with {name}.astype(float)"
-        raise refusal(f"{name} must hold {of}, and has dtype {array.dtype}; {mend}")
-    return array
-
-
-def _array(values: object, name: str, refusal: type[PresparseError], of: str) -> NDArray[Any]:
-    """A numpy array of whatever numpy makes of the values. Raises `refusal` if it makes none, or leaves some out."""
-    if callable(getattr(values, "toarray", None)):
-        raise refusal(f"{name} is a sparse matrix; give {name}.toarray()")
-    try:
-        array = np.asarray(_without_torch(values))
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        if "inhomogeneous" in str(error):
-            raise refusal(f"{name} must be one array; its rows have unequal lengths") from error
-        reason = " ".join(str(error).split())
-        raise refusal(f"{name} must be one array of {of} ({reason})") from error
-    except MemoryError as error:
-        raise refusal(f"{name} needs more memory than there is; give fewer samples") from error
-    if np.ma.is_masked(values):
-        raise refusal(f"{name} has masked entries; impute them with {name}.filled(), or leave their samples out")
-    return array
-
-
-def _without_torch(values: Any) -> Any:
-    """A PyTorch tensor as numpy takes it, which knows fewer types; anything else as it is. PyTorch is not imported."""
-    if not callable(getattr(values, "detach", None)):
-        return values
-    tensor = values.detach().cpu()
-    return tensor.double() if tensor.is_floating_point() else tensor
 
 
 def real_numbers(
@@ -107,24 +71,28 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def checked_features(X: object, features: int) -> NDArray[np.float64]:
-    """X as (k, features) real numbers, k >= 1, contiguous and writable. Raises FeatureError for anything else."""
-    values = numbers(X, "X")
+def checked_features(X: object, features: int, names: tuple[str, ...] = ()) -> NDArray[np.float64]:
+    """X as (k, features) real numbers, k >= 1, contiguous and writable; a memory-mapped array as it is.
+
+    With `names`, the columns of a frame are put in their order. Raises FeatureError for anything else.
+    """
+    values = numbers(in_order(X, names), "X")
     if values.ndim != 2 or values.shape[1] != features:
         mend = "; for one sample, pass X[None, :]" if values.shape == (features,) else ""
         raise FeatureError(f"X must have shape (samples, {features}), and has {values.shape}{mend}")
     if len(values) == 0:
         raise FeatureError(f"X must hold at least one sample, and has shape {values.shape}")
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what float64 cannot hold is found below
-            values = np.require(values, np.float64, ["C", "W"])
-        finite = np.isfinite(values)
-    except MemoryError as error:
-        raise FeatureError(
-            f"X, of shape {values.shape}, needs more memory than there is; give fewer samples"
-        ) from error
-    if not finite.all():
-        bad = np.argwhere(~finite)
+    if not isinstance(X, np.memmap) or values.dtype.itemsize > _FLOAT64:
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # what float64 cannot hold is found below
+                values = np.require(values, np.float64, ["C", "W"])
+        except MemoryError as error:
+            raise FeatureError(
+                f"X, of shape {values.shape}, needs more memory than there is; give fewer samples"
+            ) from error
+    parts = ((first, values[first : first + _AT_ONCE]) for first in range(0, len(values), _AT_ONCE))
+    bad = np.concatenate([np.argwhere(~np.isfinite(part)) + np.array([first, 0]) for first, part in parts])
+    if len(bad):
         sample, feature = bad[0]
         raise FeatureError(
             f"X must be finite, and sample {sample}, feature {feature} is {values[sample, feature]} "
@@ -135,7 +103,7 @@ def checked_features(X: object, features: int) -> NDArray[np.float64]:
 
 def labels_of(y: object, name: str = "y", refusal: type[PresparseError] = FeatureError) -> Labels:
     """y as (k,) labels: whole numbers, booleans or texts. Raises `refusal` for anything else."""
-    array = _array(y, name, refusal, "labels")
+    array = as_array(y, name, refusal, "labels")
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in "biufU":
@@ -215,10 +183,10 @@ def _listed(labels: Labels) -> str:
 
 
 def checked_samples(
-    X: ArrayLike, y: ArrayLike, features: int, classes_: Labels
+    X: ArrayLike, y: ArrayLike, features: int, classes_: Labels, names: tuple[str, ...] = ()
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """(X, y) as (k, features) real numbers and (k,) numbers of the labels in `classes_`. Raises FeatureError."""
-    values = checked_features(X, features)
+    values = checked_features(X, features, names)
     return values, checked_labels(y, len(values), classes_)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from presparse.contract.network import Network
 from presparse.errors import ArgumentError, FeatureError, ModelError
+from presparse.features.inputs import Inputs
+from presparse.model import Model
 from presparse.validation import (
     checked_count,
     checked_epochs,
@@ -18,7 +22,6 @@ from presparse.validation import (
     checked_labels,
     checked_lr,
     checked_seed,
-    numbers,
     real_numbers,
     whole_numbers,
 )
@@ -79,41 +82,29 @@ def test_labels_come_out_the_same(same: object) -> None:
     assert checked_labels(same, 3, np.arange(3)).tolist() == [2, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ([[1, 2], [3]], "X must be one array; its rows have unequal lengths"),
-        (None, "X must hold real numbers, and has dtype object; convert it with X.astype(float)"),
-        ("text", "X must hold real numbers, and has dtype <U4; convert it with X.astype(float)"),
-        ([10**400], "X must hold real numbers, and has dtype object; convert it with X.astype(float)"),
-        ([1j], "X must hold real numbers, and has dtype complex128; convert it with X.astype(float)"),
-        (torch.tensor([1j]), "X must hold real numbers, and has dtype complex64; convert it with X.astype(float)"),
-        (np.array(["2020-01-01"], dtype="M8[D]"), "X must hold real numbers, and has dtype datetime64[D]; convert"),
-        (np.array([5], dtype="m8[s]"), "X must hold real numbers, and has dtype timedelta64[s]; convert"),
-        (np.zeros(2, dtype=[("a", int)]), "X must hold real numbers, and has dtype [('a', '<i8')]; convert"),
-        (np.ma.MaskedArray([1.0, 2.0], mask=np.array([False, True])), "X has masked entries; impute them"),
-        (torch.zeros(2, device="meta"), "X must be one array of real numbers (Cannot copy out of meta tensor"),
-        (torch.eye(3).to_sparse(), "X must be one array of real numbers ("),
-        ([torch.zeros(2, requires_grad=True)], "X must be one array of real numbers (Can't call numpy() on Tensor"),
-    ],
-)  # fmt: skip
-def test_what_holds_no_numbers(values: object, message: str) -> None:
-    with pytest.raises(FeatureError) as error:
-        numbers(values, "X")
-    assert str(error.value).startswith(message)
-    assert "\n" not in str(error.value)
-
-
-def test_scipys_sparse_matrices() -> None:
-    from scipy.sparse import csr_matrix
-
-    with pytest.raises(FeatureError, match=r"^X is a sparse matrix; give X\.toarray\(\)$"):
-        checked_features(csr_matrix(X), 3)
-
-
 def test_features_that_claim_terabytes() -> None:
     with pytest.raises(FeatureError, match=r"^X, of shape \(1000000000000, 100\), needs more memory than there is"):
         checked_features(np.broadcast_to(np.float64(1), (10**12, 100)), 100)
+
+
+@pytest.mark.parametrize("kind", ["u1", "f4", "f8", ">f4"])
+def test_a_memory_mapped_array_stays_in_its_file(tmp_path: Path, kind: str) -> None:
+    np.save(tmp_path / "X.npy", np.arange(12_000).reshape(6000, 2) % 200 * np.ones(1, kind).astype(kind))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    checked = checked_features(mapped, 2)
+    assert np.shares_memory(checked, mapped)
+    network = Network(features=2, classes=2, layers=(2, 2), out_degree=(2,), lanes=(2,), activations=("sigmoid",))
+    model = Model.initial(network, inputs=Inputs.fit(np.array(mapped, dtype=np.float64)))
+    assert (model.encode(mapped) == model.encode(np.array(mapped))).all()
+
+
+def test_the_first_number_that_is_none_is_named(tmp_path: Path) -> None:
+    values = np.zeros((6000, 3))
+    values[5000, 2] = values[5999, 0] = np.nan
+    np.save(tmp_path / "X.npy", values)
+    for given in (values, np.load(tmp_path / "X.npy", mmap_mode="r")):
+        with pytest.raises(FeatureError, match=r"sample 5000, feature 2 is nan \(2 such in all\)"):
+            checked_features(given, 3)
 
 
 def test_numbers_beyond_float64() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from presparse.validation import real_numbers, whole_numbers
 
 _WIDEST = (1 << 31) - 1
 """Columns of X that a file can tell apart."""
-_ARRAYS = ("offset", "gain", "knots", "levels", "columns", "places")
+_ARRAYS = ("offset", "gain", "knots", "levels", "columns", "places", "medians", "seen")
 _SHOWN = 5
 """Differences listed per array; the rest are counted."""
 
@@ -45,6 +45,10 @@ class Inputs:
     """Columns of X, of which a pruned network takes some; 0 becomes the number of features."""
     names: tuple[str, ...] = ()
     """(width,): of X's columns; none given: they have no names."""
+    medians: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """(width,): what stands for numbers that are missing in a file; none given: they are refused."""
+    seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 0)))
+    """(2, features): least and largest of each feature in training; none given: unknown."""
 
     def __post_init__(self) -> None:
         features = np.size(self.offset)
@@ -69,6 +73,9 @@ class Inputs:
             raise ModelError("columns must differ, and two input neurons take the same")
         if len(np.unique(self.places)) < features or self.places.min() < 0:
             raise ModelError("places must be input neurons, one for each feature, and two features take the same")
+        for key, shape in (("medians", (width,)), ("seen", (2, features))):
+            if np.size(getattr(self, key)):
+                object.__setattr__(self, key, real_numbers(getattr(self, key), key, shape, ModelError))
         if self.names and len(self.names) != width:
             raise ModelError(f"names must be those of all {width} columns, and there are {len(self.names)}")
 
@@ -98,6 +105,7 @@ class Inputs:
             levels=found.levels,
             places=np.arange(X.shape[1]) if places is None else np.asarray(places),
             names=tuple(names),
+            seen=np.stack([X.min(axis=0), X.max(axis=0)]),
         )
 
     @property
@@ -107,7 +115,7 @@ class Inputs:
 
     def real(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Checked samples (k, width) to scaled features (k, features)."""
-        chosen = values[:, self.columns]
+        chosen = np.asarray(values[:, self.columns], dtype=np.float64)
         for feature in np.flatnonzero(np.isfinite(self.knots).all(axis=1)) if self.knots.size else ():
             chosen[:, feature] = np.interp(chosen[:, feature], self.knots[feature], self.levels[feature])
         with np.errstate(over="ignore"):  # what is beyond float64 saturates, too
@@ -132,8 +140,8 @@ class Inputs:
         return cls(**given, names=tuple(names))
 
     def equals(self, other: Inputs) -> bool:
-        """The same numbers for every X."""
-        return not self.differences(other)
+        """The same numbers for every X, whatever its columns are called."""
+        return not replace(self, names=other.names).differences(other)
 
     def differences(self, other: Inputs) -> list[str]:
         """What is not equal, in words; [] if nothing."""

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from presparse.arrays import numbers
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError
 from presparse.fitting.holding_out import hold_out, is_pair
 from presparse.history import Callback, History
 from presparse.train.epochs import Stepper, train_epochs
-from presparse.validation import checked_labels, checked_schedule, checked_seed, numbers
+from presparse.validation import checked_labels, checked_schedule, checked_seed
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs (m, classes) and class numbers (m,) to the mean loss, a scalar."""

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from presparse.arrays import names_of
 from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
@@ -77,10 +78,11 @@ def fit(
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     classes_ = classes_of(y, network.classes)
-    checked = partial(checked_samples, features=network.features, classes_=classes_)
+    names = names_of(X)
+    checked = partial(checked_samples, features=network.features, classes_=classes_, names=names)
     learn, held = parted(checked(X, y), validation, seed, checked)
     initial = QuantizedNetwork if quantized else BoundedNetwork
-    inputs = Inputs.fit(learn[0], scale)
+    inputs = Inputs.fit(learn[0], scale, names=names)
     fresh = initial.initial(network, pattern=pattern, random_state=seed, inputs=inputs, classes_=classes_)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
     kept = None
@@ -124,7 +126,7 @@ def fit_network(
         )
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
-    checked = partial(checked_samples, features=network.width, classes_=network.classes_)
+    checked = partial(checked_samples, features=network.width, classes_=network.classes_, names=network.scaled_by.names)
     learn, held = parted(checked(X, y), validation, seed, checked)
     return _train(network, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
 

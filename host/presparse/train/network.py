@@ -110,7 +110,7 @@ class SparseNetwork(nn.Module):
 
         Raises FeatureError as `Model.encode` does.
         """
-        return self.inputs_checked(checked_features(X, self.width))
+        return self.inputs_checked(checked_features(X, self.width, self.scaled_by.names))
 
     def inputs_checked(self, values: NDArray[np.float64]) -> Tensor:
         """The same, of what `checked_features` returned."""

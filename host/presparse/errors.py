@@ -27,6 +27,7 @@ __all__ = [
     "RateError",
     "RecordingError",
     "ResultsLost",
+    "ScaleWarning",
     "StoreError",
     "TrainingError",
     "UnknownDevice",
@@ -43,6 +44,10 @@ class FeatureError(PresparseError, ValueError):
 
 class DataError(PresparseError, ValueError):
     """A data set that is not there, or a file that does not hold one."""
+
+
+class ScaleWarning(UserWarning):
+    """Samples on another scale than those that a model was trained on."""
 
 
 class ArgumentError(PresparseError, ValueError):

@@ -23,6 +23,7 @@ from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
 from presparse.contract.pattern import Pattern, arranged, check
 from presparse.errors import ModelError
+from presparse.features.familiar import check_scale
 from presparse.features.inputs import Inputs, differences
 from presparse.history import History, TrainedOn
 from presparse.support import atomic_files, tensor_files
@@ -227,7 +228,8 @@ class Model:
         return self.encode_checked(checked_features(X, self.width, self.inputs.names))
 
     def encode_checked(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger]:
-        """The same, of what `checked_features` returned."""
+        """The same, of what `checked_features` returned. Warns (ScaleWarning) of samples on another scale."""
+        check_scale(self.inputs, values)
         activation = self.network.formats.activation
         encoded = np.zeros((len(values), self.network.layers[0]), dtype=activation.dtype)
         for first in range(0, len(values), _ENCODED_AT_ONCE):

@@ -11,13 +11,14 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from presparse.errors import ArgumentError, OutputError, PresparseError
+from presparse.errors import ArgumentError, OutputError, PresparseError, ScaleWarning
 from presparse.terminal.output import NARROW, fail, people, put, say
 from presparse.terminal.status import Status
 
@@ -65,7 +66,8 @@ def main() -> None:
 def _status_of(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments  # wherever it stands: an argument before it may be wrong
     try:
-        status = _commands(arguments)(prog_name="presparse", standalone_mode=False) or Status.DONE
+        with _scale_warnings_told():
+            status = _commands(arguments)(prog_name="presparse", standalone_mode=False) or Status.DONE
     except (KeyboardInterrupt, typer.Abort):
         status = Status.INTERRUPTED
     except PresparseError as error:
@@ -91,6 +93,23 @@ def _status_of(arguments: Sequence[str]) -> int:
         if as_json:
             put({"error": "interrupted", "mend": "run the command again"}, as_json=True, text="")
     return status
+
+
+@contextmanager
+def _scale_warnings_told() -> Iterator[None]:
+    """Data on another scale is for people, a line once; other warnings are for programmers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", ScaleWarning)
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, ScaleWarning):
+                say(f"warning: {message}")
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = tell
+        yield
 
 
 def _commands(arguments: Sequence[str]) -> typer.Typer:

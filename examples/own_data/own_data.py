@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    # Labels are whole numbers from 0. Every class keeps its share in each of the three parts.
+    # Labels are whole numbers or names. Every class keeps its share in each of the three parts.
     splits = load_splits(HERE / "wine.csv", validation=0.2, test=0.3)
     X, y = splits.train
     print(f"{len(y)} wines to train on, features from {X.min():g} to {X.max():g}")

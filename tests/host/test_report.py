@@ -92,8 +92,8 @@ def test_every_picture_is_drawn() -> None:
     for drawn in (
         pattern(model()),
         pipeline(BUILD),
-        confusion(labels, labels, 3),
-        confusion(labels, (labels + 1) % 3, 3),
+        confusion(labels, labels, ["0", "1", "2"]),
+        confusion(labels, (labels + 1) % 3, ["setosa", "$versicolor", "virginica"]),
         weights(model(0), model(1)),
         samples(rng.random((5, 16)), labels[:5], labels[:5]),
         curves([one]),

@@ -18,14 +18,24 @@ from rich.text import Text
 from presparse.cli.opened_device import opened
 from presparse.cli.outputs import PICTURE, RECORDING, check_outputs, replayed
 from presparse.cli.samples import file_of, labeled
-from presparse.data import Data
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.fitting.holding_out import hold_out
 from presparse.model import Model
 from presparse.report.by_class import ClassFigures, by_class, counts
 from presparse.support import atomic_files
-from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, Force, ModelFile, Record
+from presparse.terminal.options import (
+    DEFAULT_DEVICE,
+    AsJson,
+    Bundle,
+    DataSource,
+    Device,
+    Force,
+    ModelFile,
+    Record,
+    Target,
+)
 from presparse.terminal.output import bar, drawn, put, say
+from presparse.validation import checked_labels
 
 NAME = "evaluate"
 _MOST_SHOWN = 16
@@ -35,6 +45,7 @@ _MOST_SHOWN = 16
 def run(
     model_file: ModelFile,
     samples: DataSource,
+    target: Target = None,
     device: Device = DEFAULT_DEVICE,
     bundle: Bundle = None,
     record: Record = None,
@@ -57,24 +68,26 @@ def run(
     if picture is not None and find_spec("matplotlib") is None:
         raise MissingExtra("--picture needs matplotlib, which is not installed: pip install 'presparse[report]'")
     model = Model.load(model_file)
-    X, y = labeled(samples, model.network, model.width)
+    given = labeled(samples, model.network, model, target=target)
+    X, y = given.X, given.numbers
     trained_on = model.trained_on is not None and model.trained_on.matches(X, y)
     if held_out:
-        X, y = _held_out(model, trained_on, samples, X, y)
+        rows = _held_out(model, trained_on, samples, y)
+        X, y = X[rows], y[rows]
     elif trained_on:
         say(f"note: {samples} is what this model was trained on; others, or --held-out, say how good it is")
     with opened(device, model.network, bundle, record) as board, bar(f"evaluating on {device}"):
         board.load(model)
         board.clear_counters()
         began = time.perf_counter()
-        accuracy = board.score(X, y)
+        accuracy = board.score(X, model.classes_[y])
         seconds = time.perf_counter() - began
         counters = board.counters()
-        answers = board.predict(X)
+        answers = checked_labels(board.predict(X), len(X), model.classes_)
     confusion = counts(y, answers, model.network.classes)
-    classes = by_class(confusion)
+    classes, names = by_class(confusion), list(map(str, model.classes_))
     if picture is not None:
-        _draw(picture, y, answers, model.network.classes)
+        _draw(picture, y, answers, names)
     figures = {
         "model": str(model_file),
         "device": device,
@@ -85,16 +98,18 @@ def run(
         "correct": counters["correct"],
         "samples_per_second": round(len(y) / seconds, 1),
         "counters": counters,
-        "classes": [asdict(each) for each in classes],
+        "classes": [
+            {"label": label, **asdict(each)} for label, each in zip(model.classes_.tolist(), classes, strict=True)
+        ],
         "confusion": confusion.tolist(),
         "picture": None if picture is None else str(picture),
     }
     title = f"{accuracy:.2%} of {len(y):,} samples right ({len(y) / seconds:,.0f} samples/s)"
-    put(figures, as_json=as_json, text="" if as_json else drawn([Text(title), *_shown(classes, confusion)]))
+    put(figures, as_json=as_json, text="" if as_json else drawn([Text(title), *_shown(names, classes, confusion)]))
 
 
-def _held_out(model: Model, trained_on: bool, samples: str, X: NDArray[np.float64], y: NDArray[np.int64]) -> Data:
-    """The samples that the model's training held out."""
+def _held_out(model: Model, trained_on: bool, samples: str, y: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of the samples that the model's training held out."""
     noted = model.trained_on
     if noted is None:
         raise ArgumentError(
@@ -110,37 +125,36 @@ def _held_out(model: Model, trained_on: bool, samples: str, X: NDArray[np.float6
         )
     if not noted.validation:
         raise ArgumentError("--held-out: the training held no samples out; give others, and leave it out")
-    rows = hold_out(y, noted.validation, noted.random_state)[1]
-    return X[rows], y[rows]
+    return hold_out(y, noted.validation, noted.random_state)[1]
 
 
-def _draw(picture: Path, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> None:
+def _draw(picture: Path, labels: NDArray[np.int64], answers: NDArray[np.int64], names: list[str]) -> None:
     from presparse.report import confusion  # matplotlib, where it is needed only
     from presparse.report.style import png
 
-    atomic_files.write(picture, png(confusion.confusion(labels, answers, classes)))
+    atomic_files.write(picture, png(confusion.confusion(labels, answers, names)))
 
 
-def _shown(classes: list[ClassFigures], confusion: NDArray[np.int64]) -> Iterator[Table | Text]:
+def _shown(names: list[str], classes: list[ClassFigures], confusion: NDArray[np.int64]) -> Iterator[Table | Text]:
     """A row per class: its figures, and below what its samples were taken for."""
     rows = _table("class", "samples", "precision", "recall")
-    for number, each in enumerate(classes):
-        rows.add_row(str(number), f"{each.samples:,}", _share(each.precision), _share(each.recall))
+    for name, each in zip(names, classes, strict=True):
+        rows.add_row(Text(name), f"{each.samples:,}", _share(each.precision), _share(each.recall))
     yield rows
     if len(classes) > _MOST_SHOWN:
         yield Text(f"What the samples of {len(classes)} classes were taken for: in --json, or with --picture FILE.")
         return
     yield Text("What the samples of each class were taken for:")
-    taken_for = _table("class", *map(str, range(len(classes))))
-    for number, counted in enumerate(confusion):
-        taken_for.add_row(str(number), *(Text(f"{count:,}", "" if count else "dim") for count in counted))
+    taken_for = _table("class", *names)
+    for name, counted in zip(names, confusion, strict=True):
+        taken_for.add_row(Text(name), *(Text(f"{count:,}", "" if count else "dim") for count in counted))
     yield taken_for
 
 
 def _table(*headings: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     return table
 
 

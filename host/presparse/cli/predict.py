@@ -12,7 +12,17 @@ from presparse.cli.outputs import CLASSES, RECORDING, check_outputs, replayed
 from presparse.cli.samples import called, file_of, unlabeled
 from presparse.model import Model
 from presparse.support import atomic_files
-from presparse.terminal.options import DEFAULT_DEVICE, AsJson, Bundle, DataSource, Device, Force, ModelFile, Record
+from presparse.terminal.options import (
+    DEFAULT_DEVICE,
+    AsJson,
+    Bundle,
+    DataSource,
+    Device,
+    Force,
+    ModelFile,
+    Record,
+    Target,
+)
 from presparse.terminal.output import bar, put, say
 
 NAME = "predict"
@@ -21,6 +31,7 @@ NAME = "predict"
 def run(
     model_file: ModelFile,
     samples: DataSource,
+    target: Target = None,
     device: Device = DEFAULT_DEVICE,
     bundle: Bundle = None,
     record: Record = None,
@@ -33,13 +44,13 @@ def run(
 ) -> None:
     """Load a model into a device and predict the class of every sample, in order, one per line.
 
-    The data may hold classes or not: a .csv line of exactly as many numbers as the network has features has none,
-    and an .npz file needs no y.
+    Classes are given as they were in training. The data may hold some or not: a .csv line of exactly as many cells as
+    the network has features has none, and an .npz file needs no y. Columns with names are put in order by them.
     """
     inputs = (model_file, file_of(samples), bundle, replayed(device))
     check_outputs((output, CLASSES), (record, RECORDING), inputs=inputs, force=force)
     model = Model.load(model_file)
-    X, has_classes = unlabeled(samples, model)
+    X, has_classes = unlabeled(samples, model, target=target)
     with opened(device, model.network, bundle, record) as board, bar(f"predicting on {device}"):
         board.load(model)
         classes = board.predict(X).tolist()

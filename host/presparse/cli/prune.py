@@ -21,7 +21,7 @@ from presparse.data.splits import VALIDATION
 from presparse.errors import ArgumentError
 from presparse.history import Progress
 from presparse.support.interrupts import noted_interrupts
-from presparse.terminal.options import AsJson, DataSource, Force
+from presparse.terminal.options import AsJson, DataSource, Force, Target
 from presparse.terminal.output import Bar, bar, counted, drawn, put, say
 from presparse.validation import LARGEST_SEED, MOST_EPOCHS
 
@@ -40,6 +40,7 @@ def run(
         ),
     ],
     samples: DataSource,
+    target: Target = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
         "pruned.safetensors"
     ),
@@ -108,7 +109,8 @@ def run(
     if activation and isinstance(model, prune.PrunedModel):
         raise ArgumentError(f"--activation is for a state dict, and {checkpoint} holds its own; leave it out")
     trained = mlp(model, offset=offset, gain=gain)
-    splits, whole = data.parts(samples, trained.width, trained.layers[-1], held_out=held_out, seed=seed)
+    parts = data.parts(samples, trained.width, trained.layers[-1], target=target, held_out=held_out, seed=seed)
+    splits = parts.splits
     stages = [Stage(name="trained", accuracy=trained.score(*splits.test), edges=trained.edges)]
     with noted_interrupts() as ending, bar("pruning") as shown:
         trainings: list[_Epochs] = []
@@ -149,7 +151,8 @@ def run(
             random_state=seed,
             progress=ending.after(trainings[-1].show),
         )
-        save(replace(found.model, trained_on=whole), output)
+        inputs = replace(found.model.inputs, names=parts.names)
+        save(replace(found.model, inputs=inputs, classes_=parts.classes_, trained_on=parts.whole), output)
         if network_output is not None:
             found.model.network.save(network_output)
     for training in trainings:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +13,90 @@ from numpy.typing import NDArray
 
 from presparse import data
 from presparse.contract.network import Network
-from presparse.data import Data, Splits
+from presparse.data import Missing, Splits, Table
 from presparse.data.files import load_file_splits
 from presparse.data.splits import VALIDATION
 from presparse.errors import ArgumentError, DataError, FeatureError
 from presparse.history import TrainedOn
 from presparse.model import Model
 from presparse.support.scratch import scratch_folder
-from presparse.terminal.output import bar
-from presparse.validation import checked_features, checked_labels
+from presparse.terminal.output import bar, say
+from presparse.validation import Labels, checked_features, checked_labels, classes_of
 
 _STDIN = "-"
+_SHOWN = 8
+"""Names in a message."""
 
 
-def labeled(source: str, network: Network, width: int | None = None) -> Data:
-    """X (k, width) and y (k,); a model's width, or the network's features. Raises DataError, FeatureError."""
+@dataclass(frozen=True, kw_only=True)
+class Labeled:
+    """Samples with classes."""
+
+    X: NDArray[np.float64]
+    """(k, width)"""
+    numbers: NDArray[np.int64]
+    """(k,): of the classes, output by output."""
+    classes_: Labels
+    """(classes,): their labels."""
+    names: tuple[str, ...]
+    """(width,): of the columns of X; none given: they have none."""
+    medians: NDArray[np.float64]
+    """(width,): what stands for numbers that are missing; none: none may be."""
+
+    @property
+    def y(self) -> Labels:
+        """(k,): the labels."""
+        return self.classes_[self.numbers]
+
+
+def labeled(
+    source: str, network: Network, model: Model | None = None, *, target: str | None, missing: Missing = "refuse"
+) -> Labeled:
+    """X (k, width) and classes: a model's, if there is one, else those that a training of the network begins with.
+
+    A model's features are found by their names, and its medians stand for what is missing. Raises DataError,
+    FeatureError.
+    """
     with _read(source) as place:
-        X, y = data.load(place)
-        return checked_features(X, width or network.features), checked_labels(y, len(X), np.arange(network.classes))
+        if model is None:
+            table = data.load_table(place, target=target, missing=missing)
+        else:
+            table = _known(place, target, model)
+        assert table.y is not None
+        width, names = (network.features, ()) if model is None else (model.width, model.inputs.names)
+        X = checked_features(table.X, width)
+        classes_ = classes_of(table.y, network.classes) if model is None else model.classes_
+        numbers = checked_labels(table.y, len(X), classes_)
+    _tell(called(source), table, names)
+    if table.target:
+        say(f"{called(source)}: {shown(table.names)}; class: {table.target} ({shown(classes_.tolist())})")
+    return Labeled(X=X, numbers=numbers, classes_=classes_, names=table.names or names, medians=table.medians)
 
 
-def parts(
-    source: str, width: int, classes: int, *, held_out: float | None, seed: int
-) -> tuple[Splits, TrainedOn | None]:
-    """X (k, width) and y (k,) to train on, to choose by and to measure; the last two a share `held_out` each. And what
-    they are parts of, to be known again.
+def unlabeled(source: str, model: Model, *, target: str | None) -> tuple[NDArray[np.float64], bool]:
+    """X (k, width), and whether the data has classes too. Raises DataError, FeatureError."""
+    with _read(source) as place:
+        table = _known(place, target, model, features=model.width)
+        X = checked_features(table.X, model.width)
+    _tell(called(source), table, model.inputs.names)
+    return X, table.y is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Samples to train on, to choose by and to measure; labels are numbers of classes."""
+
+    splits: Splits
+    classes_: Labels
+    """(classes,): their labels."""
+    names: tuple[str, ...]
+    """(width,): of the columns of X; none given: they have none."""
+    whole: TrainedOn | None
+    """What they are parts of, to be known again; None if they came in parts."""
+
+
+def parts(source: str, width: int, classes: int, *, target: str | None, held_out: float | None, seed: int) -> Parts:
+    """X (k, width) in three parts, of which the last two are a share `held_out` each.
 
     Data that comes in parts keeps them, and allows no `held_out`. Raises DataError, FeatureError, ArgumentError.
     """
@@ -45,18 +105,44 @@ def parts(
         in_parts = load_file_splits(place) is not None
         if in_parts and held_out is not None:
             raise ArgumentError(f"--held-out is for data in one piece, and {source} comes in parts; leave it out")
-        splits = data.load_splits(place, validation=share, test=share, seed=seed)
-        for X, y in (splits.train, splits.validation, splits.test):
-            checked_labels(y, len(checked_features(X, width)), np.arange(classes))
-        whole = None if in_parts else TrainedOn.of(*data.load(place), validation=None, random_state=seed)
-    return splits, whole
+        splits = data.load_splits(place, target=target, validation=share, test=share, seed=seed)
+        three = [(checked_features(X, width), y) for X, y in (splits.train, splits.validation, splits.test)]
+        classes_ = classes_of(np.concatenate([y for _, y in three]), classes)
+        train, validation, test = ((X, checked_labels(y, len(X), classes_)) for X, y in three)
+        names, whole = (), None
+        if not in_parts:
+            table = data.load_table(place, target=target)
+            names = table.names
+            numbers = checked_labels(table.y, len(table.X), classes_)
+            whole = TrainedOn.of(table.X, numbers, validation=None, random_state=seed)
+    return Parts(
+        splits=Splits(train=train, validation=validation, test=test), classes_=classes_, names=names, whole=whole
+    )
 
 
-def unlabeled(source: str, model: Model) -> tuple[NDArray[np.float64], bool]:
-    """X (k, width), and whether the data has classes too. Raises DataError, FeatureError."""
-    with _read(source) as place:
-        X, has_classes = data.load_features(place, model.width)
-        return checked_features(X, model.width), has_classes
+def shown(names: Sequence[object]) -> str:
+    """The first of many."""
+    return ", ".join([*map(str, names[:_SHOWN]), *(["..."] if len(names) > _SHOWN else [])])
+
+
+def _known(place: str, target: str | None, model: Model, features: int | None = None) -> Table:
+    """What a model takes."""
+    return data.load_table(
+        place,
+        target=target,
+        missing=model.inputs.medians if model.inputs.medians.size else "refuse",
+        features=features,
+        names=model.inputs.names,
+        classes=model.classes_.tolist(),
+    )
+
+
+def _tell(source: str, table: Table, names: tuple[str, ...]) -> None:
+    """What is not looked at, and what is taken on trust."""
+    if table.left_out:
+        say(f"{source}: left out: {shown([name or 'column 1, which has no name' for name in table.left_out])}")
+    if names and not table.names:
+        say(f"note: {source} does not name its columns; they are taken in the order of training: {shown(names)}")
 
 
 def file_of(source: str) -> Path | None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from presparse.cli.opened_device import opened
 from presparse.cli.outputs import MODEL, RECORDING, check_outputs, replayed
-from presparse.cli.samples import file_of, labeled
+from presparse.cli.samples import Labeled, file_of, labeled
 from presparse.contract.network import Network
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
@@ -24,7 +26,16 @@ from presparse.history import EPOCHS, History, TrainedOn
 from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.support.interrupts import noted_interrupts
-from presparse.terminal.options import AsJson, Bundle, DataSource, Force, NetworkName, Record
+from presparse.terminal.options import (
+    AsJson,
+    Bundle,
+    DataSource,
+    Force,
+    MissingNumbers,
+    NetworkName,
+    Record,
+    Target,
+)
 from presparse.terminal.output import bar, counted, put, say
 from presparse.validation import LARGEST_SEED, MOST_EPOCHS
 
@@ -43,6 +54,10 @@ class Task:
     validation: Data | None
     trained_on: TrainedOn
     """Both of these, as the model's file notes them."""
+    names: tuple[str, ...]
+    """Of the columns of X; none given: they have none."""
+    medians: NDArray[np.float64]
+    """(columns of X,): what stands for numbers that are missing; none: none may be."""
     epochs: int
     lr: float | None
     """None: the default of where it is trained."""
@@ -50,6 +65,11 @@ class Task:
     output: Path
     checkpoint: Path | None
     """None: the output is no file that another could lie beside."""
+
+    def noted(self, model: Model) -> Model:
+        """What was learned, with what its file says of the data."""
+        inputs = replace(model.inputs, names=self.names, medians=self.medians)
+        return replace(model, inputs=inputs, trained_on=self.trained_on)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +85,8 @@ class Trained:
 def run(
     network: NetworkName,
     samples: DataSource,
+    target: Target = None,
+    missing: MissingNumbers = "refuse",
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
         "model.safetensors"
     ),
@@ -131,17 +153,23 @@ def run(
     elif batch_size is not None:
         raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
     shape = Network.load(network)
-    X, y = labeled(samples, shape)
+    begun = None if start is None else Model.load(start)
+    known = begun if begun is not None and begun.network.hash == shape.hash else None  # the board refuses another
+    given = labeled(samples, shape, known, target=target, missing=missing)
     share = int(validation) if validation >= 1 and validation.is_integer() else validation
-    learn, held = (X, y), None
+    learn, held = (given.X, given.y), None
     if validation:
-        learned, held_out = hold_out(y, share, seed)
-        learn, held = (X[learned], y[learned]), (X[held_out], y[held_out])
+        learned, held_out = hold_out(given.numbers, share, seed)
+        learn, held = ((given.X[rows], given.y[rows]) for rows in (learned, held_out))
+        if begun is None:
+            _check_learned(given, learned)
     task = Task(
         network=shape,
         learn=learn,
         validation=held,
-        trained_on=TrainedOn.of(X, y, validation=share, random_state=seed),
+        trained_on=TrainedOn.of(given.X, given.numbers, validation=share, random_state=seed),
+        names=given.names,
+        medians=given.medians,
         epochs=epochs,
         lr=lr,
         seed=seed,
@@ -150,10 +178,7 @@ def run(
     )
     if checkpoint is not None and not resume:
         checkpoint.unlink(missing_ok=True)  # of a training that was ended by hand, or is not wanted any more
-    if device == IN_PYTORCH:
-        trained = in_pytorch(task, batch_size)
-    else:
-        trained = on_board(task, device, bundle, record, None if start is None else Model.load(start))
+    trained = in_pytorch(task, batch_size) if device == IN_PYTORCH else on_board(task, device, bundle, record, begun)
     history = trained.history
     done = sum(epoch.samples == len(learn[1]) for epoch in history.epochs)
     if trained.interrupted:
@@ -173,6 +198,16 @@ def run(
     }
     told = "" if held is None else f", {accuracy:.1%} of {len(held[1])} held-out samples right"
     put(figures, as_json=as_json, text=f"{output}: {shape.name}, trained for {counted(done, 'epoch')}{told}")
+
+
+def _check_learned(given: Labeled, learned: NDArray[np.int64]) -> None:
+    """Raises ArgumentError if a name is only among the samples that are held out: a training does not know it then."""
+    lost = np.setdiff1d(given.numbers, given.numbers[learned])
+    if lost.size and not np.array_equal(given.classes_, np.arange(len(given.classes_))):
+        raise ArgumentError(
+            f"--validation: all samples of class {given.classes_[lost[0]]} are held out; give more of them, or learn "
+            "from all with --validation 0"
+        )
 
 
 def checkpoint_of(output: Path) -> Path | None:
@@ -204,7 +239,7 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
                 progress=ending.after(shown.follow),
                 checkpoint=task.checkpoint,
             )
-        model = replace(model, trained_on=task.trained_on)
+        model = task.noted(model)
         save(model, task.output)
         history = model.history
         assert history is not None
@@ -233,11 +268,11 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
             except (LinkError, DeviceFault):
                 if task.checkpoint is not None and (kept := read(task.checkpoint)) is not None:
                     model = model_of(task.network, kept)
-                    save(replace(model, trained_on=task.trained_on), task.output)
+                    save(task.noted(model), task.output)
                     done = counted(len(kept.epochs), "epoch")
                     say(f"{task.output}: what {device} had learned in {done}; --resume goes on")
                 raise
-        model = replace(model, trained_on=task.trained_on)
+        model = task.noted(model)
         save(model, task.output)
         if task.checkpoint is not None:
             end(task.checkpoint, whole=not history.stopped)

@@ -1,4 +1,4 @@
-"""A user's own data: npz files, and csv files (`presparse.data.table`)."""
+"""A user's own data in files: arrays in npz files; csv files are read by `presparse.data.table`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.description import shortened
 from presparse.data.labeled import Data, from_one_hot, labeled
+from presparse.data.missing import Missing, fill
 from presparse.data.splits import Splits
-from presparse.data.table import read_table
+from presparse.data.table import Table, read_table
 from presparse.errors import DataError
 from presparse.support import input_files
 
@@ -36,37 +38,31 @@ _NO_NPZ = (
 """What `np.load` raises for files that hold no arrays."""
 
 
-def load_file(source: str | Path) -> Data:
-    """The samples of an `.npz` or `.csv` file, as `presparse.data.load` says. Raises DataError."""
+def load_file_table(
+    source: str | Path,
+    *,
+    target: str | int | None,
+    missing: Missing,
+    features: int | None,
+    names: Sequence[str],
+    classes: Iterable[object],
+) -> Table:
+    """The samples of an `.npz` or `.csv` file, as `presparse.data.load_table` says. Raises DataError."""
     path = Path(source)
     with _readable(path):
-        if path.suffix == ".npz":
-            X, y = _read_samples(path)
-            if y is None:
-                raise DataError(f"{source}: has no array named y; {_MEND}")
-        else:
-            table = read_table(path)
-            if table.shape[1] < 2:
-                raise DataError(f"{source}: every line needs at least one feature and the class, and has one number")
-            X, y = table[:, :-1], table[:, -1]
-    return labeled(X, y, str(source))
-
-
-def load_file_features(source: str | Path, features: int) -> tuple[NDArray[np.float64], bool]:
-    """The features of a file, as `presparse.data.load_features` says. Raises DataError."""
-    path = Path(source)
-    with _readable(path):
-        if path.suffix == ".npz":
-            X, y = _read_samples(path)
-            return X, y is not None
-        table = read_table(path)
-    columns = table.shape[1]
-    if columns not in (features, features + 1):
-        raise DataError(
-            f"{source}: every line needs {features} features, or {features + 1} numbers with the class last, "
-            f"and has {columns}; give data of this network"
-        )
-    return table[:, :features], columns > features
+        if path.suffix == ".csv":
+            return read_table(path, target=target, missing=missing, features=features, names=names, classes=classes)
+        if target is not None:
+            raise DataError(f"{source}: its classes are the array y, and target is for csv files; leave it out")
+        X, y = _read_samples(path)
+        if y is None and features is None:
+            raise DataError(f"{source}: has no array named y; {_MEND}")
+    if y is not None:
+        X, y = labeled(X, y, str(source))
+    try:
+        return Table(X=X, y=y, medians=fill(X, missing) if X.ndim == 2 else np.zeros(0))
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
 
 
 def load_file_splits(source: str | Path) -> Splits | None:
@@ -104,10 +100,6 @@ def check_source(source: object) -> None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    if path.suffix not in (".npz", ".csv"):
-        raise DataError(
-            f"{path}: give digits, mnist, mnist-test, morse, morse-difficult, or a file that ends in .npz or .csv"
-        )
     try:
         yield
     except OSError as error:
@@ -116,7 +108,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: needs more memory than there is; give fewer samples") from error
 
 
-def _read_samples(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+def _read_samples(path: Path) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
     """X and y; None for a y that is not there."""
     found, names = _read_npz(path, ("X", "y"))
     if "X" not in found and names.issuperset(SPLIT_ARRAYS):
@@ -129,8 +121,8 @@ def _read_samples(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] 
     return found["X"], found.get("y")
 
 
-def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[np.float64]], set[str]]:
-    """The wanted arrays that are there, and the names of all arrays."""
+def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[Any]], set[str]]:
+    """The wanted arrays that are there, features (x...) as float64, and the names of all arrays."""
     try:
         with input_files.checked(path).open("rb") as file:  # np.load(path) would leave it open if it is no archive
             arrays = np.load(file, allow_pickle=False)
@@ -148,9 +140,13 @@ def _read_npz(path: Path, wanted: tuple[str, ...]) -> tuple[dict[str, NDArray[np
     for name, array in found.items():
         if not isinstance(array, np.ndarray):  # an entry that does not begin as arrays do
             raise DataError(f"{path}: not an npz file of numbers ({name} is no array); {_MEND}")
-        if array.dtype.kind not in "biuf":
+        if array.dtype.kind not in ("biufU" if _is_labels(name) else "biuf"):
             raise DataError(f"{path}: not an npz file of numbers ({name} has dtype {array.dtype}); {_MEND}")
         if array.size > _MOST_NUMBERS:
             raise DataError(f"{path}: {name} holds {array.size:,} numbers, and at most {_MOST_NUMBERS:,} are read")
     with np.errstate(invalid="ignore"):  # what is no number is found later
-        return {name: array.astype(np.float64) for name, array in found.items()}, names
+        return {name: array if _is_labels(name) else array.astype(np.float64) for name, array in found.items()}, names
+
+
+def _is_labels(name: str) -> bool:
+    return name.startswith("y")

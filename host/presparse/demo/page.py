@@ -76,7 +76,7 @@ def write_report(outcome: Outcome, path: Path) -> None:
             Section(
                 title="What it answers",
                 text=f"Rows: what a held-out digit is. Columns: what {board} said, after it had learned.",
-                picture=confusion(split.held_y, learning.answers, network.classes),
+                picture=confusion(split.held_y, learning.answers, list(map(str, range(network.classes)))),
                 half=True,
             ),
             Section(

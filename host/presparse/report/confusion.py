@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -10,9 +12,13 @@ from numpy.typing import NDArray
 from presparse.report.by_class import counts
 from presparse.report.style import BLUE, INK, RED, SOFT, figure, plain
 
+_UPRIGHT = 3
+"""Letters of names that have room beside one another."""
 
-def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> Figure:
-    """Right answers in blue on the diagonal, mistakes in red beside it."""
+
+def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64], names: Sequence[str]) -> Figure:
+    """Numbers of classes that have `names`: right answers in blue on the diagonal, mistakes in red beside it."""
+    classes = len(names)
     table = counts(labels, answers, classes)
     right = np.where(np.eye(classes, dtype=bool), table, 0)
     wrong = table - right
@@ -31,8 +37,8 @@ def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: in
     ax.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="#eef0f3", linewidth=1)
     ax.tick_params(which="minor", length=0)
-    ax.set_xticks(range(classes))
-    ax.set_yticks(range(classes))
+    ax.set_xticks(range(classes), names, rotation=90 if max(map(len, names)) > _UPRIGHT else 0, parse_math=False)
+    ax.set_yticks(range(classes), names, parse_math=False)
     ax.tick_params(colors=SOFT)
     ax.set_xlabel("the board's answer")
     ax.set_ylabel("what it is")

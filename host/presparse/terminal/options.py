@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +43,20 @@ DataSource = Annotated[
     ),
 ]
 
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help="The column of the class in a .csv file: its name, or its number from 1 on (default: one called class, "
+        "label, target or y, else the last).",
+        show_default=False,
+    ),
+]
+MissingNumbers = Annotated[
+    Literal["refuse", "median"],
+    typer.Option("--missing", help="What stands for a number that is not there: the median of its column, or nothing."),
+]
+
 __all__ = [
     "DEFAULT_DEVICE",
     "NETWORK_HELP",
@@ -51,7 +65,9 @@ __all__ = [
     "DataSource",
     "Device",
     "Force",
+    "MissingNumbers",
     "ModelFile",
     "NetworkName",
     "Record",
+    "Target",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from presparse.data import load, load_features, load_splits
+from presparse.data import load, load_features, load_splits, load_table
 from presparse.errors import DataError
 
 
@@ -27,17 +27,30 @@ def test_csv(tmp_path: Path, header: str) -> None:
     assert (X.tolist(), y.tolist()) == ([[1.5, -2], [3, 40]], [0, 2])
 
 
+def test_labels_are_those_of_the_file(tmp_path: Path) -> None:
+    """From any number, or names; names of features come with the table."""
+    X = np.array([[1.5, -2], [3, 40], [5, 6]])
+    for y in (np.array([1, -7, 70_000]), np.array(["a", "b", "a"]), np.array([1.0, 2.0, 1.0])):
+        np.savez(tmp_path / "a.npz", X=X, y=y)
+        assert load(tmp_path / "a.npz")[1].tolist() == y.tolist()
+    (tmp_path / "a.csv").write_text("kind;p;q\na;1,5;-2\nb;3;\na;5;6\n")
+    table = load_table(tmp_path / "a.csv", target="kind", missing="median")
+    assert (table.names, table.target, table.X.tolist()) == (("p", "q"), "kind", [[1.5, -2], [3, 2], [5, 6]])
+    np.savez(tmp_path / "a.npz", X=np.where(X == 40, np.nan, X), y=np.arange(3))
+    assert load(tmp_path / "a.npz", missing="median")[0].tolist() == [[1.5, -2], [3, 2], [5, 6]]
+    for source in (tmp_path / "a.npz", "digits"):
+        with pytest.raises(DataError, match="target is for csv files; leave it out"):
+            load(source, target="kind")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.txt", "", "give digits, mnist, mnist-test, morse, morse-difficult, or a file that ends in .npz or .csv"),
-        ("a.csv", "1,2\n3\n", "every line needs equally many numbers, and line 2 has 1 after lines of 2"),
+        ("a.csv", "1,2\n3\n", "every line needs equally many cells, and line 2 has 1 after lines of 2"),
         ("a.csv", "", "holds no samples; write one per line, as numbers with commas between them"),
         ("a.csv", "a,b\n", "holds no samples; write one per line, as numbers with commas between them"),
-        ("a.csv", "1\n2\n", "every line needs at least one feature and the class, and has one number"),
-        ("a.csv", "1,0.5\n", "classes must be whole numbers from 0 to 65535, and one is 0.5; number them"),
-        ("a.csv", "1,-1\n", "classes must be whole numbers from 0 to 65535, and one is -1; number them"),
-        ("a.csv", "1,65536\n", "classes must be whole numbers from 0 to 65535, and one is 65536; number them"),
+        ("a.csv", "1\n2\n", "every line needs at least one feature and the class, and has one cell"),
         ("a.npz", "not a zip file", "not an npz file of numbers ("),
         ("a.npz", "", "not an npz file of numbers ("),
     ],
@@ -127,7 +140,7 @@ def test_features_of_another_network(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         load_features(tmp_path / "a.csv", 2)
     assert str(error.value) == (
-        f"{tmp_path / 'a.csv'}: every line needs 2 features, or 3 numbers with the class last, and has 4; "
+        f"{tmp_path / 'a.csv'}: every line needs 2 features, or 3 cells with the class, and has 4; "
         "give data of this network"
     )
 
@@ -168,7 +181,7 @@ def test_npz_with_its_own_split(tmp_path: Path, arrays: dict) -> None:
         ({"ytr": np.array([[1, 0.5], [0, 1], [0, 1]])},
          ": xtr, ytr: labels of shape (3, 2) must be one-hot, a single 1 among zeros, and row 0 is not"),
         ({"yte": np.array([0, 1.5])},
-         ": xte, yte: classes must be whole numbers from 0 to 65535, and one is 1.5; number them"),
+         ": xte, yte: y must hold labels, whole numbers or texts, and one is 1.5; give classes"),
         ({"yte": np.array([0])},
          ": xte, yte: X must have shape (samples, features) and y (samples,), and have (2, 2), (1,)"),
         ({"xva": np.zeros((1, 3))}, ": xva, yva: has 3 features, and xtr has 2"),

@@ -105,7 +105,7 @@ def test_unknown_kind() -> None:
     with pytest.raises(PatternError) as error:
         generate(SMALL, "spiral", np.random.default_rng(0))  # pyright: ignore[reportArgumentType]
     assert str(error.value) == (
-        "pattern must be one of one seed, seed per sweep, free, random, fully connected, and is 'spiral'"
+        "pattern must be one of windows, one seed, seed per sweep, free, random, fully connected, and is 'spiral'"
     )
 
 

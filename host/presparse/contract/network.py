@@ -15,13 +15,16 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats, signed_width
+from presparse.contract.images import Image, Layout, checked_layout, nearest_sizes, written
 from presparse.support import atomic_files, input_files
 
 _FOLDER = Path(__file__).parent.parent / "networks"
@@ -156,6 +159,9 @@ class Network(Description):
     activations: tuple[Activation, ...] = Field(description="activation of each junction's right layer")
     formats: Formats = Formats()
     rates: RateRange = RateRange()
+    image: tuple[Image, ...] = Field(
+        default=(), description="layers that are images, from the first on, of which right neurons see windows"
+    )
 
     @model_validator(mode="after")
     def _valid(self) -> Network:
@@ -185,7 +191,38 @@ class Network(Description):
         check_lanes(self, self.lanes)
         for j in self.junctions:
             self._check_widths(j)
+        self._check_images()
         return self
+
+    def _check_images(self) -> None:
+        of, count = [image.junction for image in self.image], len(self.out_degree)
+        if of != list(range(1, len(of) + 1)) or len(of) > count:
+            raise ValueError(
+                f"image: the images are those of junctions 1, 2, ... in this order, without a gap, and these are of "
+                f"junctions {', '.join(map(str, of))}; the network has {count}"
+            )
+        for image, j in zip(self.image, self.junctions, strict=False):
+            pixels, neurons = math.prod(image.size), self.features if j.index == 1 else j.left
+            if pixels != neurons:
+                raise ValueError(
+                    f"image of junction {j.index}: a shape of {written(image.shape)} has {pixels} pixels, and there "
+                    f"are {neurons} {'features' if j.index == 1 else 'left neurons'}; the nearest valid shape is "
+                    f"{written(nearest_sizes(neurons, image.size)[0])}"
+                )
+            if j.index > 1 and any(image.margin):
+                raise ValueError(
+                    f"image of junction {j.index}: only features have a margin, and this one has "
+                    f"{written(image.margin)}; leave it out"
+                )
+            self._layout(image, j)
+
+    @staticmethod
+    def _layout(image: Image, j: Junction) -> Layout:
+        """Raises ValueError with the nearest valid numbers if its windows are not clash-free."""
+        try:
+            return checked_layout(image.seen, image.window_size, left=j.left, lanes=j.lanes, in_degree=j.in_degree)
+        except ValueError as error:
+            raise ValueError(f"image of junction {j.index}: {error}") from None
 
     def _check_widths(self, junction: Junction) -> None:
         """Tables and exact sums must stay of a size that gateware and 64-bit references can hold."""
@@ -225,6 +262,31 @@ class Network(Description):
             for i in range(count)
         )
 
+    @cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Of every image: which left neurons the pixels are that windows see."""
+        return tuple(self._layout(image, j) for image, j in zip(self.image, self.junctions, strict=False))
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """(features,): the input neuron of every feature.
+
+        The first ones in order; if features are an image, where its layout has them, and those of the margin in the
+        first neurons that are left.
+        """
+        if not self.image:
+            return np.arange(self.features)
+        image, layout = self.image[0], self.layouts[0]
+        rows, columns = image.margin
+        seen = np.zeros(image.size, dtype=np.bool_)
+        seen[rows : image.size[0] - rows, columns : image.size[1] - columns] = True
+        places = np.empty(self.features, dtype=np.int64)
+        places[seen.reshape(-1)] = layout.all_neurons()
+        others = np.setdiff1d(np.arange(self.layers[0]), layout.all_neurons())
+        places[~seen.reshape(-1)] = others[: np.count_nonzero(~seen)]
+        places.setflags(write=False)
+        return places
+
     @property
     def edges(self) -> int:
         return sum(j.edges for j in self.junctions)
@@ -236,9 +298,18 @@ class Network(Description):
 
     @cached_property
     def hash(self) -> str:
-        """Identifies what a model of this network means. Lanes and name do not change it."""
-        shape = self.model_dump(mode="json", exclude={"name", "lanes"})
+        """Identifies what a model of this network means. Lanes, name and images do not change it: a model holds its
+        own pattern, and where its features go."""
+        shape = self.model_dump(mode="json", exclude={"name", "lanes", "image"})
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+    @model_serializer(mode="wrap")
+    def _without_empty_images(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files of networks without images, and their hashes, are what they were before there were images."""
+        written = fields(self)
+        if not self.image:
+            written.pop("image", None)
+        return written
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self.layers))

@@ -14,23 +14,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.errors import PatternError
+from presparse.contract.images import grid, spread
 from presparse.contract.network import Junction, Network
 
-PatternKind = Literal["one seed", "seed per sweep", "free", "random", "fully connected"]
+PatternKind = Literal["windows", "one seed", "seed per sweep", "free", "random", "fully connected"]
 CLASH_FREE_KINDS: tuple[PatternKind, ...] = ("one seed", "seed per sweep", "free")
-PATTERN_KINDS: tuple[PatternKind, ...] = (*CLASH_FREE_KINDS, "random", "fully connected")
-Pattern = PatternKind | Callable[[Junction, np.random.Generator], ArrayLike] | Sequence[ArrayLike]
+"""Of every junction; windows are clash-free, too, where there are images."""
+PATTERN_KINDS: tuple[PatternKind, ...] = ("windows", *CLASH_FREE_KINDS, "random", "fully connected")
+Pattern = PatternKind | Callable[[Junction, np.random.Generator], ArrayLike] | Sequence[ArrayLike] | None
 """How a network's pattern is chosen: by a kind, by a function of junction and random generator, or by its arrays, one
-per junction. Arrays are (right, in_degree) left neurons; their order within a right neuron does not matter."""
+per junction. Arrays are (right, in_degree) left neurons; their order within a right neuron does not matter. None:
+'windows' if the network has images, else 'seed per sweep'."""
 
 
 def arranged(network: Network, pattern: Pattern, rng: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
     """The pattern of every junction, (right, in_degree).
 
-    Raises PatternError for an unknown kind, another number of arrays, or an array that no order makes clash-free.
+    Raises PatternError for an unknown kind, windows without images, another number of arrays, or an array that no order
+    makes clash-free.
     """
     junctions = network.junctions
+    if pattern is None:
+        pattern = "windows" if network.image else "seed per sweep"
     if isinstance(pattern, str):
+        if pattern == "windows":
+            return _windows(network, rng)
         return tuple(generate(junction, pattern, rng) for junction in junctions)
     if not callable(pattern) and not isinstance(pattern, Iterable):
         raise PatternError(
@@ -59,7 +67,7 @@ def _ordered(junction: Junction, array: ArrayLike) -> NDArray[np.int64]:
 
 
 def generate(junction: Junction, kind: PatternKind | str, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A pattern of the given kind, shape (right, in_degree).
+    """A pattern of the given kind, shape (right, in_degree); windows are of a whole network (`arranged`).
 
     'one seed', 'seed per sweep' and 'free' are clash-free for `junction.lanes`; 'random' gives every right
     neuron `in_degree` distinct left neurons and out-degrees as they fall (comparison in PyTorch only);
@@ -77,6 +85,28 @@ def generate(junction: Junction, kind: PatternKind | str, rng: np.random.Generat
     if kind == "fully connected":
         return np.tile(np.arange(junction.left), (junction.right, 1))
     raise PatternError(f"pattern must be one of {', '.join(PATTERN_KINDS)}, and is {kind!r}")
+
+
+def _windows(network: Network, rng: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
+    """Windows on images, spread evenly; 'seed per sweep' in the junctions that have no image."""
+    if not network.image:
+        raise PatternError(
+            f"network {network.name} has no images, of which patterns of kind 'windows' are; describe them as [[image]]"
+        )
+    found: list[NDArray[np.int64]] = []
+    for index, j in enumerate(network.junctions):
+        if index >= len(network.image):
+            found.append(generate(j, "seed per sweep", rng))
+            continue
+        layout, window = network.layouts[index], network.image[index].window_size
+        if index + 1 < len(network.image):  # a right neuron looks where it is itself
+            corners = np.empty((j.right, 3), dtype=np.int64)
+            following = network.layouts[index + 1]
+            corners[following.all_neurons()] = grid(layout.size, window, following.size)
+        else:
+            corners = spread(j.right, layout.size, window)
+        found.append(arrange(j, layout.window_neurons(window, corners)))
+    return tuple(found)
 
 
 def _one_seed(j: Junction, rng: np.random.Generator) -> NDArray[np.int64]:

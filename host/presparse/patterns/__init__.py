@@ -11,8 +11,9 @@ from presparse.patterns.degrees import Degrees, degrees
 from presparse.patterns.dispersion import dispersion
 from presparse.patterns.measures import JunctionMeasures, NetworkMeasures, measure
 from presparse.patterns.overlap import overlaps
-from presparse.patterns.scatter import scatter, tiles, windows
+from presparse.patterns.scatter import scatter, segments, tiles
 from presparse.patterns.structured import structured
+from presparse.patterns.windows import places, windows
 
 __all__ = [
     "KINDS",
@@ -29,8 +30,10 @@ __all__ = [
     "measure",
     "overlaps",
     "paths",
+    "places",
     "reach",
     "scatter",
+    "segments",
     "structured",
     "tiles",
     "windows",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.network import Network
-from presparse.contract.pattern import CLASH_FREE_KINDS, PatternKind, generate
+from presparse.contract.pattern import CLASH_FREE_KINDS, PatternKind, arranged
 from presparse.errors import ArgumentError
 from presparse.patterns.measures import NetworkMeasures, measure
 from presparse.patterns.structured import structured
@@ -18,7 +18,7 @@ from presparse.validation import checked_seed
 
 Kind = PatternKind | Literal["structured"]
 KINDS: tuple[Kind, ...] = (*CLASH_FREE_KINDS, "structured", "random")
-"""From the least freedom to the most."""
+"""Of every network, from the least freedom to the most; 'windows' are for those with images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +39,12 @@ def draw(network: Network, kind: Kind, seed: int) -> list[NDArray[np.int64]]:
     """Patterns of one kind for all junctions, (right, in_degree) each.
 
     Those of the contract's kinds are the ones that `Model.initial` and `SparseNetwork.initial` draw from this seed.
-    Raises PatternError for an unknown kind, ArgumentError for a seed that is none.
+    Raises PatternError for an unknown kind or windows without images, ArgumentError for a seed that is none.
     """
     rng = np.random.default_rng(checked_seed(seed, "seed"))
-    return [structured(j, rng) if kind == "structured" else generate(j, kind, rng) for j in network.junctions]
+    if kind == "structured":
+        return [structured(junction, rng) for junction in network.junctions]
+    return list(arranged(network, kind, rng))
 
 
 def compare(

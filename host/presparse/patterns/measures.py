@@ -65,8 +65,8 @@ def measure(
 ) -> NetworkMeasures:
     """Measures of the patterns `left`, one per junction.
 
-    Padding does not count: only the first `features` inputs and the first `classes` outputs are looked at. `inputs`
-    (features,) numbers the window of every feature, for instance `tiles`; by default windows are neighbors.
+    Padding does not count: only inputs with a feature (`Network.places`) and the first `classes` outputs are looked at.
+    `inputs` (features,) numbers the window of every feature, for instance `tiles`; by default windows are neighbors.
     Dispersion is that of the whole left layer. Raises PatternError for patterns that are not the network's,
     ArgumentError for windows that are not.
     """
@@ -78,7 +78,7 @@ def measure(
         if len(matrix) != j.right:
             raise PatternError(f"junction {j.index} has {j.right} right neurons, and its pattern {len(matrix)}")
         matrices.append(matrix)
-    matrices[0] = matrices[0][:, : network.features]
+    matrices[0] = matrices[0][:, network.places]
     matrices[-1] = matrices[-1][: network.classes]
 
     junctions: list[JunctionMeasures] = []

@@ -23,7 +23,7 @@ def scatter(matrix: NDArray[np.float64], window: NDArray[np.int64] | None = None
     """How evenly the rows of an adjacency or path matrix M (right, left) fall on windows of its columns; 0 to 1.
 
     `window` (left,) numbers the window of every left neuron, -1 for one that does not count, such as padding; by
-    default there are `windows(left, mean edges of a row)`. With n_w columns in window w and m the mean of M over all
+    default there are `segments(left, mean edges of a row)`. With n_w columns in window w and m the mean of M over all
     columns that count,
 
         S = mean over rows r and windows w of min(1, sum_(c in w) M[r, c] / (m n_w)).
@@ -35,7 +35,7 @@ def scatter(matrix: NDArray[np.float64], window: NDArray[np.int64] | None = None
     rows, columns = matrix.shape
     if window is None:
         edges = np.count_nonzero(matrix) / rows
-        window = windows(columns, min(columns, max(1, round(edges))))
+        window = segments(columns, min(columns, max(1, round(edges))))
     if window.shape != (columns,):
         raise ArgumentError(f"windows must number each of the {columns} neurons, and have shape {window.shape}")
     counted = window >= 0
@@ -50,7 +50,7 @@ def scatter(matrix: NDArray[np.float64], window: NDArray[np.int64] | None = None
     return float(np.minimum(matrix @ member / (mean * sizes), 1).mean())
 
 
-def windows(neurons: int, count: int) -> NDArray[np.int64]:
+def segments(neurons: int, count: int) -> NDArray[np.int64]:
     """(neurons,): the window of each neuron, `count` windows of neighbors, whose sizes differ by at most 1.
 
     Raises ArgumentError unless there are 1 to `neurons` windows.
@@ -70,5 +70,5 @@ def tiles(height: int, width: int, down: int, across: int, *, neurons: int | Non
     total = pixels if neurons is None else neurons
     if total < pixels:
         raise ArgumentError(f"an image of {height} x {width} needs {pixels} neurons, and there are {total}")
-    image = windows(height, down)[:, None] * across + windows(width, across)
+    image = segments(height, down)[:, None] * across + segments(width, across)
     return np.concatenate([image.reshape(-1), np.full(total - pixels, -1)])

@@ -103,7 +103,7 @@ def test_windows_of_an_image() -> None:
 
 
 def test_kinds_are_those_of_a_model() -> None:
-    assert set(KINDS) | {"fully connected"} == {*get_args(PatternKind), "structured"}
+    assert set(KINDS) | {"fully connected", "windows"} == {*get_args(PatternKind), "structured"}
     for kind in ("one seed", "seed per sweep", "free"):
         for pattern, expected in zip(
             draw(NETWORK, kind, 5), Model.initial(NETWORK, random_state=5, pattern=kind).left, strict=True

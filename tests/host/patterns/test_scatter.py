@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from presparse.errors import ArgumentError
-from presparse.patterns import adjacency, scatter, tiles, windows
+from presparse.patterns import adjacency, scatter, segments, tiles
 
 
 def blocks(count: int, size: int) -> NDArray[np.float64]:
@@ -84,7 +84,7 @@ def test_one_clash_free_sweep_per_group_is_perfect() -> None:
 def test_what_must_not_change_it() -> None:
     rng = np.random.default_rng(3)
     matrix = (rng.random((12, 20)) < 0.3).astype(float)
-    window = windows(20, 5)
+    window = segments(20, 5)
     expected = scatter(matrix, window)
     assert 0.3 < expected < 0.95
     assert scatter(rng.permutation(matrix), window) == pytest.approx(expected)  # right neurons in another order
@@ -103,13 +103,13 @@ def test_padding_does_not_count() -> None:
     assert scatter(padded, np.array([-1, -1, -1, 0, 0, 1, 1])) == scatter(matrix, np.array([0, 0, 1, 1])) == 1
 
 
-def test_windows() -> None:
-    assert windows(6, 3).tolist() == [0, 0, 1, 1, 2, 2]
-    assert windows(5, 1).tolist() == [0] * 5
-    assert windows(3, 3).tolist() == [0, 1, 2]
+def test_segments() -> None:
+    assert segments(6, 3).tolist() == [0, 0, 1, 1, 2, 2]
+    assert segments(5, 1).tolist() == [0] * 5
+    assert segments(3, 3).tolist() == [0, 1, 2]
     for neurons in range(1, 12):
         for count in range(1, neurons + 1):
-            sizes = np.bincount(windows(neurons, count), minlength=count)
+            sizes = np.bincount(segments(neurons, count), minlength=count)
             assert (sizes.sum(), len(sizes), np.ptp(sizes) <= 1) == (neurons, count, True)
 
 
@@ -123,8 +123,8 @@ def test_tiles() -> None:
 def test_arguments_that_cannot_be() -> None:
     matrix = np.ones((2, 4))
     for action, message in [
-        (lambda: windows(4, 5), "4 neurons have 1 to 4 windows, and not 5"),
-        (lambda: windows(4, 0), "4 neurons have 1 to 4 windows, and not 0"),
+        (lambda: segments(4, 5), "4 neurons have 1 to 4 windows, and not 5"),
+        (lambda: segments(4, 0), "4 neurons have 1 to 4 windows, and not 0"),
         (lambda: tiles(4, 4, 5, 1), "4 neurons have 1 to 4 windows, and not 5"),
         (lambda: tiles(4, 4, 2, 2, neurons=15), "an image of 4 x 4 needs 16 neurons, and there are 15"),
         (lambda: scatter(matrix, np.zeros(3, int)), "windows must number each of the 4 neurons, and have shape (3,)"),

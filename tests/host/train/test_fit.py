@@ -222,7 +222,11 @@ def test_a_pattern_of_ones_own(kind: str) -> None:
         ([np.full((12, 2), 6)] * 2, "junction 1: left neurons are 0 to 5, and an edge has 6"),
         (lambda j, rng: np.zeros((3, 3), dtype=int), "junction 1: a pattern has shape (12, 2), and this one (3, 3)"),
         ([np.tile([0, 2], (12, 1))] * 2, "junction 1: not clash-free for 2 lanes"),
-        ("windows", "pattern must be one of one seed, seed per sweep, free, random, fully connected, and is 'windows'"),
+        ("spiral", "pattern must be one of windows, one seed, seed per sweep, free, random, fully connected, and is"),
+        (
+            "windows",
+            "network network has no images, of which patterns of kind 'windows' are; describe them as [[image]]",
+        ),
     ],
 )
 def test_patterns_of_ones_own_that_do_not_fit(pattern: object, message: str) -> None:

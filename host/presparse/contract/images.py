@@ -1,0 +1,208 @@
+"""Images on a layer: where every pixel sits, so that windows are clash-free wherever they lie.
+
+The z lanes of a junction tell apart za x zb pixels of zc channels, z = za zb zc. In an image of H rows and W columns
+the pixel in row r, column c and channel m is left neuron bank + z place, with
+
+    bank  = ((m mod zc) za + r mod za) zb + c mod zb,
+    place = ((m // zc) ceil(H / za) + r // za) ceil(W / zb) + c // zb,
+
+which is its row in that bank. Among a consecutive rows, za | a, every remainder by za comes a / za times; columns and
+channels are alike. So a window of a x b pixels and d channels with za | a, zb | b and zc | d has a b d / z pixels in
+every bank, wherever it lies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from presparse.contract.description import Description
+
+Size = tuple[int, int, int]
+"""Rows, columns and channels."""
+
+_Count = Annotated[int, Field(ge=1, le=65536)]
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class Image(Description):
+    """The left neurons of a junction are the pixels of an image, of which every right neuron sees a window.
+
+    Sizes are (rows, columns) or (rows, columns, channels); a window has all channels unless it says how many.
+    """
+
+    junction: int = Field(ge=1, description="1, 2, ...: whose left neurons the pixels are")
+    shape: tuple[_Count, ...] = Field(min_length=2, max_length=3, description="of the image")
+    window: tuple[_Count, ...] = Field(min_length=2, max_length=3, description="of what a right neuron sees")
+    margin: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
+        default=(0, 0), description="rows at the top and at the bottom, columns on either side, that no window sees"
+    )
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Image:
+        if min(self.seen) < 1:
+            raise ValueError(f"a margin of {written(self.margin)} leaves nothing of {written(self.shape)} pixels")
+        return self
+
+    @property
+    def size(self) -> Size:
+        """Of the image."""
+        return sized(self.shape)
+
+    @property
+    def seen(self) -> Size:
+        """Of what windows see: the image without its margin."""
+        rows, columns, channels = self.size
+        return rows - 2 * self.margin[0], columns - 2 * self.margin[1], channels
+
+    @property
+    def window_size(self) -> Size:
+        return sized(self.window, channels=self.size[2])
+
+
+def sized(numbers: tuple[int, ...], *, channels: int = 1) -> Size:
+    """(rows, columns, channels) of two numbers or three."""
+    rows, columns, *rest = numbers
+    return rows, columns, rest[0] if rest else channels
+
+
+def written(numbers: tuple[int, ...]) -> str:
+    """As messages have them: 28 x 28; one channel is not worth a word."""
+    return " x ".join(map(str, numbers[:2] if numbers[2:] == (1,) else numbers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Which left neuron a pixel is."""
+
+    size: Size
+    """Of the image."""
+    banks: Size
+    """(za, zb, zc): the pixels that lanes tell apart."""
+
+    @property
+    def lanes(self) -> int:
+        return math.prod(self.banks)
+
+    @property
+    def bank_rows(self) -> int:
+        """Rows that the image takes in a bank."""
+        return math.prod(-(-n // z) for n, z in zip(self.size, self.banks, strict=True))
+
+    def neurons(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(..., 3) rows, columns and channels to (...) left neurons."""
+        row, column, channel = np.moveaxis(pixels, -1, 0)
+        za, zb, zc = self.banks
+        bank = ((channel % zc) * za + row % za) * zb + column % zb
+        tall, wide = -(-self.size[0] // za), -(-self.size[1] // zb)
+        return bank + self.lanes * (((channel // zc) * tall + row // za) * wide + column // zb)
+
+    def all_neurons(self) -> NDArray[np.int64]:
+        """(pixels,): of every pixel, row by row, channels last."""
+        return self.neurons(_indices(self.size))
+
+    def window_neurons(self, window: Size, corners: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(k, pixels of a window): what the windows with these first pixels (k, 3) see."""
+        return self.neurons(corners[:, None, :] + _indices(window))
+
+
+def layout(size: Size, window: Size, *, left: int, lanes: int) -> Layout | None:
+    """Where pixels sit in `left` neurons so that such windows are clash-free for `lanes`; None: nowhere.
+
+    Of several layouts the one with the fewest rows, then the squarest.
+    """
+    found = [
+        candidate
+        for banks in _sizes(lanes)
+        if not any(w % z for w, z in zip(window, banks, strict=True))
+        and (candidate := Layout(size=size, banks=banks)).bank_rows * lanes <= left
+    ]
+    return min(found, key=lambda each: (each.bank_rows, abs(each.banks[0] - each.banks[1]), each.banks), default=None)
+
+
+def checked_layout(size: Size, window: Size, *, left: int, lanes: int, in_degree: int) -> Layout:
+    """The layout. Raises ValueError with the nearest valid numbers where there is none."""
+    fits = all(w <= s for w, s in zip(window, size, strict=True))
+    if fits and math.prod(window) == in_degree and (found := layout(size, window, left=left, lanes=lanes)) is not None:
+        return found
+    if math.prod(size) > left:
+        raise ValueError(f"{written(size)} pixels need as many left neurons, {math.prod(size)}, and there are {left}")
+    if not fits:
+        reason = f"a window of {written(window)} is larger than the {written(size)} pixels that windows see"
+    elif math.prod(window) != in_degree:
+        reason = (
+            f"a window of {written(window)} has {math.prod(window)} pixels, and every right neuron {in_degree} edges"
+        )
+    else:
+        reason = f"windows of {written(window)} in {left} left neurons are not clash-free for {lanes} lanes"
+
+    def valid(window: Size, lanes: int) -> bool:
+        inside = all(w <= s for w, s in zip(window, size, strict=True))
+        return inside and layout(size, window, left=left, lanes=lanes) is not None
+
+    nearest = [other for other in nearest_sizes(in_degree, window) if valid(other, lanes)]
+    if nearest:
+        raise ValueError(f"{reason}; the nearest valid window is {written(nearest[0])}")
+    fewer = [z for z in range(1, lanes) if left % z == 0 and valid(window, z)]
+    if fits and math.prod(window) == in_degree and fewer:
+        raise ValueError(f"{reason}; use {fewer[-1]} lanes, or a larger left layer")
+    raise ValueError(
+        f"{reason}; no window of {in_degree} pixels would be valid: use another out_degree, or fewer lanes"
+    )
+
+
+def nearest_sizes(product: int, wanted: Size) -> list[Size]:
+    """All sizes with so many pixels, from the one that differs least from the wanted one."""
+    return sorted(_sizes(product), key=lambda size: (sum(abs(a - b) for a, b in zip(size, wanted, strict=True)), size))
+
+
+def spread(count: int, size: Size, window: Size) -> NDArray[np.int64]:
+    """(count, 3): first pixels of windows, spread evenly over all places that windows have in an image.
+
+    In rows of equally many, but for one, and as far from each other as the rows are. Where windows have fewer channels
+    than the image, these begin along the golden ratio's multiples, which are even for any count.
+    """
+    tall, wide, deep = np.array(size) - window + 1
+    rows = min(count, max(1, round(math.sqrt(count * tall / wide))))
+    number = np.arange(count)
+    row = number * rows // count
+    first, in_row = np.searchsorted(row, row), np.bincount(row)[row]
+    places = np.stack(
+        [
+            (2 * row + 1) * tall // (2 * rows),
+            (2 * (number - first) + 1) * wide // (2 * in_row),
+            ((number + 0.5) * _GOLDEN % 1 * deep).astype(np.int64),
+        ],
+        axis=1,
+    )
+    return places.astype(np.int64)
+
+
+def grid(size: Size, window: Size, right: Size) -> NDArray[np.int64]:
+    """(pixels of `right`, 3): first pixels of the windows that the pixels of an image of size `right` see, in order.
+
+    From the first place to the last in equal steps, rounded; in the middle where there is one only.
+    """
+    last, steps = np.array(size) - window, np.array(right) - 1
+    places = np.where(steps == 0, 0.5, _indices(right) / np.maximum(steps, 1))
+    return np.rint(places * last).astype(np.int64)
+
+
+def _indices(size: Size) -> NDArray[np.int64]:
+    """(pixels, 3): every row, column and channel, channels fastest."""
+    return np.indices(size).reshape(3, -1).T
+
+
+def _sizes(product: int) -> Iterator[Size]:
+    """All sizes with so many pixels."""
+    divisors = [d for d in range(1, product + 1) if product % d == 0]
+    for rows in divisors:
+        for columns in divisors:
+            if product // rows % columns == 0:
+                yield rows, columns, product // rows // columns

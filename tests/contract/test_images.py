@@ -1,0 +1,267 @@
+"""Images: windows are bank-balanced wherever they lie, chains see what they should, and what cannot be is refused."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from presparse.contract.build import Build
+from presparse.contract.errors import NetworkError, PatternError
+from presparse.contract.images import Image, Layout, Size, grid, layout, nearest_sizes, spread
+from presparse.contract.network import Network
+from presparse.contract.pattern import arranged, check
+
+small = st.integers(1, 3)
+PIXELS: dict[str, Any] = {
+    "features": 48,
+    "classes": 4,
+    "layers": (64, 16, 4),
+    "out_degree": (2, 4),
+    "lanes": (8, 4),
+    "activations": ("relu", "sigmoid"),
+    "image": [{"junction": 1, "shape": (6, 8), "window": (2, 4)}],
+}
+"""6 x 8 pixels in an input layer of 8 x 8."""
+CHAIN: dict[str, Any] = {
+    "features": 64,
+    "classes": 4,
+    "layers": (64, 32, 8, 4),
+    "out_degree": (2, 4, 4),
+    "lanes": (4, 8, 4),
+    "activations": ("relu", "relu", "sigmoid"),
+    "image": [
+        {"junction": 1, "shape": (8, 8), "window": (2, 2)},
+        {"junction": 2, "shape": (4, 4, 2), "window": (2, 4)},
+    ],
+}
+"""8 x 8 pixels, 4 x 4 places of 2 neurons each, and 8 neurons that see half of these."""
+
+
+# --- layouts ----------------------------------------------------------------------------------------
+
+
+def test_every_window_at_every_place_has_equally_many_pixels_in_every_bank() -> None:
+    """Exhaustive for small images: all sizes, all windows that the banks divide, all places."""
+    seen = 0
+    for rows, columns, channels in itertools.product(range(1, 7), range(1, 6), range(1, 4)):
+        for banks in itertools.product((1, 2, 3), (1, 2), (1, 2)):
+            size = (rows, columns, channels)
+            own = Layout(size=size, banks=banks)
+            neurons = own.all_neurons()
+            assert len(set(neurons.tolist())) == math.prod(size)
+            assert neurons.max() < own.bank_rows * own.lanes
+            tall, wide, deep = (range(z, s + 1, z) for s, z in zip(size, banks, strict=True))
+            for window in itertools.product(tall, wide, deep):
+                places = itertools.product(*(range(s - w + 1) for s, w in zip(size, window, strict=True)))
+                found = own.window_neurons(window, np.array(list(places)))
+                counts = [np.bincount(row % own.lanes, minlength=own.lanes) for row in found]
+                assert (np.array(counts) == math.prod(window) // own.lanes).all()
+                seen += len(found)
+    assert seen > 20_000
+
+
+def test_a_layout_by_hand() -> None:
+    """3 x 4 pixels, 2 x 2 banks: two rows of banks, of which the second is half full, with two columns each."""
+    own = Layout(size=(3, 4, 1), banks=(2, 2, 1))
+    assert own.all_neurons().reshape(3, 4).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13]]
+    assert own.window_neurons((2, 2, 1), np.array([[1, 1, 0]])).tolist() == [[3, 6, 9, 12]]
+
+
+def test_layouts_take_few_rows_and_are_square() -> None:
+    found = layout((28, 28, 1), (8, 8, 1), left=1024, lanes=16)
+    assert found is not None
+    assert found.banks == (4, 4, 1)
+    assert layout((28, 28, 1), (8, 8, 1), left=1023, lanes=64) is None
+    assert layout((28, 28, 1), (8, 8, 1), left=1024, lanes=128) is None
+    assert layout((28, 28, 1), (7, 8, 1), left=1024, lanes=64) is None
+
+
+@pytest.mark.parametrize("count", [1, 7, 64, 500])
+def test_windows_are_spread_evenly(count: int) -> None:
+    size, window = (20, 28, 4), (8, 8, 4)
+    corners = spread(count, size, window)
+    assert (corners >= 0).all()
+    assert (corners <= np.array(size) - window).all()
+    centers = corners.mean(axis=0) - (np.array(size) - window) / 2
+    assert np.abs(centers).max() <= 6 / math.sqrt(count) + 0.6
+    assert len(np.unique(corners, axis=0)) >= min(count, 150)
+
+
+def test_a_grid_goes_from_the_first_place_to_the_last() -> None:
+    corners = grid((28, 28, 2), (8, 4, 2), (3, 4, 2)).reshape(3, 4, 2, 3)
+    assert corners[:, 0, 0, 0].tolist() == [0, 10, 20]
+    assert corners[0, :, 1, 1].tolist() == [0, 8, 16, 24]
+    assert not corners[..., 2].any()
+    assert grid((9, 9, 1), (4, 4, 1), (1, 1, 5)).tolist() == [[2, 2, 0]] * 5
+
+
+@given(numbers=st.tuples(st.integers(1, 200), small, small, small))
+def test_nearest_sizes_are_all_there_are(numbers: tuple[int, int, int, int]) -> None:
+    product, *wanted = numbers
+    found = nearest_sizes(product, (wanted[0], wanted[1], wanted[2]))
+    assert len(set(found)) == len(found)
+    assert {math.prod(size) for size in found} == {product}
+    distances = [sum(abs(a - b) for a, b in zip(size, wanted, strict=True)) for size in found]
+    assert distances == sorted(distances)
+
+
+# --- networks with images ---------------------------------------------------------------------------
+
+
+def random_images(rng: np.random.Generator) -> Network:
+    """One image with padding, margin and channels as they come, in as many lanes as a window allows."""
+    banks: Size = tuple(rng.integers(1, 4, size=3).tolist())
+    window = [z * int(rng.integers(1, 3)) for z in banks]
+    shape = [w + int(rng.integers(0, 5)) for w in window]
+    margin = rng.integers(0, 3, size=2).tolist()
+    lanes, in_degree = math.prod(banks), math.prod(window)
+    rows = math.prod(-(-s // z) for s, z in zip(shape, banks, strict=True)) + int(rng.integers(0, 4))
+    shape = [shape[0] + 2 * margin[0], shape[1] + 2 * margin[1], shape[2]]
+    left = lanes * max(rows, -(-math.prod(shape) // lanes))
+    common = math.gcd(left, in_degree)
+    return Network(
+        features=math.prod(shape),
+        classes=1,
+        layers=(left, left // common),
+        out_degree=(in_degree // common,),
+        lanes=(lanes,),
+        activations=("sigmoid",),
+        image=(Image(junction=1, shape=tuple(shape), window=tuple(window), margin=(margin[0], margin[1])),),
+    )
+
+
+@given(seed=st.integers(0, 2**32))
+def test_windows_are_clash_free_and_are_windows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    network = random_images(rng)
+    (junction,), (image,) = network.junctions, network.image
+    (left,) = arranged(network, "windows", rng)
+    check(junction, left)
+    feature = np.full(junction.left, -1)
+    feature[network.places] = np.arange(network.features)
+    pixels = np.array(np.unravel_index(feature[left], image.size))  # (3, right, in_degree)
+    assert (feature[left] >= 0).all()
+    for axis, (extent, most, margin) in enumerate(zip(image.window_size, image.size, (*image.margin, 0), strict=True)):
+        low, high = pixels[axis].min(axis=1), pixels[axis].max(axis=1)
+        assert (high - low == extent - 1).all()
+        assert low.min() >= margin
+        assert high.max() < most - margin
+
+
+def test_padding_may_lie_anywhere() -> None:
+    network = Network(**{**PIXELS, "features": 40, "image": [{"junction": 1, "shape": (5, 8), "window": (2, 4)}]})
+    assert len(set(network.places.tolist())) == 40
+    assert network.places.max() > 40
+    assert not network.places.flags.writeable
+
+
+def test_a_margin_fills_the_neurons_that_windows_leave() -> None:
+    """So that a store, which keeps the first neurons only, holds all features."""
+    network = Network(**{**PIXELS, "image": [{"junction": 1, "shape": (6, 8), "window": (2, 4), "margin": (1, 2)}]})
+    assert sorted(network.places.tolist()) == list(range(48))
+    assert sorted(network.places.reshape(6, 8)[1:5, 2:6].reshape(-1).tolist()) == list(range(16))
+
+
+def test_of_a_chain_neurons_look_where_they_are() -> None:
+    network = Network(**CHAIN)
+    first, second, third = arranged(network, None, np.random.default_rng(0))
+    for junction, left in zip(network.junctions, (first, second, third), strict=True):
+        check(junction, left)
+    pixel = np.empty(64, dtype=np.int64)
+    pixel[network.places] = np.arange(64)
+    of_place = network.layouts[1].all_neurons().reshape(4, 4, 2)
+    for row, column, channel in np.ndindex(4, 4, 2):
+        seen = np.array(np.unravel_index(pixel[first[of_place[row, column, channel]]], (8, 8)))
+        assert seen.min(axis=1).tolist() == [2 * row, 2 * column]
+    rows = np.empty(32, dtype=np.int64)
+    rows[of_place] = np.arange(4)[:, None, None]
+    assert (np.ptp(rows[second], axis=1) == 1).all()  # 2 x 4 of 4 x 4, with both channels
+    assert {row.min() for row in rows[second]} == {0, 1, 2}
+
+
+def test_an_image_is_data_and_no_hardware() -> None:
+    """Old bitstreams take models with windows, and old files of networks are what they were."""
+    plain = Network(**{**PIXELS, "image": ()})
+    network = Network(**PIXELS)
+    assert network.hash == plain.hash
+    assert Build(network=network, store_samples=8).hash == Build(network=plain, store_samples=8).hash
+    assert "image" not in plain.model_dump_json()
+    assert "image" not in plain.to_toml()
+    assert plain.places.tolist() == list(range(48))
+
+
+@pytest.mark.parametrize("description", [PIXELS, CHAIN])
+def test_images_survive_files(description: dict[str, Any]) -> None:
+    network = Network(**description)
+    assert Network.from_toml(network.to_toml()) == network
+    build = Build(network=network)
+    assert Build.model_validate_json(build.model_dump_json()).network == network
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": (6, 9)}, "image of junction 1: a shape of 6 x 9 has 54 pixels, and there are 48 features; the "
+         "nearest valid shape is 6 x 8"),
+        ({"shape": (7, 3, 2)}, "image of junction 1: a shape of 7 x 3 x 2 has 42 pixels, and there are 48 features; "
+         "the nearest valid shape is 8 x 3 x 2"),
+        ({"shape": (48,)}, "image.0.shape: Tuple should have at least 2 items after validation, not 1 (got (48,))"),
+        ({"window": (3, 3)}, "image of junction 1: a window of 3 x 3 has 9 pixels, and every right neuron 8 edges; the "
+         "nearest valid window is 2 x 4"),
+        ({"window": (1, 12)}, "image of junction 1: a window of 1 x 12 is larger than the 6 x 8 pixels that windows "
+         "see; the nearest valid window is 1 x 8"),
+        ({"window": (2, 4, 2)}, "image of junction 1: a window of 2 x 4 x 2 is larger than the 6 x 8 pixels that "
+         "windows see; the nearest valid window is 2 x 4"),
+        ({"margin": (3, 0)}, "image.0: a margin of 3 x 0 leaves nothing of 6 x 8 pixels"),
+        ({"margin": (0, -1)}, "image.0.margin.1: Input should be greater than or equal to 0 (got -1)"),
+        ({"junction": 2}, "image: the images are those of junctions 1, 2, ... in this order, without a gap, and "
+         "these are of junctions 2; the network has 2"),
+        ({"stride": 2}, "image.0.stride is no key here; remove it or correct its spelling"),
+    ],
+)  # fmt: skip
+def test_one_broken_rule(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(NetworkError) as error:
+        Network(**{**PIXELS, "image": [{**PIXELS["image"][0], **change}]})
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": 49, "image": [{"junction": 1, "shape": (7, 7), "window": (2, 4)}], "layers": (56, 14, 4),
+          "lanes": (8, 2)},
+         "image of junction 1: windows of 2 x 4 in 56 left neurons are not clash-free for 8 lanes; use 4 lanes, or a "
+         "larger left layer"),
+        ({"lanes": (16, 4)}, "image of junction 1: windows of 2 x 4 in 64 left neurons are not clash-free for 16 "
+         "lanes; use 8 lanes, or a larger left layer"),
+        ({"features": 16, "image": [{"junction": 1, "shape": (4, 4), "window": (5, 1)}], "layers": (20, 4, 4),
+          "out_degree": (1, 4), "lanes": (5, 4)},
+         "image of junction 1: a window of 5 x 1 is larger than the 4 x 4 pixels that windows see; no window of 5 "
+         "pixels would be valid: use another out_degree, or fewer lanes"),
+        ({"image": [*PIXELS["image"], {"junction": 2, "shape": (4, 5), "window": (4, 4)}]},
+         "image of junction 2: a shape of 4 x 5 has 20 pixels, and there are 16 left neurons; the nearest valid "
+         "shape is 4 x 4"),
+        ({"image": [*PIXELS["image"], {"junction": 2, "shape": (4, 4), "window": (4, 4), "margin": (1, 1)}]},
+         "image of junction 2: only features have a margin, and this one has 1 x 1; leave it out"),
+        ({"image": PIXELS["image"] * 3}, "image: the images are those of junctions 1, 2, ... in this order, without "
+         "a gap, and these are of junctions 1, 1, 1; the network has 2"),
+    ],
+)  # fmt: skip
+def test_images_that_do_not_fit_their_network(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(NetworkError) as error:
+        Network(**{**PIXELS, **change})
+    assert str(error.value) == message
+
+
+def test_windows_need_images() -> None:
+    with pytest.raises(PatternError) as error:
+        arranged(Network(**{**PIXELS, "image": ()}), "windows", np.random.default_rng(0))
+    assert str(error.value) == (
+        "network network has no images, of which patterns of kind 'windows' are; describe them as [[image]]"
+    )

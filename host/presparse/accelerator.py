@@ -18,6 +18,7 @@ from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.description import shortened
 from presparse.contract.network import Network
+from presparse.contract.pattern import Pattern, arranged
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity
@@ -215,7 +216,7 @@ class Accelerator:
         self._names = names_of(X)
         classes_ = self._classes(y)
         values, labels = self._checked(X, y, classes_)
-        model = self._started(values, classes_, scale, checked_seed(random_state))
+        model = self._started(values, classes_, scale, None, checked_seed(random_state))
         self._store.put(Contents.encode(layout, model.encode_checked(values), labels), model, progress)
 
     @_in_turn("training")
@@ -229,6 +230,7 @@ class Accelerator:
         shuffle: bool = True,
         random_state: int = 0,
         scale: Scaling = "auto",
+        pattern: Pattern = None,
         validation: Validation = None,
         progress: Callback | None = None,
         keep_on_interrupt: bool = False,
@@ -237,8 +239,8 @@ class Accelerator:
         """Train on the board for some epochs over X (k, features), y (k,), or over what `store` put on the board,
         going on from the loaded model.
 
-        If none is loaded, `Model.initial(network, random_state=random_state)` is, with features scaled as `scale` says
-        (`presparse.features.scaling`).
+        If none is loaded, `Model.initial(network, pattern=pattern, random_state=random_state)` is, with features scaled
+        as `scale` says (`presparse.features.scaling`); a loaded model has its `pattern`, and takes no other.
         `lr` is 2^-k, one for all epochs or one each. With `shuffle`, epoch e has the order
         `permutation(k, epoch_seed(random_state, e))` of `presparse.contract.permutation`; without, X's. Every epoch
         ends with a flush, then accuracy on `validation` is measured: on (X, y), or on such a share or number of the
@@ -262,14 +264,19 @@ class Accelerator:
         checked_callback("progress", progress)
         self._check_training()
         self._names = names_of(X)
+        if pattern is not None and self._model is not None:
+            raise ArgumentError("pattern is for a fresh model, and one is loaded, which has its own; leave it out")
         parts, classes_ = None, np.arange(0)
         if not (X is None and y is None):
             classes_ = self._classes(y)
             parts = parted(self._checked(X, y, classes_), validation, seed, lambda X, y: self._checked(X, y, classes_))
         keeper = None
         if checkpoint is not None:
-            keeper = self._keeper(checkpoint, parts, classes_, exponents, shuffled, scale, seed)
-        source = self._stored_source(validation) if parts is None else self._given_source(*parts, classes_, scale, seed)
+            keeper = self._keeper(checkpoint, parts, classes_, exponents, shuffled, scale, pattern, seed)
+        if parts is None:
+            source = self._stored_source(validation)
+        else:
+            source = self._given_source(*parts, classes_, scale, pattern, seed)
         self._feeding.drain()
         return loop.fit(
             self._device,
@@ -333,17 +340,22 @@ class Accelerator:
         exponents: Sequence[int],
         shuffle: bool,
         scale: Scaling,
+        pattern: Pattern,
         seed: int,
     ) -> Keeper:
         """Of a training's checkpoint, whose model is loaded if there is one."""
         if parts is None:
             raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
         learn, held = parts
+        if self._model is None:
+            start = digest([str(scale)], *arranged(self.network, pattern, np.random.default_rng(seed)))
+        else:
+            start = digest(*model_tensors(self.read_model()).values())
         training = {
             "network": self.network.hash,
             "samples": digest(*learn, *(held or ())),
             "classes": classes_.tolist(),
-            "start": str(scale) if self._model is None else digest(*model_tensors(self.read_model()).values()),
+            "start": start,
             "rate exponents": list(exponents),
             "shuffle": shuffle,
             "random_state": seed,
@@ -354,10 +366,12 @@ class Accelerator:
             self.load(model_of(self.network, kept))
         return Keeper(found, self.read_model, kept)
 
-    def _given_source(self, learn: Part, held: Part | None, classes_: Labels, scale: Scaling, seed: int) -> Source:
+    def _given_source(
+        self, learn: Part, held: Part | None, classes_: Labels, scale: Scaling, pattern: Pattern, seed: int
+    ) -> Source:
         """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
         values, labels = learn
-        model = self._started(values, classes_, scale, seed)
+        model = self._started(values, classes_, scale, pattern, seed)
         if held is not None:
             values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
         return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, len(learn[1]))
@@ -374,11 +388,14 @@ class Accelerator:
             held_out = StoredPart(feeding=self._feeding, first=len(contents) - count, count=count)
         return from_stored(self._feeding, contents, held_out)
 
-    def _started(self, values: NDArray[np.float64], classes_: Labels, scale: Scaling, seed: int) -> Model:
+    def _started(
+        self, values: NDArray[np.float64], classes_: Labels, scale: Scaling, pattern: Pattern, seed: int
+    ) -> Model:
         """The loaded model; an initial one is loaded if there is none."""
         if self._model is None:
             inputs = Inputs.fit(values, scale, names=self._names)
-            self.load(Model.initial(self.network, random_state=seed, inputs=inputs, classes_=classes_))
+            fresh = Model.initial(self.network, pattern=pattern, random_state=seed, inputs=inputs, classes_=classes_)
+            self.load(fresh)
         return self._scaled_by()
 
     def _classes(self, y: ArrayLike | None) -> Labels:

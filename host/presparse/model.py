@@ -21,7 +21,7 @@ from presparse import inference
 from presparse.contract.description import Description, problems, shortened
 from presparse.contract.errors import PatternError
 from presparse.contract.network import Junction, Network
-from presparse.contract.pattern import Pattern, arranged, check
+from presparse.contract.pattern import Pattern, arranged, check, sees_windows
 from presparse.errors import ModelError
 from presparse.features.familiar import check_scale
 from presparse.features.inputs import Inputs, differences
@@ -121,20 +121,20 @@ class Model:
         cls,
         network: Network | str | Path,
         *,
-        pattern: Pattern = "seed per sweep",
+        pattern: Pattern = None,
         random_state: int = 0,
         inputs: Inputs | None = None,
         classes_: ArrayLike | None = None,
     ) -> Model:
         """A fresh, untrained model: a pattern (`presparse.contract.pattern.arranged`), normal weights, zero biases; the
         same for the same `random_state`. `network` may be a name or path. Without `inputs` features are taken as they
-        are, without `classes_` classes are numbers.
+        are, without `classes_` classes are numbers. Patterns of windows put features where they see them.
 
         Raises NetworkError, PatternError, ArgumentError for a random_state that is no seed, ModelError for inputs or
         classes of another network.
         """
         network = Network.given(network)
-        inputs = Inputs.plain(network.features) if inputs is None else inputs
+        inputs = initial_inputs(network, pattern, inputs)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
         pairs = zip(network.junctions, left, strict=True)
@@ -304,6 +304,14 @@ class Model:
             for key in ("left", "weights", "biases"):
                 tensors[f"junction{j.index}.{key}"] = getattr(self, key)[index].astype(np.int32)
         return tensors
+
+
+def initial_inputs(network: Network, pattern: Pattern, inputs: Inputs | None) -> Inputs:
+    """Those given, or features as they are; where the windows of a pattern see them. Raises ModelError."""
+    inputs = Inputs.plain(network.features) if inputs is None else inputs
+    if sees_windows(network, pattern) and inputs.features == network.features:
+        return inputs.placed(network.places)
+    return inputs
 
 
 def initial_weights(

@@ -85,6 +85,34 @@ def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -
     assert [int(line) for line in (files / "classes.txt").read_text().split()] == predicted.figures["classes"]
 
 
+@pytest.mark.parametrize("device", ["torch", "emulator"])
+def test_train_with_a_pattern(shell: Shell, files: Path, device: str) -> None:
+    model = files / "patterned.safetensors"
+    command = (
+        "train",
+        files / "small.toml",
+        files / "small.npz",
+        "-d",
+        device,
+        "--epochs",
+        1,
+        "--seed",
+        4,
+        "-o",
+        model,
+    )
+    assert shell(*command, "--pattern", "one seed").status == 0
+    wanted = Model.initial(Network.load(files / "small.toml"), pattern="one seed", random_state=4)
+    for left, right in zip(Model.load(model).left, wanted.left, strict=True):
+        assert left.tolist() == right.tolist()
+    refused = shell(*command, "--force", "--pattern", "windows")
+    assert refused.status == 2
+    assert "network small has no images, of which patterns of kind 'windows' are" in refused.err
+    if device == "emulator":
+        refused = shell(*command, "--force", "--pattern", "free", "--start", files / "small.safetensors")
+        assert "--pattern is for a fresh model" in refused.err
+
+
 def test_train_on_a_board_and_go_on(shell: Shell, files: Path) -> None:
     model, further = files / "board.safetensors", files / "further.safetensors"
     begin = ("train", files / "small.toml", files / "small.npz", "--device", "emulator", "--lr", 2**-4, "--json")

@@ -27,6 +27,14 @@ VALID: dict[str, Any] = {
     "lanes": (16, 8),
     "activations": ("relu", "sigmoid"),
 }
+HASHES = {
+    "digits": ("cd6be674", "92cb84f4", "2df77d2e"),
+    "digits-small": ("30b7bbb6", "aacd8961", "f712dc76"),
+    "mnist": ("1e31ee30", "18d48cea", "152e2209"),
+    "mnist-dey": ("37d528b8", "d852fdae", "79ea7e8a"),
+    "mnist-dey-narrow": ("25d75a27", "ff73e6b8", "c637942d"),
+}
+"""Of networks that ship, of their builds, and of builds with a store."""
 TOML = """
 features = 60
 classes = 10
@@ -324,9 +332,12 @@ def test_a_network_as_such_or_by_name() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_networks_that_ship(name: str) -> None:
+    """With the hashes that they always had: bitstreams and models are out there."""
     network = Network.load(name)
     assert network.name == name
     assert network.classes == 10
+    builds = Build(network=network), Build(network=network, store_samples=16)
+    assert (network.hash[:8], *(build.hash[:8] for build in builds)) == HASHES[name]
 
 
 # --- builds -----------------------------------------------------------------------------------------

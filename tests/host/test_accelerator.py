@@ -25,6 +25,7 @@ from presparse.errors import (
     FeatureError,
     LinkClosed,
     ModelError,
+    PatternError,
     PresparseError,
     RateError,
 )
@@ -81,6 +82,31 @@ def test_predictions_are_the_references(board: Accelerator) -> None:
     assert board.predict(X).dtype == np.int64
     assert board.score(X, y) == (scores.argmax(axis=1) == y).mean()
     np.testing.assert_array_equal(board.predict(X[:1]), scores[:1].argmax(axis=1))
+
+
+def test_a_fresh_training_takes_a_pattern(tmp_path: Path) -> None:
+    """By default windows, where the network has an image; its features go where these see them."""
+    X, y = small.clusters(1, 60)
+    image = {"junction": 1, "shape": (1, 7), "window": (1, 4)}
+    build = Build(network=Network(**{**small.NETWORK.model_dump(), "image": [image]}))
+    own = [np.sort(left, axis=1)[:, ::-1] for left in Model.initial(small.NETWORK, pattern="free", random_state=3).left]
+    for pattern in (None, "windows", "one seed", own):
+        with on_emulator(build) as board:
+            board.fit(X, y, epochs=1, pattern=pattern, random_state=2)
+            learned = board.read_model()
+        wanted = Model.initial(build.network, pattern=pattern, random_state=2, inputs=Inputs.fit(X))
+        assert learned.inputs.equals(wanted.inputs)
+        assert learned.inputs.places.tolist() == ([0, 1, 2, 3, 4, 5, 6] if pattern else build.network.places.tolist())
+        for left, right in zip(learned.left, wanted.left, strict=True):
+            np.testing.assert_array_equal(left, right)
+    with on_emulator(build) as board:
+        board.fit(X, y, epochs=1, checkpoint=tmp_path / "kept")
+        with pytest.raises(ArgumentError, match="pattern is for a fresh model, and one is loaded, which has its own"):
+            board.fit(X, y, epochs=1, pattern="free")
+    with on_emulator(build) as board, pytest.raises(ModelError, match="another training"):
+        board.fit(X, y, epochs=1, pattern="free", checkpoint=tmp_path / "kept")
+    with on_emulator() as board, pytest.raises(PatternError, match="network small has no images"):
+        board.fit(X, y, epochs=1, pattern="windows")
 
 
 def test_probabilities_of_sigmoid_outputs(board: Accelerator) -> None:

@@ -13,6 +13,7 @@ from matplotlib.image import imread
 
 from presparse.contract.build import Build
 from presparse.contract.network import SHIPPED, Network
+from presparse.errors import ArgumentError
 from presparse.model import Model
 from presparse.report.by_class import counts
 from presparse.report.confusion import confusion
@@ -20,6 +21,7 @@ from presparse.report.curves import Curve, curves
 from presparse.report.page import Fact, Section, write
 from presparse.report.pattern import lanes_of_edges, pattern
 from presparse.report.pipeline import Work, pipeline, spans
+from presparse.report.receptive_fields import field, receptive_fields
 from presparse.report.samples import samples
 from presparse.report.style import BLUE, figure, png
 from presparse.report.weights import weights
@@ -77,6 +79,23 @@ def test_a_build_that_only_infers_has_no_training_in_its_pipeline() -> None:
     build = Build(network=NETWORK, mode="infer")
     assert {s.work for s in spans(build, 6)} == {Work.FF}
     assert png(pipeline(build)).startswith(PNG)
+
+
+def test_a_receptive_field_has_every_weight_at_its_pixel() -> None:
+    """Also where features do not sit in order, as those of an image do."""
+    network = Network.load("mnist-dey")
+    fresh = Model.initial(network, random_state=3)
+    assert png(receptive_fields(fresh)).startswith(PNG)
+    weight, pixel = network.formats.weight, np.argsort(network.places)
+    for neuron in (0, 63):
+        shown = field(fresh, neuron, (28, 28, 1)).reshape(-1)
+        assert shown.count() == 64
+        for left, value in zip(fresh.left[0][neuron], fresh.weights[0][neuron], strict=True):
+            assert shown[pixel[left]] == weight.decode(value)
+    with pytest.raises(ArgumentError, match=r"^network .* has no image; give the shape of one, such as \(28, 28\)$"):
+        receptive_fields(model())
+    with pytest.raises(ArgumentError, match=r"^an image of 2 x 2 has 4 pixels, and the network 784 features$"):
+        receptive_fields(fresh, (2, 2))
 
 
 def test_confusion_counts() -> None:

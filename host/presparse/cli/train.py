@@ -16,6 +16,7 @@ from presparse.cli.opened_device import opened
 from presparse.cli.outputs import MODEL, RECORDING, check_outputs, replayed
 from presparse.cli.samples import Labeled, file_of, labeled
 from presparse.contract.network import Network
+from presparse.contract.pattern import ClashFreeKind
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
 from presparse.fitting.checkpoint import cut_off, end, read
@@ -61,6 +62,8 @@ class Task:
     epochs: int
     lr: float | None
     """None: the default of where it is trained."""
+    pattern: ClashFreeKind | None
+    """None: the network's own default."""
     seed: int
     output: Path
     checkpoint: Path | None
@@ -121,6 +124,12 @@ def run(
             min=0.0,
         ),
     ] = 0.1,
+    pattern: Annotated[
+        ClashFreeKind | None,
+        typer.Option(
+            help="Which edges there are (windows if the network has images, else seed per sweep).", show_default=False
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Of pattern, first weights, order and held-out samples.", min=0, max=LARGEST_SEED)
     ] = 0,
@@ -150,6 +159,8 @@ def run(
         for option, value in (("--record", record), ("--start", start), ("--bundle", bundle)):
             if value is not None:
                 raise ArgumentError(f"{option} is for a board; give --device too, such as sim")
+    elif pattern is not None and start is not None:
+        raise ArgumentError(f"--pattern is for a fresh model, and {start} has its own; leave one of the two out")
     elif batch_size is not None:
         raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
     shape = Network.load(network)
@@ -172,6 +183,7 @@ def run(
         medians=given.medians,
         epochs=epochs,
         lr=lr,
+        pattern=pattern,
         seed=seed,
         output=output,
         checkpoint=checkpoint,
@@ -236,6 +248,7 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
                 batch_size=BATCH_SIZE if batch_size is None else batch_size,
                 lr=LR if task.lr is None else task.lr,
                 random_state=task.seed,
+                pattern=task.pattern,
                 progress=ending.after(shown.follow),
                 checkpoint=task.checkpoint,
             )
@@ -261,6 +274,7 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
                     epochs=task.epochs,
                     lr=BOARD_LR if task.lr is None else task.lr,
                     random_state=task.seed,
+                    pattern=task.pattern,
                     progress=ending.after(shown.follow),
                     checkpoint=task.checkpoint,
                 )

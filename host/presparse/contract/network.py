@@ -269,10 +269,10 @@ class Network(Description):
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """(features,): the input neuron of every feature.
+        """(features,): the input neuron of every feature, for patterns of windows.
 
-        The first ones in order; if features are an image, where its layout has them, and those of the margin in the
-        first neurons that are left.
+        Where the layout of the image has it; the pixels of its margin in the first neurons that are left. Without an
+        image the features are the first neurons, in order.
         """
         if not self.image:
             return np.arange(self.features)

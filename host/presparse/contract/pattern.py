@@ -17,7 +17,8 @@ from presparse.contract.errors import PatternError
 from presparse.contract.images import grid, spread
 from presparse.contract.network import Junction, Network
 
-PatternKind = Literal["windows", "one seed", "seed per sweep", "free", "random", "fully connected"]
+ClashFreeKind = Literal["windows", "one seed", "seed per sweep", "free"]
+PatternKind = ClashFreeKind | Literal["random", "fully connected"]
 CLASH_FREE_KINDS: tuple[PatternKind, ...] = ("one seed", "seed per sweep", "free")
 """Of every junction; windows are clash-free, too, where there are images."""
 PATTERN_KINDS: tuple[PatternKind, ...] = ("windows", *CLASH_FREE_KINDS, "random", "fully connected")
@@ -34,11 +35,10 @@ def arranged(network: Network, pattern: Pattern, rng: np.random.Generator) -> tu
     makes clash-free.
     """
     junctions = network.junctions
-    if pattern is None:
-        pattern = "windows" if network.image else "seed per sweep"
+    if sees_windows(network, pattern):
+        return _windows(network, rng)
+    pattern = "seed per sweep" if pattern is None else pattern
     if isinstance(pattern, str):
-        if pattern == "windows":
-            return _windows(network, rng)
         return tuple(generate(junction, pattern, rng) for junction in junctions)
     if not callable(pattern) and not isinstance(pattern, Iterable):
         raise PatternError(
@@ -48,6 +48,11 @@ def arranged(network: Network, pattern: Pattern, rng: np.random.Generator) -> tu
     if len(arrays) != len(junctions):
         raise PatternError(f"a pattern has one array per junction, {len(junctions)}, and this one has {len(arrays)}")
     return tuple(_ordered(junction, array) for junction, array in zip(junctions, arrays, strict=True))
+
+
+def sees_windows(network: Network, pattern: Pattern) -> bool:
+    """The pattern is of windows, which see features where `Network.places` has them; others take them in order."""
+    return bool(network.image) if pattern is None else isinstance(pattern, str) and pattern == "windows"
 
 
 def _ordered(junction: Junction, array: ArrayLike) -> NDArray[np.int64]:

@@ -3,73 +3,56 @@
     PRESPARSE_DATA=folder python -m presparse.demo.mnist
 
 trains network `mnist` for 15 epochs of 60,000 images with the reference in C, measures accuracy on the 10,000
-held-out images after every epoch, and writes model, curve and picture. `--check` lets the simulated core, the gateware
+held-out images after every epoch, and writes model, curve and pictures. `--check` lets the simulated core, the gateware
 itself, train the same beside it, and compares every weight after every epoch. Run again, it goes on where it stopped.
 
-The recipe was chosen with `--validate`: trained on the first 50,000 training images, judged by the other 10,000.
+The recipes were chosen with `--validate`: trained on the first 50,000 training images, judged by the other 10,000.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from presparse import data
 from presparse.contract.build import Build
 from presparse.contract.network import Network
-from presparse.demo.long_run import EpochDone, LongRun
+from presparse.demo.long_run import MODEL, EpochDone, LongRun
 from presparse.demo.outcome import Split
-from presparse.demo.receptive_fields import receptive_fields
 from presparse.errors import ArgumentError, DataError, OutputError, PresparseError
 from presparse.features.inputs import Inputs
-from presparse.model import Model, initial_weights
+from presparse.model import Model
 from presparse.support import atomic_files
 from presparse.terminal.options import AsJson
 from presparse.terminal.output import bar, fail, put, say
 
 NETWORK = "mnist"
-RATE_EXPONENTS = (*[6] * 8, *[7] * 4, *[8] * 3)
-"""One per epoch: the learning rate is 2^-k."""
+EPOCHS = 15
+RATE_EXPONENTS = {
+    "mnist": (*[6] * 8, *[7] * 4, *[8] * 3),
+    "mnist-dey": (*[5] * 8, *[6] * 4, *[7] * 3),
+}
+"""By network, one per epoch: the learning rate is 2^-k."""
 GAIN = 1 / 255
 """Grey levels to features 0 to 1."""
-WIDTH = 28
-"""Pixels of an image's side."""
-MARGIN = 4.0
-"""Pixels at every edge, mostly dark, in which no receptive field has its center."""
 SEED = 0
-"""Of the order of pixels, the pattern, the first weights, and the order of images."""
+"""Of the pattern, the first weights, and the order of images."""
 LEAST = 0.976
 """Accuracy that must be exceeded."""
 VALIDATION = 10_000
 """Training images kept for choosing the recipe."""
 
 
-def pixels(features: int, seed: int = SEED) -> np.ndarray:
-    """The order (features,) in which pixels become features.
-
-    Shuffled, neighbors are in different banks, so that a hidden neuron, which has one pixel from each, can have both.
-    """
-    return np.random.default_rng(seed).permutation(features)
-
-
 def start(network: Network, seed: int = SEED) -> Model:
-    """The untrained model: every hidden neuron sees one neighborhood."""
-    fresh = Model.initial(network, random_state=seed, inputs=Inputs.plain(network.features, gain=GAIN))
-    rng = np.random.default_rng(seed)
-    order = pixels(network.features, seed)
-    places = np.stack([order // WIDTH, order % WIDTH], axis=1).astype(np.float64)
-    first = network.junctions[0]
-    left = receptive_fields(first, places, MARGIN, rng)
-    weights = network.formats.weight.encode(initial_weights(network, first, left, rng))
-    return replace(fresh, left=(left, *fresh.left[1:]), weights=(weights, *fresh.weights[1:]))
+    """The untrained model: every hidden neuron of the first layer sees a window."""
+    return Model.initial(network, random_state=seed, inputs=Inputs.plain(network.features, gain=GAIN))
 
 
-def load_split(features: int, *, validate: bool, seed: int = SEED) -> Split:
+def load_split(*, validate: bool) -> Split:
     """All training images and the held-out ones; with `validate` the last training images are held out instead."""
     X, y = data.load_mnist("train")
     if validate:
@@ -79,27 +62,27 @@ def load_split(features: int, *, validate: bool, seed: int = SEED) -> Split:
         X, y = X[:-VALIDATION], y[:-VALIDATION]
     else:
         held = data.load_mnist("test")
-    order = pixels(features, seed)
-    return Split(X=X[:, order], y=y, held_X=held[0][:, order], held_y=held[1])
+    return Split(X=X, y=y, held_X=held[0], held_y=held[1])
 
 
 def main(
-    output: Annotated[Path, typer.Option(help="Folder for model, curve and picture; made if it is missing.")] = Path(
+    name: Annotated[str, typer.Option("--network", help=f"One of {', '.join(RATE_EXPONENTS)}.")] = NETWORK,
+    output: Annotated[Path, typer.Option(help="Folder for model, curve and pictures; made if it is missing.")] = Path(
         "mnist-run"
     ),
-    epochs: Annotated[int, typer.Option(help="At most all of the recipe.", min=1)] = len(RATE_EXPONENTS),
+    epochs: Annotated[int, typer.Option(help="At most all of the recipe.", min=1)] = EPOCHS,
     check: Annotated[bool, typer.Option(help="Let the simulated core train the same, and compare every bit.")] = False,
     validate: Annotated[bool, typer.Option(help="Hold out training images; the test images stay unseen.")] = False,
     least: Annotated[float, typer.Option(help="Exit status 1 unless the last accuracy is above this.")] = LEAST,
     as_json: AsJson = False,
 ) -> None:
-    """Train network `mnist` as a board does, and judge it on held-out images."""
-    if epochs > len(RATE_EXPONENTS):
-        raise ArgumentError(
-            f"--epochs must be at most {len(RATE_EXPONENTS)}, the epochs of the recipe, and is {epochs}"
-        )
-    network = Network.load(NETWORK)
-    split = load_split(network.features, validate=validate)
+    """Train a network as a board does, and judge it on held-out images."""
+    if name not in RATE_EXPONENTS:
+        raise ArgumentError(f"--network must be one of {', '.join(RATE_EXPONENTS)}, and is {name!r}")
+    if epochs > EPOCHS:
+        raise ArgumentError(f"--epochs must be at most {EPOCHS}, the epochs of the recipe, and is {epochs}")
+    network = Network.load(name)
+    split = load_split(validate=validate)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,7 +92,7 @@ def main(
         build=Build(network=network, feature_port=network.lanes[0]),
         start=start(network),
         split=split,
-        rate_exponents=RATE_EXPONENTS[:epochs],
+        rate_exponents=RATE_EXPONENTS[name][:epochs],
         seed=SEED,
         folder=output,
         check=check,
@@ -127,6 +110,7 @@ def main(
         curve = run.go(tell, lambda epoch: shown.done(f"{epoch.held_out:.2%} of held-out images"))
     reached = curve[-1].held_out
     _draw(curve, output / "curve.png")
+    _draw_fields(Model.load(output / MODEL), output / "fields.png")
     figures = {
         "network": network.name,
         "epochs": [asdict(epoch) for epoch in curve],
@@ -150,6 +134,13 @@ def _draw(curve: list[EpochDone], file: Path) -> None:
     learned = Curve(name="images being learned", color=SOFT, accuracies=[epoch.learned for epoch in curve])
     held_out = Curve(name="held-out images", color=BLUE, accuracies=[epoch.held_out for epoch in curve])
     atomic_files.write(file, png(curves([learned, held_out], measured="right answers (%)")))
+
+
+def _draw_fields(model: Model, file: Path) -> None:
+    from presparse.report.receptive_fields import receptive_fields
+    from presparse.report.style import png
+
+    atomic_files.write(file, png(receptive_fields(model)))
 
 
 if __name__ == "__main__":

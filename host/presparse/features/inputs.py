@@ -121,6 +121,14 @@ class Inputs:
         with np.errstate(over="ignore"):  # what is beyond float64 saturates, too
             return (chosen - self.offset) * self.gain
 
+    def placed(self, places: NDArray[np.int64]) -> Inputs:
+        """The same in these input neurons (features,). Raises ModelError if they have others than the first ones."""
+        if not np.array_equal(self.places, np.arange(self.features)) and not np.array_equal(self.places, places):
+            raise ModelError(
+                "windows see features where Network.places has them, and these have other places; give none"
+            )
+        return replace(self, places=places)
+
     def padding(self, neurons: int) -> NDArray[np.int64]:
         """Which neurons of an input layer have no feature; ascending."""
         return np.setdiff1d(np.arange(neurons), self.places)

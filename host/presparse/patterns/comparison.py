@@ -62,7 +62,9 @@ def compare(
         raise ArgumentError("a comparison needs at least one seed")
     table: list[Comparison] = []
     for kind in kinds:
-        runs = [list(_numbers(measure(network, draw(network, kind, seed), inputs=inputs))) for seed in seeds]
+        places = network.places if kind == "windows" else None
+        drawn = [draw(network, kind, seed) for seed in seeds]
+        runs = [list(_numbers(measure(network, left, inputs=inputs, places=places))) for left in drawn]
         for lines in zip(*runs, strict=True):
             junction, name, _ = lines[0]
             values = np.array([value for _, _, value in lines])

@@ -61,14 +61,19 @@ class NetworkMeasures:
 
 
 def measure(
-    network: Network, left: Sequence[NDArray[np.int64]], *, inputs: NDArray[np.int64] | None = None
+    network: Network,
+    left: Sequence[NDArray[np.int64]],
+    *,
+    inputs: NDArray[np.int64] | None = None,
+    places: NDArray[np.int64] | None = None,
 ) -> NetworkMeasures:
     """Measures of the patterns `left`, one per junction.
 
-    Padding does not count: only inputs with a feature (`Network.places`) and the first `classes` outputs are looked at.
-    `inputs` (features,) numbers the window of every feature, for instance `tiles`; by default windows are neighbors.
-    Dispersion is that of the whole left layer. Raises PatternError for patterns that are not the network's,
-    ArgumentError for windows that are not.
+    Padding does not count: only inputs with a feature and the first `classes` outputs are looked at. `places`
+    (features,) are these inputs, by default the first ones; patterns of windows have them in `Network.places`. `inputs`
+    (features,) numbers the window of every feature, for instance `tiles`; by default windows are neighbors. Dispersion
+    is that of the whole left layer. Raises PatternError for patterns that are not the network's, ArgumentError for
+    windows that are not.
     """
     if len(left) != len(network.junctions):
         raise PatternError(f"the network has {len(network.junctions)} junctions, and there are {len(left)} patterns")
@@ -78,7 +83,7 @@ def measure(
         if len(matrix) != j.right:
             raise PatternError(f"junction {j.index} has {j.right} right neurons, and its pattern {len(matrix)}")
         matrices.append(matrix)
-    matrices[0] = matrices[0][:, network.places]
+    matrices[0] = matrices[0][:, np.arange(network.features) if places is None else places]
     matrices[-1] = matrices[-1][: network.classes]
 
     junctions: list[JunctionMeasures] = []

@@ -42,7 +42,7 @@ def fit(
     batch_size: int = BATCH_SIZE,
     lr: float = LR,
     random_state: int = 0,
-    pattern: Pattern = "seed per sweep",
+    pattern: Pattern = None,
     scale: Scaling = "auto",
     quantized: bool = True,
     progress: Callback | None = None,
@@ -61,7 +61,8 @@ def fit(
     `network` may be a name or path. X is (k, features) in its own units, y (k,) class numbers from 0, or any
     labels (`Model.classes_`); `scale` says how features are brought to the board's range
     (`presparse.features.scaling`). `batch_size` samples share one step of Adam, whose first rate is `lr`. `pattern` is
-    a kind, a function, or arrays (`presparse.contract.pattern.Pattern`).
+    a kind, a function, or arrays (`presparse.contract.pattern.Pattern`); by default windows if the network has images,
+    else 'seed per sweep'.
 
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.

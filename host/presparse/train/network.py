@@ -15,7 +15,7 @@ from presparse.contract.network import Activation, Network
 from presparse.contract.pattern import Pattern, arranged
 from presparse.errors import TrainingError
 from presparse.features.inputs import Inputs
-from presparse.model import Model, initial_weights
+from presparse.model import Model, initial_inputs, initial_weights
 from presparse.train.sparse_linear import SparseLinear
 from presparse.validation import Labels, checked_classes, checked_features, checked_labels, checked_seed
 
@@ -61,7 +61,7 @@ class SparseNetwork(nn.Module):
         cls,
         network: Network | str | Path,
         *,
-        pattern: Pattern = "seed per sweep",
+        pattern: Pattern = None,
         random_state: int = 0,
         inputs: Inputs | None = None,
         classes_: ArrayLike | None = None,
@@ -70,6 +70,7 @@ class SparseNetwork(nn.Module):
         network = Network.given(network)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
+        inputs = initial_inputs(network, pattern, inputs)
         fresh = cls(network, left, inputs=inputs, classes_=classes_)
         with torch.no_grad():
             for junction, layer, edges in zip(network.junctions, fresh.sparse_layers, left, strict=True):

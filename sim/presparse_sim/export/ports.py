@@ -129,7 +129,7 @@ def _texts(build: Build) -> dict[str, tuple[str, str, str]]:
             f"{build.feature_port} × {_signed(formats.activation)}, the first in the lowest bits",
             "`samples_valid`; not read of a flush",
             f"features in order of left neurons, {build.feature_port} of {network.layers[0]} at once: {transfers} "
-            f"transfers per sample. Those beyond the network's {network.features} are 0",
+            "transfers per sample. Those without a feature of the model (its `inputs.places`) are 0",
         ),
         "samples_kind": ("unsigned", first, f"what to do: {kinds}. A flush is one transfer and empties the pipeline"),
         "samples_rate": (

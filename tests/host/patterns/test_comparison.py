@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 
 from presparse.contract.network import Network
-from presparse.contract.pattern import PatternKind
+from presparse.contract.pattern import PATTERN_KINDS
 from presparse.errors import ArgumentError, PatternError
 from presparse.model import Model
 from presparse.patterns import KINDS, Kind, adjacency, compare, draw, measure, paths, scatter, tiles
@@ -103,7 +101,7 @@ def test_windows_of_an_image() -> None:
 
 
 def test_kinds_are_those_of_a_model() -> None:
-    assert set(KINDS) | {"fully connected", "windows"} == {*get_args(PatternKind), "structured"}
+    assert set(KINDS) | {"fully connected", "windows"} == {*PATTERN_KINDS, "structured"}
     for kind in ("one seed", "seed per sweep", "free"):
         for pattern, expected in zip(
             draw(NETWORK, kind, 5), Model.initial(NETWORK, random_state=5, pattern=kind).left, strict=True

@@ -1,4 +1,4 @@
-"""Data sets: digits, MNIST, Morse code and a user's own files, as arrays X (k, features) and y (k,).
+"""Data sets: digits, MNIST, CIFAR-10, Morse code and a user's own files, as arrays X (k, features) and y (k,).
 
 Features are real numbers in the units of their source; a `Model` remembers how they are scaled.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse.data.cifar import CIFAR10_SHAPE, load_cifar10
 from presparse.data.digits import load_digits
 from presparse.data.files import check_source, load_file_splits, load_file_table
 from presparse.data.labeled import Data
@@ -22,6 +23,7 @@ from presparse.data.table import Table
 from presparse.errors import DataError
 
 __all__ = [
+    "CIFAR10_SHAPE",
     "CODEWORDS",
     "DATA_VARIABLE",
     "Data",
@@ -30,6 +32,7 @@ __all__ = [
     "Table",
     "hold_out",
     "load",
+    "load_cifar10",
     "load_digits",
     "load_features",
     "load_mnist",
@@ -48,6 +51,7 @@ def load(
 
     - 'digits', which comes with scikit-learn.
     - 'mnist', 'mnist-test': from the folder PRESPARSE_DATA; without one, and with `download`, from OpenML.
+    - 'cifar10', 'cifar10-test': binary batches in the folder PRESPARSE_DATA.
     - 'morse', 'morse-difficult': 64,000 samples as `morse` and `morse_difficult` draw them.
     - `.npz`: arrays `X` (k, features) and `y` (k,).
     - `.csv`: one sample per line, cells separated by commas, semicolons or tabs, with a header or without
@@ -105,12 +109,17 @@ def _named(source: str | Path, download: bool) -> Data:
         return load_mnist("train", download=download)
     if source == "mnist-test":
         return load_mnist("test", download=download)
+    if source == "cifar10":
+        return load_cifar10("train")
+    if source == "cifar10-test":
+        return load_cifar10("test")
     if source == "morse":
         return morse()
     if source == "morse-difficult":
         return morse_difficult()
     raise DataError(
-        f"{source}: give digits, mnist, mnist-test, morse, morse-difficult, or a file that ends in .npz or .csv"
+        f"{source}: give digits, mnist, mnist-test, cifar10, cifar10-test, morse, morse-difficult, or a file that ends "
+        "in .npz or .csv"
     )
 
 
@@ -127,15 +136,15 @@ def load_splits(
     """A data set in three parts: to train on, to choose by, to report.
 
     - `.npz` with arrays `xtr`, `ytr`, `xva`, `yva`, `xte`, `yte`: its own parts; labels (k,), or one-hot (k, classes).
-    - 'mnist': its own test images; `validation` is a fraction of the training images, drawn with `seed`.
+    - 'mnist', 'cifar10': their own test images; `validation` is a fraction of the training images, drawn with `seed`.
     - Any other source of `load`: `validation` and `test` are fractions of its samples, drawn with `seed`.
 
     Raises as `load` and `split` do.
     """
     check_source(source)
-    if source == "mnist":
-        train, chosen_by = hold_out(*load_mnist("train", download=download), validation, seed=seed)
-        return Splits(train=train, validation=chosen_by, test=load_mnist("test", download=download))
+    if source in ("mnist", "cifar10"):
+        train, chosen_by = hold_out(*load(source, download=download), validation, seed=seed)
+        return Splits(train=train, validation=chosen_by, test=load(f"{source}-test", download=download))
     given = load_file_splits(source)
     if given is not None:
         return given

@@ -20,7 +20,7 @@ from presparse.errors import DataError
 from presparse.support import input_files
 
 DATA_VARIABLE = "PRESPARSE_DATA"
-"""Environment variable: the folder that holds MNIST."""
+"""Environment variable: the folder that holds MNIST, and CIFAR-10."""
 
 _MNIST_FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),

@@ -38,7 +38,7 @@ ModelFile = Annotated[Path, typer.Argument(help="A model file that `presparse tr
 DataSource = Annotated[
     str,
     typer.Argument(
-        help="digits, morse, mnist, mnist-test, an .npz or .csv file, or - for CSV from standard input.",
+        help="digits, morse, mnist(-test), cifar10(-test), an .npz or .csv file, or - for CSV from standard input.",
         show_default=False,
     ),
 ]

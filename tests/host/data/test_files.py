@@ -46,7 +46,7 @@ def test_labels_are_those_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "", "give digits, mnist, mnist-test, morse, morse-difficult, or a file that ends in .npz or .csv"),
+        ("a.txt", "", "give digits, mnist, mnist-test, cifar10, cifar10-test, morse, morse-difficult, or a file"),
         ("a.csv", "1,2\n3\n", "every line needs equally many cells, and line 2 has 1 after lines of 2"),
         ("a.csv", "", "holds no samples; write one per line, as numbers with commas between them"),
         ("a.csv", "a,b\n", "holds no samples; write one per line, as numbers with commas between them"),

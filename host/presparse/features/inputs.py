@@ -11,12 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.description import shortened
 from presparse.errors import ModelError
+from presparse.features.convolution import Convolution
 from presparse.features.scaling import Scaling, scaling
 from presparse.validation import real_numbers, whole_numbers
 
 _WIDEST = (1 << 31) - 1
 """Columns of X that a file can tell apart."""
 _ARRAYS = ("offset", "gain", "knots", "levels", "columns", "places", "medians", "seen")
+_OF_CONVOLUTION = "convolution."
+"""Before the names of its arrays."""
+_SCALED_BY = 10_000
+"""Most images whose features, behind a convolution, choose how they are scaled: evenly taken from all."""
 _SHOWN = 5
 """Differences listed per array; the rest are counted."""
 
@@ -49,6 +54,8 @@ class Inputs:
     """(width,): what stands for numbers that are missing in a file; none given: they are refused."""
     seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 0)))
     """(2, features): least and largest of each feature in training; none given: unknown."""
+    convolution: Convolution | None = None
+    """What X's images go through first: columns are those of its features, and the width is its own."""
 
     def __post_init__(self) -> None:
         features = np.size(self.offset)
@@ -64,11 +71,15 @@ class Inputs:
         width = int(whole_numbers(self.width, "width", (), ModelError))
         if not 0 <= width <= _WIDEST:
             raise ModelError(f"width must be 0 to {_WIDEST}, and is {width}")
-        width = width or features
+        own = features if self.convolution is None else self.convolution.width
+        width = width or own
         object.__setattr__(self, "width", width)
-        outside = self.columns[(self.columns < 0) | (self.columns >= width)]
+        if self.convolution is not None and width != own:
+            raise ModelError(f"width must be that of the convolution's images, {own}, and is {width}")
+        last, of = (width, "X's") if self.convolution is None else (self.convolution.features, "the convolution's")
+        outside = self.columns[(self.columns < 0) | (self.columns >= last)]
         if outside.size:
-            raise ModelError(f"columns are 0 to {width - 1}, one of X's {width} each, and one is {outside[0]}")
+            raise ModelError(f"columns are 0 to {last - 1}, one of {of} {last} each, and one is {outside[0]}")
         if len(np.unique(self.columns)) < features:
             raise ModelError("columns must differ, and two input neurons take the same")
         if len(np.unique(self.places)) < features or self.places.min() < 0:
@@ -95,8 +106,12 @@ class Inputs:
         *,
         places: ArrayLike | None = None,
         names: Sequence[str] = (),
+        convolution: Convolution | None = None,
     ) -> Inputs:
-        """All columns of X (k, features), scaled as `presparse.features.scaling` chooses. Raises DataError."""
+        """All columns of X (k, features), or all features of its images (k, pixels) behind a convolution, scaled as
+        `presparse.features.scaling` chooses. Raises DataError."""
+        if convolution is not None:
+            X = convolution.transform_checked(X[:: -(-len(X) // _SCALED_BY)])
         found = scaling(X, scale)
         return cls(
             offset=found.offset,
@@ -106,6 +121,7 @@ class Inputs:
             places=np.arange(X.shape[1]) if places is None else np.asarray(places),
             names=tuple(names),
             seen=np.stack([X.min(axis=0), X.max(axis=0)]),
+            convolution=convolution,
         )
 
     @property
@@ -115,6 +131,8 @@ class Inputs:
 
     def real(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Checked samples (k, width) to scaled features (k, features)."""
+        if self.convolution is not None:
+            values = self.convolution.transform_checked(values)
         chosen = np.asarray(values[:, self.columns], dtype=np.float64)
         for feature in np.flatnonzero(np.isfinite(self.knots).all(axis=1)) if self.knots.size else ():
             chosen[:, feature] = np.interp(chosen[:, feature], self.knots[feature], self.levels[feature])
@@ -136,7 +154,13 @@ class Inputs:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """All arrays, and the width, by name; 32 bits hold every column and neuron."""
         whole = {key: getattr(self, key).astype(np.int32) for key in ("columns", "places")}
-        return {**{key: getattr(self, key) for key in _ARRAYS}, **whole, "width": np.array(self.width, dtype=np.int32)}
+        kernels = {} if self.convolution is None else self.convolution.tensors()
+        return {
+            **{key: getattr(self, key) for key in _ARRAYS},
+            **whole,
+            "width": np.array(self.width, dtype=np.int32),
+            **{f"{_OF_CONVOLUTION}{key}": array for key, array in kernels.items()},
+        }
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], names: Sequence[str] = ()) -> Inputs:
@@ -145,7 +169,13 @@ class Inputs:
         missing = [key for key in ("offset", "gain") if key not in given]
         if missing:
             raise ModelError(f"{missing[0]!r} is missing; save the model again")
-        return cls(**given, names=tuple(names))
+        kernels = {
+            key.removeprefix(_OF_CONVOLUTION): array
+            for key, array in tensors.items()
+            if key.startswith(_OF_CONVOLUTION)
+        }
+        convolution = Convolution.from_tensors(kernels) if kernels else None
+        return cls(**given, names=tuple(names), convolution=convolution)
 
     def equals(self, other: Inputs) -> bool:
         """The same numbers for every X, whatever its columns are called."""
@@ -161,6 +191,9 @@ class Inputs:
         maps = zip((self.knots, self.levels), (other.knots, other.levels), strict=True)
         if not all(np.array_equal(own, others, equal_nan=True) for own, others in maps):
             found.append("features have other maps before they are scaled")
+        own, others = self.convolution, other.convolution
+        if others is not None if own is None else not own.equals(others):
+            found.append(f"images go through {own}, other {others}, with other numbers")
         if self.width != other.width:
             found.append(f"features are columns of {self.width}, other of {other.width}")
         if self.names != other.names:

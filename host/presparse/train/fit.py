@@ -15,6 +15,7 @@ from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.errors import ArgumentError
+from presparse.features.convolution import Convolution, width_for
 from presparse.features.inputs import Inputs
 from presparse.features.scaling import Scaling
 from presparse.fitting.checkpoint import Checkpoint
@@ -44,6 +45,7 @@ def fit(
     random_state: int = 0,
     pattern: Pattern = None,
     scale: Scaling = "auto",
+    convolution: Convolution | None = None,
     quantized: bool = True,
     progress: Callback | None = None,
     keep_on_interrupt: bool = False,
@@ -62,7 +64,8 @@ def fit(
     labels (`Model.classes_`); `scale` says how features are brought to the board's range
     (`presparse.features.scaling`). `batch_size` samples share one step of Adam, whose first rate is `lr`. `pattern` is
     a kind, a function, or arrays (`presparse.contract.pattern.Pattern`); by default windows if the network has images,
-    else 'seed per sweep'.
+    else 'seed per sweep'. With a `convolution`, which is not trained, X holds images (k, pixels) and their features are
+    the network's (`presparse.features.Convolution`).
 
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
@@ -71,19 +74,20 @@ def fit(
     from it, and the model is the one of a training in one go. Remove it when the model is saved.
 
     Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
-    ArgumentError for epochs, batch_size, lr or random_state that are not what they must be, NetworkError for a network
-    that cannot be read, ModelError for a checkpoint of another training, OutputError for one that cannot be written,
-    TrainingError if the training diverges.
+    ArgumentError for epochs, batch_size, lr, random_state or a convolution that are not what they must be, NetworkError
+    for a network that cannot be read, ModelError for a checkpoint of another training, OutputError for one that cannot
+    be written, TrainingError if the training diverges.
     """
     network = Network.given(network)
     epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     classes_ = classes_of(y, network.classes)
     names = names_of(X)
-    checked = partial(checked_samples, features=network.features, classes_=classes_, names=names)
+    width = width_for(network.features, convolution)
+    checked = partial(checked_samples, features=width, classes_=classes_, names=names)
     learn, held = parted(checked(X, y), validation, seed, checked)
     initial = QuantizedNetwork if quantized else BoundedNetwork
-    inputs = Inputs.fit(learn[0], scale, names=names)
+    inputs = Inputs.fit(learn[0], scale, names=names, convolution=convolution)
     fresh = initial.initial(network, pattern=pattern, random_state=seed, inputs=inputs, classes_=classes_)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
     kept = None

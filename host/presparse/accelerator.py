@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, TypeVar
@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse import inference
-from presparse.arrays import names_of
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.description import shortened
 from presparse.contract.network import Network
-from presparse.contract.pattern import Pattern, arranged
+from presparse.contract.pattern import Pattern
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity
@@ -26,12 +25,13 @@ from presparse.device.acceptance import check_model
 from presparse.device.protocol import Device
 from presparse.device.turns import Turns
 from presparse.errors import ArgumentError, BuildError, ModelError
-from presparse.features.inputs import Inputs
+from presparse.features.convolution import Convolution
 from presparse.features.scaling import Scaling
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.feeding import Feeding
+from presparse.fitting.fresh import Fresh
 from presparse.fitting.holding_out import Part, Validation, held_out_count, is_pair, parted
 from presparse.fitting.keeper import Keeper, model_of, model_tensors
 from presparse.fitting.meter import LARGEST_CHUNK
@@ -47,9 +47,9 @@ from presparse.validation import (
     checked_flag,
     checked_samples,
     checked_seed,
-    classes_of,
 )
 
+_TOGETHER = "X and y come together: both, or none to use the samples in the board's store"
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _Method = Callable[Concatenate["Accelerator", _Given], _Result]
@@ -89,8 +89,6 @@ class Accelerator:
         self._device = device
         self._model: Model | None = None
         """Loaded here, or adopted: how real features become integers."""
-        self._names: tuple[str, ...] = ()
-        """Of the columns that a first training is given."""
         self._feeding = Feeding(device)
         self._store = BoardStore(device, self._feeding)
         self._turns = Turns(device)
@@ -188,7 +186,7 @@ class Accelerator:
             stored = self._store.contents(self._scaled_by())
             self._feeding.drain()
             return self._feeding.evaluate_stored(0, len(stored))
-        values, labels = self._checked(X, y, self._classes(y))
+        values, labels = self._checked(X, y, self._scaled_by())
         features = self._scaled_by().encode_checked(values)
         self._feeding.drain()
         return self._feeding.evaluate(features, labels)
@@ -202,21 +200,22 @@ class Accelerator:
         y: ArrayLike,
         *,
         scale: Scaling = "auto",
+        pattern: Pattern = None,
+        convolution: Convolution | None = None,
         random_state: int = 0,
         progress: StoreProgress | None = None,
     ) -> None:
         """Put X (k, features), y (k,) into the board's sample store instead of what is there, and compare.
 
         `fit` and `score` without data use them. They are encoded as the loaded model scales features; if none is
-        loaded, one is started as `fit` does, with `scale` and `random_state`. `progress(done, of)` counts words of the
-        transfer. Raises BuildError if the board has no store, StoreError if the samples do not fit.
+        loaded, one begins as with `fit`. `progress(done, of)` counts words of the transfer. Raises BuildError if the
+        board has no store, StoreError if the samples do not fit.
         """
         layout = self._store.layout
         checked_callback("progress", progress)
-        self._names = names_of(X)
-        classes_ = self._classes(y)
-        values, labels = self._checked(X, y, classes_)
-        model = self._started(values, classes_, scale, None, checked_seed(random_state))
+        start = self._start(X, y, scale, pattern, convolution, checked_seed(random_state))
+        values, labels = self._checked(X, y, start)
+        model = self._begun(start, values)
         self._store.put(Contents.encode(layout, model.encode_checked(values), labels), model, progress)
 
     @_in_turn("training")
@@ -231,6 +230,7 @@ class Accelerator:
         random_state: int = 0,
         scale: Scaling = "auto",
         pattern: Pattern = None,
+        convolution: Convolution | None = None,
         validation: Validation = None,
         progress: Callback | None = None,
         keep_on_interrupt: bool = False,
@@ -240,7 +240,8 @@ class Accelerator:
         going on from the loaded model.
 
         If none is loaded, `Model.initial(network, pattern=pattern, random_state=random_state)` is, with features scaled
-        as `scale` says (`presparse.features.scaling`); a loaded model has its `pattern`, and takes no other.
+        as `scale` says (`presparse.features.scaling`), those of images behind a `convolution`
+        (`presparse.features.Convolution`). A loaded model has all of these, and takes no others.
         `lr` is 2^-k, one for all epochs or one each. With `shuffle`, epoch e has the order
         `permutation(k, epoch_seed(random_state, e))` of `presparse.contract.permutation`; without, X's. Every epoch
         ends with a flush, then accuracy on `validation` is measured: on (X, y), or on such a share or number of the
@@ -263,20 +264,18 @@ class Accelerator:
         shuffled, keep = checked_flag("shuffle", shuffle), checked_flag("keep_on_interrupt", keep_on_interrupt)
         checked_callback("progress", progress)
         self._check_training()
-        self._names = names_of(X)
-        if pattern is not None and self._model is not None:
-            raise ArgumentError("pattern is for a fresh model, and one is loaded, which has its own; leave it out")
-        parts, classes_ = None, np.arange(0)
-        if not (X is None and y is None):
-            classes_ = self._classes(y)
-            parts = parted(self._checked(X, y, classes_), validation, seed, lambda X, y: self._checked(X, y, classes_))
         keeper = None
-        if checkpoint is not None:
-            keeper = self._keeper(checkpoint, parts, classes_, exponents, shuffled, scale, pattern, seed)
-        if parts is None:
+        if X is None and y is None:
+            if checkpoint is not None:
+                raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
             source = self._stored_source(validation)
         else:
-            source = self._given_source(*parts, classes_, scale, pattern, seed)
+            start = self._start(X, y, scale, pattern, convolution, seed)
+            checked = partial(self._checked, start=start)
+            learn, held = parted(checked(X, y), validation, seed, checked)
+            if checkpoint is not None:
+                keeper = self._keeper(checkpoint, start, learn, held, exponents, shuffled, seed)
+            source = self._given_source(self._begun(start, learn[0]), learn, held)
         self._feeding.drain()
         return loop.fit(
             self._device,
@@ -296,7 +295,7 @@ class Accelerator:
         Returns the accuracy of predicting each sample before it was learned. Raises ModelError if no model is
         loaded. After Ctrl-C, what was trained stays.
         """
-        values, labels = self._checked(X, y, self._classes(y))
+        values, labels = self._checked(X, y, self._scaled_by())
         exponent = rate_exponent(self.network, lr)
         self._check_training()
         features = self._scaled_by().encode_checked(values)
@@ -335,27 +334,19 @@ class Accelerator:
     def _keeper(
         self,
         path: str | Path,
-        parts: tuple[Part, Part | None] | None,
-        classes_: Labels,
+        start: Fresh | Model,
+        learn: Part,
+        held: Part | None,
         exponents: Sequence[int],
         shuffle: bool,
-        scale: Scaling,
-        pattern: Pattern,
         seed: int,
     ) -> Keeper:
         """Of a training's checkpoint, whose model is loaded if there is one."""
-        if parts is None:
-            raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
-        learn, held = parts
-        if self._model is None:
-            start = digest([str(scale)], *arranged(self.network, pattern, np.random.default_rng(seed)))
-        else:
-            start = digest(*model_tensors(self.read_model()).values())
         training = {
             "network": self.network.hash,
             "samples": digest(*learn, *(held or ())),
-            "classes": classes_.tolist(),
-            "start": start,
+            "classes": start.classes_.tolist(),
+            **self._identity(start),
             "rate exponents": list(exponents),
             "shuffle": shuffle,
             "random_state": seed,
@@ -366,12 +357,14 @@ class Accelerator:
             self.load(model_of(self.network, kept))
         return Keeper(found, self.read_model, kept)
 
-    def _given_source(
-        self, learn: Part, held: Part | None, classes_: Labels, scale: Scaling, pattern: Pattern, seed: int
-    ) -> Source:
+    def _identity(self, start: Fresh | Model) -> dict[str, str]:
+        if isinstance(start, Fresh):
+            return start.identity()
+        return {"start": digest(*model_tensors(self.read_model()).values())}
+
+    def _given_source(self, model: Model, learn: Part, held: Part | None) -> Source:
         """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
         values, labels = learn
-        model = self._started(values, classes_, scale, pattern, seed)
         if held is not None:
             values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
         return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, len(learn[1]))
@@ -381,37 +374,49 @@ class Accelerator:
         contents = self._store.contents(model)
         held_out: StoredPart | HeldOut | None = None
         if is_pair(validation):
-            values, labels = self._checked(*validation, model.classes_)
+            values, labels = self._checked(*validation, model)
             held_out = HeldOut(feeding=self._feeding, features=model.encode_checked(values), labels=labels)
         elif validation is not None:
             count = held_out_count(validation, len(contents))
             held_out = StoredPart(feeding=self._feeding, first=len(contents) - count, count=count)
         return from_stored(self._feeding, contents, held_out)
 
-    def _started(
-        self, values: NDArray[np.float64], classes_: Labels, scale: Scaling, pattern: Pattern, seed: int
-    ) -> Model:
-        """The loaded model; an initial one is loaded if there is none."""
+    def _start(
+        self,
+        X: ArrayLike | None,
+        y: ArrayLike | None,
+        scale: Scaling,
+        pattern: Pattern,
+        convolution: Convolution | None,
+        seed: int,
+    ) -> Fresh | Model:
+        """The loaded model, or what one begins with. Raises ArgumentError for what a loaded one has of its own."""
+        if X is None or y is None:
+            raise ArgumentError(_TOGETHER)
         if self._model is None:
-            inputs = Inputs.fit(values, scale, names=self._names)
-            fresh = Model.initial(self.network, pattern=pattern, random_state=seed, inputs=inputs, classes_=classes_)
-            self.load(fresh)
+            return Fresh.of(self.network, X, y, scale=scale, pattern=pattern, convolution=convolution, seed=seed)
+        if pattern is not None:
+            raise ArgumentError("pattern is for a fresh model, and one is loaded, which has its own; leave it out")
+        if convolution is not None and not convolution.equals(self._model.inputs.convolution):
+            raise ArgumentError(
+                f"{convolution} is not that of the loaded model, which has inputs of its own; leave it out, or open "
+                "the board anew"
+            )
+        return self._model
+
+    def _begun(self, start: Fresh | Model, learned: NDArray[np.float64]) -> Model:
+        """The loaded model; a fresh one is loaded if there is none."""
+        if self._model is None and isinstance(start, Fresh):
+            self.load(start.model(learned))
         return self._scaled_by()
 
-    def _classes(self, y: ArrayLike | None) -> Labels:
-        """Of the loaded model; of y if there is none."""
-        if y is None:
-            raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
-        return classes_of(y, self.network.classes) if self._model is None else self._model.classes_
-
     def _checked(
-        self, X: ArrayLike | None, y: ArrayLike | None, classes_: Labels
+        self, X: ArrayLike | None, y: ArrayLike | None, start: Fresh | Model
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         if X is None or y is None:
-            raise ArgumentError("X and y come together: both, or none to use the samples in the board's store")
-        if self._model is None:
-            return checked_samples(X, y, self.network.features, classes_, self._names)
-        return checked_samples(X, y, self._model.width, classes_, self._model.inputs.names)
+            raise ArgumentError(_TOGETHER)
+        names = start.names if isinstance(start, Fresh) else start.inputs.names
+        return checked_samples(X, y, start.width, start.classes_, names)
 
     def _check_model(self, model: object) -> None:
         if not isinstance(model, Model):

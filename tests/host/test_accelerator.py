@@ -545,7 +545,7 @@ def test_a_training_goes_on_from_its_checkpoint(
         with pytest.raises(ModelError, match="another training"):
             board.fit(X, y, epochs=5 - loaded, lr=2**-4, random_state=2, validation=0.2, checkpoint=path)
         if not loaded:
-            with pytest.raises(ModelError, match=r"another training \(start 'auto' there, 'overall' here\)"):
+            with pytest.raises(ModelError, match=r"another training \(scale 'auto' there, 'overall' here\)"):
                 board.fit(X, y, epochs=4, lr=2**-4, random_state=2, validation=0.2, scale="overall", checkpoint=path)
         with pytest.raises(ArgumentError, match="a checkpoint needs X and y"):
             board.fit(checkpoint=path)

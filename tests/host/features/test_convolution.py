@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from presparse.accelerator import Accelerator
+from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, FeatureError, ModelError
 from presparse.features import Convolution, Inputs
 from presparse.features.convolution import checked_image, geometry_for
 from presparse.model import Model
+from presparse.reference.emulator import Emulator
 from presparse.train.fit import fit
 
 
@@ -184,6 +187,23 @@ def test_trained_in_pytorch_and_kept_in_a_file(tmp_path: Path) -> None:
     assert convolution.equals(loaded.inputs.convolution)
     with pytest.raises(FeatureError, match=r"^X must have shape \(samples, 144\), and has \(200, 36\)$"):
         loaded.predict(convolution.transform(X))
+
+
+def test_the_board_sees_what_pytorch_sees(tmp_path: Path) -> None:
+    X, y = lines(200)
+    convolution = Convolution.fit(X, (12, 12), kernels=4)
+    with Accelerator(Emulator(Build(network=SMALL))) as board:
+        board.fit(X, y, convolution=convolution, epochs=2, validation=0.2, checkpoint=tmp_path / "checkpoint")
+        model = board.read_model()
+        assert np.array_equal(board.raw_outputs(X), model.raw_outputs(X))
+    by_hand = replace(model, inputs=replace(model.inputs, convolution=None, width=0))
+    assert np.array_equal(model.encode(X), by_hand.encode(convolution.transform(X)))
+    with Accelerator(Emulator(Build(network=SMALL))) as board:  # another program goes on
+        board.fit(X, y, convolution=convolution, epochs=2, validation=0.2, checkpoint=tmp_path / "checkpoint")
+        assert board.read_model().differences(model) == []
+        other = Convolution.fit(X, (12, 12), kernels=4, random_state=1)
+        with pytest.raises(ArgumentError, match=r" is not that of the loaded model, which has inputs of its own; "):
+            board.fit(X, y, convolution=other, epochs=1)
 
 
 def test_models_differ_by_their_convolutions() -> None:

@@ -50,9 +50,16 @@ class Labeled:
 
 
 def labeled(
-    source: str, network: Network, model: Model | None = None, *, target: str | None, missing: Missing = "refuse"
+    source: str,
+    network: Network,
+    model: Model | None = None,
+    *,
+    width: int | None = None,
+    target: str | None,
+    missing: Missing = "refuse",
 ) -> Labeled:
     """X (k, width) and classes: a model's, if there is one, else those that a training of the network begins with.
+    None: the width is the model's, or the network's features.
 
     A model's features are found by their names, and its medians stand for what is missing. Raises DataError,
     FeatureError.
@@ -63,8 +70,8 @@ def labeled(
         else:
             table = _known(place, target, model)
         assert table.y is not None
-        width, names = (network.features, ()) if model is None else (model.width, model.inputs.names)
-        X = checked_features(table.X, width)
+        columns, names = (network.features, ()) if model is None else (model.width, model.inputs.names)
+        X = checked_features(table.X, width or columns)
         classes_ = classes_of(table.y, network.classes) if model is None else model.classes_
         numbers = checked_labels(table.y, len(X), classes_)
     _tell(called(source), table, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from presparse.contract.network import Network
 from presparse.contract.pattern import ClashFreeKind
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
+from presparse.features.convolution import Convolution, checked_image, geometry_for
 from presparse.fitting.checkpoint import cut_off, end, read
 from presparse.fitting.holding_out import hold_out
 from presparse.fitting.keeper import model_of
@@ -42,6 +44,8 @@ from presparse.validation import LARGEST_SEED, MOST_EPOCHS
 
 NAME = "train"
 IN_PYTORCH = "torch"
+_LONGEST_NUMBER = 8
+"""Digits."""
 _LONGEST_NAME = 255
 """Bytes of a file's name, in all common file systems."""
 
@@ -59,6 +63,8 @@ class Task:
     """Of the columns of X; none given: they have none."""
     medians: NDArray[np.float64]
     """(columns of X,): what stands for numbers that are missing; none: none may be."""
+    convolution: Convolution | None
+    """Of images; None: the samples are the network's features."""
     epochs: int
     lr: float | None
     """None: the default of where it is trained."""
@@ -113,6 +119,15 @@ def run(
             help=f"Learning rate (torch: 0.02, falling to 0; a board: a power of two, {BOARD_LR}).", show_default=False
         ),
     ] = None,
+    convolution: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="The samples are images of this shape, 28x28 or 32x32x3 (rows, columns, channels): fixed kernels, "
+            "learned from them without labels, make the network's features.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(help="Samples per step of torch (32); a board learns one at a time.", min=1, show_default=False),
@@ -163,10 +178,15 @@ def run(
         raise ArgumentError(f"--pattern is for a fresh model, and {start} has its own; leave one of the two out")
     elif batch_size is not None:
         raise ArgumentError("--batch-size is for torch: a board learns from one sample at a time; leave it out")
+    if start is not None and convolution is not None:
+        raise ArgumentError("--start has a convolution of its own, or none; leave --convolution out")
     shape = Network.load(network)
+    image = None if convolution is None else image_of(convolution)
+    kernels, pool = (0, 0) if image is None else geometry_for(shape.features, image)
     begun = None if start is None else Model.load(start)
     known = begun if begun is not None and begun.network.hash == shape.hash else None  # the board refuses another
-    given = labeled(samples, shape, known, target=target, missing=missing)
+    width = None if image is None else math.prod(image)
+    given = labeled(samples, shape, known, width=width, target=target, missing=missing)
     share = int(validation) if validation >= 1 and validation.is_integer() else validation
     learn, held = (given.X, given.y), None
     if validation:
@@ -174,9 +194,15 @@ def run(
         learn, held = ((given.X[rows], given.y[rows]) for rows in (learned, held_out))
         if begun is None:
             _check_learned(given, learned)
+    found = None
+    if image is not None:
+        with bar("learning kernels"):
+            found = Convolution.fit(learn[0], image, kernels=kernels, pool=pool, random_state=seed)
+        say(f"the features are those of {found}")
     task = Task(
         network=shape,
         learn=learn,
+        convolution=found,
         validation=held,
         trained_on=TrainedOn.of(given.X, given.numbers, validation=share, random_state=seed),
         names=given.names,
@@ -222,6 +248,16 @@ def _check_learned(given: Labeled, learned: NDArray[np.int64]) -> None:
         )
 
 
+def image_of(convolution: str) -> tuple[int, int, int]:
+    """Rows, columns and channels of 28x28 or 32x32x3. Raises ArgumentError."""
+    numbers = convolution.lower().split("x")
+    if len(numbers) not in (2, 3) or not all(n.isdecimal() and len(n) < _LONGEST_NUMBER for n in numbers):
+        raise ArgumentError(
+            f"--convolution must be the shape of an image, such as 28x28 or 32x32x3, and is {convolution!r}"
+        )
+    return checked_image([int(number) for number in numbers])
+
+
 def checkpoint_of(output: Path) -> Path | None:
     """Beside the model; a pipe or a device has no such place."""
     if output.exists() and not output.is_file():
@@ -249,6 +285,7 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
                 lr=LR if task.lr is None else task.lr,
                 random_state=task.seed,
                 pattern=task.pattern,
+                convolution=task.convolution,
                 progress=ending.after(shown.follow),
                 checkpoint=task.checkpoint,
             )
@@ -275,6 +312,7 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
                     lr=BOARD_LR if task.lr is None else task.lr,
                     random_state=task.seed,
                     pattern=task.pattern,
+                    convolution=task.convolution,
                     progress=ending.after(shown.follow),
                     checkpoint=task.checkpoint,
                 )

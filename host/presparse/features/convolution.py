@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError, ModelError
 from presparse.features.kernels import learned_kernels
-from presparse.validation import checked_count, checked_features, checked_seed, real_numbers, whole_numbers
+from presparse.validation import checked_count, checked_features, checked_seed, numbers, real_numbers, whole_numbers
 
 KERNELS, SIZE, POOL = 16, 5, 4
 """Unless told otherwise."""
@@ -87,11 +87,11 @@ class Convolution:
             ("kernels", (count, size, size, image[2]), -LARGEST_WEIGHT, LARGEST_WEIGHT),
             ("shifts", (count,), 0, _MOST_BITS),
         ):
-            numbers = whole_numbers(getattr(self, key), key, wanted, ModelError)
-            outside = numbers[(numbers < least) | (numbers > most)]
+            array = whole_numbers(getattr(self, key), key, wanted, ModelError)
+            outside = array[(array < least) | (array > most)]
             if outside.size:
                 raise ModelError(f"{key} are integers {least} to {most}, and one is {outside[0]}")
-            object.__setattr__(self, key, numbers)
+            object.__setattr__(self, key, array)
         for key in ("low", "high"):
             object.__setattr__(self, key, float(real_numbers(getattr(self, key), key, (), ModelError)))
         if not self.low < self.high:
@@ -125,7 +125,13 @@ class Convolution:
         shape = checked_image(image)
         _check_geometry(shape, kernels, size, pool)
         rng = np.random.default_rng(checked_seed(random_state))
-        values = checked_features(X, math.prod(shape))
+        given = numbers(X, "X")
+        if given.shape[1:] != (math.prod(shape),):
+            raise FeatureError(
+                f"X must hold an image of {_called(shape)} pixels per row, shape (samples, {math.prod(shape)}), and "
+                f"has {given.shape}; {_mend(given.shape[1:], shape)}"
+            )
+        values = checked_features(given, math.prod(shape))
         some = values[np.sort(rng.permutation(len(values))[:_IMAGES])]
         low, high = _range(some)
         patches = _patches(_pixels(some, shape, low, high), size, rng)
@@ -233,15 +239,15 @@ class Convolution:
 
 def checked_image(image: object) -> tuple[int, int, int]:
     """Rows, columns and channels, of these or of rows and columns. Raises ArgumentError."""
-    numbers = tuple(image) if isinstance(image, Sequence) and not isinstance(image, str) else ()
-    if len(numbers) not in (2, 3) or any(
-        isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in numbers
+    given = tuple(image) if isinstance(image, Sequence) and not isinstance(image, str) else ()
+    if len(given) not in (2, 3) or any(
+        isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in given
     ):
         raise ArgumentError(
             "image must be (rows, columns) or (rows, columns, channels), such as (28, 28) or (32, 32, 3), and is "
             f"{shortened(image)}"
         )
-    rows, columns, channels = (int(n) for n in (*numbers, 1)[:3])
+    rows, columns, channels = (int(n) for n in (*given, 1)[:3])
     if channels * rows * columns > _MOST_PIXELS:
         raise ArgumentError(
             f"image must have at most {_MOST_PIXELS:,} pixels, and is {_called((rows, columns, channels))}"
@@ -296,6 +302,18 @@ def _check_geometry(image: tuple[int, int, int], kernels: int, size: int, pool: 
 
 def _called(image: tuple[int, int, int]) -> str:
     return " x ".join(map(str, image[:2] if image[2] == 1 else image))
+
+
+def _mend(given: tuple[int, ...], image: tuple[int, int, int]) -> str:
+    """What to do about samples of another shape."""
+    pixels = math.prod(given)
+    if pixels == math.prod(image):
+        return "give X.reshape(len(X), -1)"
+    for channels in (1, 3):
+        side = math.isqrt(pixels // channels)
+        if len(given) == 1 and side * side * channels == pixels:
+            return f"images of {_called((side, side, channels))} would have as many"
+    return "give the shape that its images have"
 
 
 def _windows(image: tuple[int, int, int], pool: int) -> tuple[int, int]:

@@ -242,7 +242,8 @@ def test_convolutions_that_do_not_suit() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"image": (12, 13)}, "X must have shape (samples, 156), and has (20, 144)"),
+        ({"image": (12, 13)}, "X must hold an image of 12 x 13 pixels per row, shape (samples, 156), and has (20, 144);"
+         " images of 12 x 12 would have as many"),
         ({"image": 12}, "image must be (rows, columns) or (rows, columns, channels), such as (28, 28) or (32, 32, 3), "
          "and is 12"),
         ({"image": "12"}, "image must be (rows, columns) or (rows, columns, channels)"),
@@ -260,6 +261,21 @@ def test_arguments_that_cannot_be(given: dict[str, object], message: str) -> Non
     arguments = {"image": (12, 12), **given}
     with pytest.raises((ArgumentError, FeatureError), match=f"^{re.escape(message)}"):
         Convolution.fit(strokes(20), **arguments)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("shape", "mend"),
+    [
+        ((5, 12, 12), "give X.reshape(len(X), -1)"),
+        ((5, 192), "images of 8 x 8 x 3 would have as many"),
+        ((5, 143), "give the shape that its images have"),
+        ((5,), "give the shape that its images have"),
+    ],
+)
+def test_samples_of_another_shape(shape: tuple[int, ...], mend: str) -> None:
+    with pytest.raises(FeatureError) as error:
+        Convolution.fit(np.zeros(shape), (12, 12))
+    assert str(error.value).endswith(f"and has {shape}; {mend}")
 
 
 def test_images_that_show_nothing() -> None:

@@ -79,6 +79,11 @@ def names_of(X: object) -> tuple[str, ...]:
     return names
 
 
+def is_missing(value: object) -> bool:
+    """One of an array of objects."""
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and math.isnan(value))
+
+
 def in_order(X: Any, names: tuple[str, ...]) -> Any:
     """The columns of a frame that are called so, in this order; what has no names, or needs none, as it is.
 
@@ -134,7 +139,7 @@ def _by_column(frame: Any, name: str, refusal: type[PresparseError]) -> NDArray[
 
 
 def _number(value: Any, label: object, name: str, refusal: type[PresparseError]) -> float:
-    if value is None or type(value).__name__ == "NAType":  # pandas' own
+    if is_missing(value):
         return math.nan
     if not isinstance(value, Real | Decimal | np.bool_):
         raise refusal(f"{name}: column {shortened(label)} must hold numbers, and one is {shortened(value)}; {_TEXT}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from presparse.arrays import as_array, in_order, numbers
+from presparse.arrays import as_array, in_order, is_missing, numbers
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError, ModelError, PresparseError
 
@@ -104,8 +104,8 @@ def checked_features(X: object, features: int, names: tuple[str, ...] = ()) -> N
 def labels_of(y: object, name: str = "y", refusal: type[PresparseError] = FeatureError) -> Labels:
     """y as (k,) labels: whole numbers, booleans or texts. Raises `refusal` for anything else."""
     array = as_array(y, name, refusal, "labels")
-    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
-        array = array.astype(str)
+    if array.dtype.kind in "OT":
+        array = _of_one_kind(array.astype(object), name, refusal)
     if array.dtype.kind not in "biufU":
         raise refusal(
             f"{name} must hold labels, whole numbers or texts, and has dtype {array.dtype}; convert it with "
@@ -122,6 +122,23 @@ def labels_of(y: object, name: str = "y", refusal: type[PresparseError] = Featur
                 "values"
             )
         array = array.astype(np.int64)
+    return array
+
+
+def _of_one_kind(array: NDArray[Any], name: str, refusal: type[PresparseError]) -> NDArray[Any]:
+    """Objects as texts or whole numbers if all are; else as they are. Raises `refusal` if one is missing."""
+    missing = np.flatnonzero([is_missing(label) for label in array.flat])
+    if missing.size:
+        raise refusal(
+            f"{name} must hold a label for every sample, and that of sample {missing[0]} is missing; leave "
+            "the sample out"
+        )
+    if all(isinstance(label, str) for label in array.flat):
+        return array.astype(str)
+    if all(isinstance(label, bool | np.bool_) for label in array.flat):
+        return array.astype(bool)
+    if all(isinstance(label, Integral) and abs(int(label)) < _LARGEST_WHOLE for label in array.flat):
+        return array.astype(np.int64)
     return array
 
 

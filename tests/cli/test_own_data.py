@@ -57,7 +57,7 @@ def test_from_file_to_predicted_names(shell: Shell, trained: Ran) -> None:
 
     other = predicted(shell, written([*reversed(WIDTHS), "finder", "kind"]))
     assert other.out.splitlines() == answers
-    assert other.err == "new.csv: left out: finder, kind\nnew.csv: 300 samples without classes\n"
+    assert other.err == "new.csv: left out: finder, kind\nnew.csv: 300 samples\n"
 
     bare = predicted(shell, written(WIDTHS, header=False))
     assert bare.out.splitlines() == answers

@@ -19,6 +19,7 @@ from presparse.arrays import in_order, names_of, numbers
 from presparse.errors import FeatureError
 from presparse.reference.emulator import Emulator
 from presparse.train import SparseNetwork, fit
+from presparse.validation import labels_of
 from tests.host.small import BUILD, NETWORK, clusters
 
 COLUMNS = {"a": [1, 2], "b": [True, False], "c": [0.5, None]}
@@ -65,6 +66,39 @@ def test_frames_without_names() -> None:
     np.testing.assert_array_equal(numbers(pd.DataFrame(X), "X"), X)
     with pytest.raises(FeatureError, match="two columns of X are called 'a'; give each its own name"):
         names_of(pd.DataFrame(X, columns=["a", "b", "a"]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "same"),
+    [
+        *((series(["a", "b"]), ["a", "b"]) for series in (pd.Series, pl.Series)),
+        (pd.Series(["a", "b"], dtype="category"), ["a", "b"]),
+        (pl.Series(["a", "b"], dtype=pl.Enum(["b", "a"])), ["a", "b"]),
+        (np.array(["a", "b"], dtype=np.dtypes.StringDType()), ["a", "b"]),
+        (pd.Series([7, -5], dtype="Int64"), [7, -5]),
+        (pd.Series([7, -5], dtype=object), [7, -5]),
+        (pd.Series([True, False], dtype=object), [True, False]),
+    ],
+)
+def test_labels_of_any_kind(labels: Any, same: list[Any]) -> None:
+    assert labels_of(labels).tolist() == same
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (pd.Series(["a", None]), "y must hold a label for every sample, and that of sample 1 is missing; leave"),
+        (pl.Series(["a", None]), "y must hold a label for every sample, and that of sample 1 is missing; leave"),
+        (pd.Series([5, pd.NA], dtype="Int64"), "y must hold labels, whole numbers or texts, and one is nan; give"),
+        (pd.Series([5, "a"]), "y must hold labels, whole numbers or texts, and has dtype object; convert it with"),
+        (pd.Series([5, 10**400]), "y must hold labels, whole numbers or texts, and has dtype object; convert it with"),
+        (pd.DataFrame({"kind": ["a", "b"]}), "y must have one label per sample, shape (samples,), and has (2, 1)"),
+    ],
+)
+def test_what_are_no_labels(labels: Any, message: str) -> None:
+    with pytest.raises(FeatureError) as error:
+        labels_of(labels)
+    assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,14 @@ def run(
     inputs = (model_file, file_of(samples), bundle, replayed(device))
     check_outputs((output, CLASSES), (record, RECORDING), inputs=inputs, force=force)
     model = Model.load(model_file)
-    X, has_classes = unlabeled(samples, model, target=target)
+    table = unlabeled(samples, model, target=target)
     with opened(device, model.network, bundle, record) as board, bar(f"predicting on {device}"):
         board.load(model)
-        classes = board.predict(X).tolist()
+        classes = board.predict(table.X).tolist()
+    without = "" if table.left_out else " without classes"
     say(
-        f"{called(samples)}: {len(X):,} samples "
-        + ("(their classes are left out)" if has_classes else "without classes")
+        f"{called(samples)}: {len(classes):,} samples"
+        + (without if table.y is None else " (their classes are left out)")
     )
     lines = "\n".join(str(c) for c in classes)
     if output is not None:
@@ -66,7 +67,8 @@ def run(
         "model": str(model_file),
         "device": device,
         "samples": len(classes),
-        "labeled": has_classes,
+        "labeled": table.y is not None,
+        "left_out": list(table.left_out),
     }
     figures |= {"output": str(output)} if output is not None else {"classes": classes}
     if as_json or output is None:

@@ -80,13 +80,13 @@ def labeled(
     return Labeled(X=X, numbers=numbers, classes_=classes_, names=table.names or names, medians=table.medians)
 
 
-def unlabeled(source: str, model: Model, *, target: str | None) -> tuple[NDArray[np.float64], bool]:
-    """X (k, width), and whether the data has classes too. Raises DataError, FeatureError."""
+def unlabeled(source: str, model: Model, *, target: str | None) -> Table:
+    """Samples (k, width) with or without classes. Raises DataError, FeatureError."""
     with _read(source) as place:
         table = _known(place, target, model, features=model.width)
-        X = checked_features(table.X, model.width)
+        checked_features(table.X, model.width)
     _tell(called(source), table, model.inputs.names)
-    return X, table.y is not None
+    return table
 
 
 @dataclass(frozen=True, kw_only=True)

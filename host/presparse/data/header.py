@@ -23,6 +23,8 @@ INFINITE = {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity
 _MEANT_AS_NUMBER = re.compile(r"[+-]?(0[xob][0-9a-f]+|[.,]?\d[\d.,;_\s]*(e[+-]?\d+)?)", re.IGNORECASE)
 _CLASS = {"class", "classes", "label", "labels", "target", "targets"}
 """Names of the column that holds the class; y is another, first or last: elsewhere it may be a coordinate, beside x."""
+_CHANCE = 3
+"""Columns, of which the first may count from 0 in a sample, too."""
 _SHOWN = 12
 """Names of columns in a message."""
 
@@ -74,7 +76,10 @@ def _is_header(cells: list[str]) -> bool:
     return any(names) and (
         not any(map(_MEANT_AS_NUMBER.fullmatch, cells))  # Na is a name, too, beside others
         or any(cell.casefold() in _CLASS for cell in cells)
-        or (sum(names) > 1 and all(name or cell == n for name, cell, n in zip(names, cells, numbered, strict=True)))
+        or (
+            len(cells) > _CHANCE
+            and all(name or cell == n for name, cell, n in zip(names, cells, numbered, strict=True))
+        )
     )
 
 

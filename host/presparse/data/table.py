@@ -99,6 +99,8 @@ def read_table(
             y = _labels(texts, columns)
             if header is None:
                 _check_first_label(y, start[0], columns.label, {str(known) for known in classes})
+            else:
+                _check_header(header, y, columns.label)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return Table(
@@ -299,4 +301,13 @@ def _check_first_label(y: Labels, first: Row, column: int, known: set[str]) -> N
         raise DataError(
             f"line {first[0]} may be a header or a sample: no other line has its class {shortened(str(y[0]))} (column "
             f"{column + 1}); write a line of names before the first sample, names alone"
+        )
+
+
+def _check_header(header: list[str], y: Labels, column: int) -> None:
+    """Numbers and a class that other lines have, too, may be a sample."""
+    if y.dtype.kind == "U" and header[column] in y and not all(map(is_name, header)):
+        raise DataError(
+            f"line 1 may be a header or a sample: other lines have its {shortened(header[column])} as their class; "
+            "write a line of names before the first sample, names alone"
         )

@@ -35,6 +35,7 @@ def contents(table: Table) -> tuple[list[list[float]], list[Any] | None, tuple[s
         '"a, b",\'b\',"class ""k"""\n1.5,-2,0\n3,4e1,2\n',
         "1x1,1x2,label\n1.5,-2,0\n3,4e1,2\n",
         "0,1,class\n1.5,-2,0\n3,4e1,2\n",  # pandas numbered those that had no name
+        "0,1,2,kind\n1.5,-2,9,0\n3,4e1,9,2\n",
         "2019,2020,Target\n1.5,-2,0\n3,4e1,2\n",
         "Na,K,kind\n1.5,-2,0\n3,4e1,2\n",  # Na may stand for what is missing, but not among names
         '"1.5","-2","0"\n"3","4e1","2"\n',
@@ -52,7 +53,7 @@ def contents(table: Table) -> tuple[list[list[float]], list[Any] | None, tuple[s
 )
 def test_what_can_be_read(tmp_path: Path, content: str) -> None:
     X, y, _, _ = contents(read(tmp_path, content))
-    assert (X, y) == ([[1.5, -2], [3, 40]], [0, 2])
+    assert ([row[:2] for row in X], y) == ([[1.5, -2], [3, 40]], [0, 2])
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,8 @@ HEADER = "line 1 may be a header or a sample: no other line has its class {} (co
     [
         ("0,1,2\n5,6,1\n", COUNTS.format(2) + "write a line of names before the first sample"),
         ("0\n5\n", COUNTS.format(0) + "write"),
+        ("0,1,2,a\n7,8,9,a\n7,8,9,b\n", "line 1 may be a header or a sample: other lines have its 'a' as their class;"),
+        ("0,1,a\n7,8,b\n7,8,b\n", HEADER.format("'a'", 3)),
         ("5,6,a\n7,8,b\n7,8,b\n", HEADER.format("'a'", 3)),
         ("2019,2020,kind\n7,8,b\n", HEADER.format("'kind'", 3)),
         ("a,b\n0,5,6\n", "line 1 names 2 columns, and line 2 has 3 cells; give every column a name"),

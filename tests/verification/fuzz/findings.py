@@ -158,10 +158,13 @@ def _npz_findings() -> list[Finding]:
 
 def _csv_findings() -> list[Finding]:
     cases = (
-        ("class 2^63", b"1,2,9223372036854775808\n", "classes must be whole numbers from 0 to 65535"),
+        (
+            "class 2^63",
+            b"1,2,9223372036854775808\n",
+            "column 3 holds 9223372036854775808, and classes are whole numbers or names",
+        ),
         ("no first number", b",2,0\n3,4,1\n", "line 1, column 1 is empty"),
         ("pandas' header", b"0,1,2\n3,4,1\n", "line 1 counts from 0 to 2"),
-        ("pandas' header and index", b",0,1,2\n0,3,4,1\n", "line 1 has no name for column 1"),
         ("an underscore", b"1_0,2,0\n", "line 1, column 1 holds '1_0'"),
         ("white space that is none", b"1,2,0\n6\x1d,2,0\n", "line 2, column 1 holds '6\\x1d'"),
         ("a sample with a word", b"1,x,0\n3,4,1\n", "line 1, column 2 holds 'x'"),

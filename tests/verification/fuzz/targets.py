@@ -152,13 +152,14 @@ def archive(X: bytes, y: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def _read_csv(data: bytes, path: Path) -> None:
-    """Every line is a sample, but for a first one that holds something else than numbers."""
+    """Every line is a sample, but for a first one that holds a name."""
     path.write_bytes(data)
     X, _ = load_features(path, 2)
     if b'"' not in data:  # a quoted cell may go over lines
         lines = [line for line in re.split(r"\r\n|\r|\n", data.decode("utf-8-sig")) if line.strip()]
-        assert len(X) == len(lines) - (re.fullmatch(r"[0-9.,eE+\s-]*", lines[0], re.ASCII) is None)
-    load(path)
+        named = re.fullmatch(r"[0-9.,;eE+\s-]*", lines[0], re.ASCII) is None
+        assert len(lines) - named <= len(X) <= len(lines)
+    load(path, missing="median")
 
 
 def _tables() -> list[bytes]:
@@ -166,7 +167,10 @@ def _tables() -> list[bytes]:
         b"a,b,class\n1,2.5,0\n-3,4e2,1\n",
         b"1,2,3\r\n4,5,6\r\n",
         "\ufeff0.5,1,0\n\n7,8,2\n".encode(),
-        b'0,1,"the class"\n1,"2",0\n',
+        b'0,1,"class"\n1,"2",0\n',
+        "Größe;b;kind\n1,5;2;a b\n3;4;c\n".encode(),
+        b"class\ta\tb\n1\t2\t3\n",
+        b"5,6,x\n7,8,x\n",
     ]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from presparse.data.cifar import CIFAR10_SHAPE, load_cifar10
 from presparse.data.digits import load_digits
-from presparse.data.files import check_source, load_file_splits, load_file_table
+from presparse.data.files import check_source, kind_of, load_file_splits, load_file_table
 from presparse.data.labeled import Data
 from presparse.data.missing import Missing
 from presparse.data.mnist import DATA_VARIABLE, load_mnist
@@ -54,7 +54,7 @@ def load(
     - 'cifar10', 'cifar10-test': binary batches in the folder PRESPARSE_DATA.
     - 'morse', 'morse-difficult': 64,000 samples as `morse` and `morse_difficult` draw them.
     - `.npz`: arrays `X` (k, features) and `y` (k,).
-    - `.csv`: one sample per line, cells separated by commas, semicolons or tabs, with a header or without
+    - `.csv`, `.tsv`: one sample per line, cells separated by commas, semicolons or tabs, with a header or without
       (`presparse.data.table`). `target` is the column of the class, its name or its number from 1 on; by default the
       one that is called class, label, target or y, else the last.
 
@@ -84,7 +84,7 @@ def load_table(
     labels that are known: a first line without a header that ends in another may be a header, and is refused.
     """
     check_source(source)
-    if Path(source).suffix in (".npz", ".csv"):
+    if kind_of(source) is not None:
         return load_file_table(source, target=target, missing=missing, features=features, names=names, classes=classes)
     if target is not None:
         raise DataError(f"{source}: has its own classes, and target is for csv files; leave it out")

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def load_file_table(
     """The samples of an `.npz` or `.csv` file, as `presparse.data.load_table` says. Raises DataError."""
     path = Path(source)
     with _readable(path):
-        if path.suffix == ".csv":
+        if kind_of(path) == "table":
             return read_table(path, target=target, missing=missing, features=features, names=names, classes=classes)
         if target is not None:
             raise DataError(f"{source}: its classes are the array y, and target is for csv files; leave it out")
@@ -71,7 +71,7 @@ def load_file_splits(source: str | Path) -> Splits | None:
     Labels are classes (k,), or one-hot (k, classes). Raises DataError.
     """
     path = Path(source)
-    if path.suffix != ".npz":
+    if kind_of(path) != "arrays":
         return None
     with _readable(path):
         found, _ = _read_npz(path, SPLIT_ARRAYS)
@@ -90,6 +90,12 @@ def load_file_splits(source: str | Path) -> Splits | None:
         if X.shape[1] != parts[0][0].shape[1]:
             raise DataError(f"{where}: has {X.shape[1]} features, and xtr has {parts[0][0].shape[1]}")
     return Splits(train=parts[0], validation=parts[1], test=parts[2])
+
+
+def kind_of(source: str | Path) -> Literal["arrays", "table"] | None:
+    """What a file of this name holds; None for other names. Windows likes to write them in capitals."""
+    suffix = Path(source).suffix.lower()
+    return "arrays" if suffix == ".npz" else "table" if suffix in (".csv", ".tsv") else None
 
 
 def check_source(source: object) -> None:

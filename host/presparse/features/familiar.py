@@ -54,5 +54,5 @@ def _warn(what: str) -> None:
     warnings.warn(
         f"X is on another scale than what the model was trained on: {what}; give it in the same units, or train anew",
         ScaleWarning,
-        stacklevel=5,
+        stacklevel=2,
     )

@@ -36,6 +36,10 @@ def test_labels_are_those_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("kind;p;q\na;1,5;-2\nb;3;\na;5;6\n")
     table = load_table(tmp_path / "a.csv", target="kind", missing="median")
     assert (table.names, table.target, table.X.tolist()) == (("p", "q"), "kind", [[1.5, -2], [3, 2], [5, 6]])
+    for name in ("A.CSV", "a.tsv"):
+        (tmp_path / "a.csv").rename(tmp_path / name)
+        assert load_table(tmp_path / name, target="kind", missing="median").names == ("p", "q")
+        (tmp_path / name).rename(tmp_path / "a.csv")
     np.savez(tmp_path / "a.npz", X=np.where(X == 40, np.nan, X), y=np.arange(3))
     assert load(tmp_path / "a.npz", missing="median")[0].tolist() == [[1.5, -2], [3, 2], [5, 6]]
     for source in (tmp_path / "a.npz", "digits"):

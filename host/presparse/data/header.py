@@ -20,7 +20,10 @@ MISSING = NOT_THERE | {"none", "-"}
 """The same of a number alone: a class may well be called None."""
 INFINITE = {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}
 
-_MEANT_AS_NUMBER = re.compile(r"[+-]?(0[xob][0-9a-f]+|[.,]?\d[\d.,;_\s]*(e[+-]?\d+)?)", re.IGNORECASE)
+TRUTHS = {"true": 1.0, "false": 0.0}
+"""Numbers, too, as pandas writes them; in small letters."""
+
+_MEANT_AS_NUMBER = re.compile(r"[+-]?(0[xob][0-9a-f]+|[.,]?\d[\d.,;_\s]*(e[+-]?\d+)?)|true|false", re.IGNORECASE)
 _CLASS = {"class", "classes", "label", "labels", "target", "targets"}
 """Names of the column that holds the class; y is another, first or last: elsewhere it may be a coordinate, beside x."""
 _CHANCE = 3

@@ -21,6 +21,7 @@ from presparse.data.header import (
     MISSING,
     NAME_THE_CLASS,
     NOT_THERE,
+    TRUTHS,
     header_of,
     is_index,
     is_name,
@@ -228,6 +229,8 @@ class _Cells:
         cell = cell.strip(" \t")
         if _NUMBER.fullmatch(cell) and np.isfinite(float(cell)):
             return float(cell)
+        if cell.casefold() in TRUTHS:
+            return TRUTHS[cell.casefold()]
         if cell.casefold() in MISSING and not self._refuse:
             return np.nan
         what = f"holds {shortened(cell)}, which is no number" if cell else "is empty"

@@ -99,6 +99,11 @@ def test_a_first_sample_is_never_dropped(tmp_path: Path) -> None:
     assert contents(read(tmp_path, "0,1,a\n5,6,a\n"))[:2] == ([[0, 1], [5, 6]], ["a", "a"])
 
 
+def test_truths_are_numbers(tmp_path: Path) -> None:
+    """A first line of them is no header; as classes they are names."""
+    assert contents(read(tmp_path, "True,false,True\nFALSE,1,True\n"))[:2] == ([[1, 0], [0, 1]], ["True", "True"])
+
+
 def test_for_a_model_columns_are_found_by_name(tmp_path: Path) -> None:
     table = read(tmp_path, "id,b,a,kind\nq,1,2,x\nr,3,4,y\n", features=2, names=("a", "b"))
     assert contents(table) == ([[2, 1], [4, 3]], None, ("a", "b"), "")

@@ -3,51 +3,73 @@ done twice, make a model answer at random, and nothing else tells."""
 
 from __future__ import annotations
 
+import math
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse.errors import ScaleWarning
-from presparse.features.inputs import Inputs
+
+if TYPE_CHECKING:
+    from presparse.features.inputs import Inputs
 
 _LOOKED_AT = 1000
 """Samples, evenly drawn."""
 _FEWEST = 10
 """Numbers, below which nothing is said."""
-_MANY = 100
-"""Numbers, below which it may be chance that all are small: those of long-tailed features mostly are."""
 _MARGIN = 0.1
 """Of a feature's range in training, that other samples may go beyond it."""
 _MOST = 0.5
 """Share of numbers beyond it from which on they are not of those units."""
 _FAR, _MANY_FAR = 10, 0.1
 """Ranges beyond it, where even outliers are rare, and the share of numbers there that is too much."""
-_SHRUNK = 0.01
-"""Of a feature's largest in training: pixels from 0 to 1 are 0.004 of those from 0 to 255."""
+_SMALLER = 8
+"""Times that numbers are smaller, in their geometric mean: pixels from 0 to 1 are 255 times, digits 16 times."""
+_MANY = 50
+"""Numbers, below which that may be chance."""
+
+
+def seen_in(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, features) of X (k, features): the least and the largest number of each feature, and the geometric mean of the
+    magnitudes of those that are not 0; 0 if all are."""
+    part = np.abs(_some(X))
+    there = part > 0
+    logarithms = np.log(part, out=np.zeros(part.shape), where=there)
+    mean = np.exp(logarithms.sum(axis=0) / np.maximum(there.sum(axis=0), 1))
+    return np.stack([X.min(axis=0), X.max(axis=0), np.where(there.any(axis=0), mean, 0.0)])
 
 
 def check_scale(inputs: Inputs, values: NDArray[np.float64]) -> None:
     """Warn (ScaleWarning) if samples (k, width) are on another scale than those that `inputs` have seen.
 
-    Zeros are left out: in sparse data they are on every scale. Other samples of the same kind never get a warning.
+    Zeros are left out: in sparse data they are on every scale. Other samples of the same kind get no warning.
     """
-    if not inputs.seen.size:
+    low, high, typical = inputs.seen
+    varied = np.flatnonzero((high > low) & (typical > 0)) if inputs.seen.size else ()
+    if not len(varied):
         return
-    low, high = inputs.seen
-    varied = np.flatnonzero(high > low)
-    looked_at = np.asarray(values[:: -(-len(values) // _LOOKED_AT)][:, inputs.columns[varied]], dtype=np.float64)
-    low, high = low[varied], high[varied]
+    looked_at = _some(values)[:, inputs.columns[varied]].astype(np.float64)
+    low, high, typical = low[varied], high[varied], typical[varied]
     there = looked_at != 0
     numbers = np.count_nonzero(there)
     if numbers < _FEWEST:
         return
-    ranges = np.maximum(low - looked_at, looked_at - high)[there] / np.broadcast_to(high - low, there.shape)[there]
-    share, far = (np.count_nonzero(ranges > limit) / numbers for limit in (_MARGIN, _FAR))
+    ranges = np.maximum(low - looked_at, looked_at - high) / (high - low)
+    never = (low >= 0) & (looked_at < 0)  # counts, pixels: nothing is a little below 0
+    share = np.count_nonzero(((ranges > _MARGIN) | never) & there) / numbers
+    far = np.count_nonzero((ranges > _FAR) & there) / numbers
+    smaller = np.exp(-np.log(np.abs(looked_at / typical)[there]).mean())
     if share > _MOST or far > _MANY_FAR:
-        _warn(f"{share:.0%} of its numbers are outside of the range that their features had in training")
-    elif numbers >= _MANY and (np.abs(looked_at).max(axis=0) / np.maximum(abs(low), abs(high))).max() < _SHRUNK:
-        _warn(f"all of its numbers are less than {_SHRUNK:.0%} of the largest that their features had in training")
+        _warn(f"{max(share, far):.0%} of its numbers are outside of the range that their features had in training")
+    elif numbers >= _MANY and smaller > _SMALLER:
+        _warn(f"its numbers are {smaller:,.0f} times smaller than those of the same features in training")
+
+
+def _some(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows, evenly drawn."""
+    return X[:: math.ceil(len(X) / _LOOKED_AT)]
 
 
 def _warn(what: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from presparse.contract.description import shortened
 from presparse.errors import ModelError
 from presparse.features.convolution import Convolution
+from presparse.features.familiar import seen_in
 from presparse.features.scaling import Scaling, scaling
 from presparse.validation import real_numbers, whole_numbers
 
@@ -52,8 +53,8 @@ class Inputs:
     """(width,): of X's columns; none given: they have no names."""
     medians: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     """(width,): what stands for numbers that are missing in a file; none given: they are refused."""
-    seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 0)))
-    """(2, features): least and largest of each feature in training; none given: unknown."""
+    seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, 0)))
+    """(3, features): how each feature was in training (`presparse.features.familiar.seen_in`); none given: unknown."""
     convolution: Convolution | None = None
     """What X's images go through first: columns are those of its features, and the width is its own."""
 
@@ -84,7 +85,7 @@ class Inputs:
             raise ModelError("columns must differ, and two input neurons take the same")
         if len(np.unique(self.places)) < features or self.places.min() < 0:
             raise ModelError("places must be input neurons, one for each feature, and two features take the same")
-        for key, shape in (("medians", (width,)), ("seen", (2, features))):
+        for key, shape in (("medians", (width,)), ("seen", (3, features))):
             if np.size(getattr(self, key)):
                 object.__setattr__(self, key, real_numbers(getattr(self, key), key, shape, ModelError))
         if self.names and len(self.names) != width:
@@ -120,7 +121,7 @@ class Inputs:
             levels=found.levels,
             places=np.arange(X.shape[1]) if places is None else np.asarray(places),
             names=tuple(names),
-            seen=np.stack([X.min(axis=0), X.max(axis=0)]),
+            seen=seen_in(X),
             convolution=convolution,
         )
 

@@ -229,7 +229,8 @@ class Model:
 
     def encode_checked(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger]:
         """The same, of what `checked_features` returned. Warns (ScaleWarning) of samples on another scale."""
-        check_scale(self.inputs, values)
+        if self.inputs.seen.size:
+            check_scale(self.inputs.seen, values)
         activation = self.network.formats.activation
         encoded = np.zeros((len(values), self.network.layers[0]), dtype=activation.dtype)
         for first in range(0, len(values), _ENCODED_AT_ONCE):

@@ -5,15 +5,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse.errors import ScaleWarning
-
-if TYPE_CHECKING:
-    from presparse.features.inputs import Inputs
 
 _LOOKED_AT = 1000
 """Samples, evenly drawn."""
@@ -32,7 +28,7 @@ _MANY = 50
 
 
 def seen_in(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, features) of X (k, features): the least and the largest number of each feature, and the geometric mean of the
+    """(3, width) of X (k, width): the least and the largest number of each column, and the geometric mean of the
     magnitudes of those that are not 0; 0 if all are."""
     part = np.abs(_some(X))
     there = part > 0
@@ -41,16 +37,16 @@ def seen_in(X: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([X.min(axis=0), X.max(axis=0), np.where(there.any(axis=0), mean, 0.0)])
 
 
-def check_scale(inputs: Inputs, values: NDArray[np.float64]) -> None:
-    """Warn (ScaleWarning) if samples (k, width) are on another scale than those that `inputs` have seen.
+def check_scale(seen: NDArray[np.float64], X: NDArray[np.float64]) -> None:
+    """Warn (ScaleWarning) if X (k, width) is on another scale than what was seen, `seen_in` of it.
 
     Zeros are left out: in sparse data they are on every scale. Other samples of the same kind get no warning.
     """
-    low, high, typical = inputs.seen
-    varied = np.flatnonzero((high > low) & (typical > 0)) if inputs.seen.size else ()
-    if not len(varied):
+    low, high, typical = seen
+    varied = np.flatnonzero((high > low) & (typical > 0))
+    if not varied.size:
         return
-    looked_at = _some(values)[:, inputs.columns[varied]].astype(np.float64)
+    looked_at = _some(X)[:, varied].astype(np.float64)
     low, high, typical = low[varied], high[varied], typical[varied]
     there = looked_at != 0
     numbers = np.count_nonzero(there)

@@ -54,7 +54,7 @@ class Inputs:
     medians: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     """(width,): what stands for numbers that are missing in a file; none given: they are refused."""
     seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, 0)))
-    """(3, features): how each feature was in training (`presparse.features.familiar.seen_in`); none given: unknown."""
+    """(3, width): how X's columns were in training (`presparse.features.familiar.seen_in`); none given: unknown."""
     convolution: Convolution | None = None
     """What X's images go through first: columns are those of its features, and the width is its own."""
 
@@ -85,7 +85,7 @@ class Inputs:
             raise ModelError("columns must differ, and two input neurons take the same")
         if len(np.unique(self.places)) < features or self.places.min() < 0:
             raise ModelError("places must be input neurons, one for each feature, and two features take the same")
-        for key, shape in (("medians", (width,)), ("seen", (3, features))):
+        for key, shape in (("medians", (width,)), ("seen", (3, width))):
             if np.size(getattr(self, key)):
                 object.__setattr__(self, key, real_numbers(getattr(self, key), key, shape, ModelError))
         if self.names and len(self.names) != width:
@@ -111,6 +111,7 @@ class Inputs:
     ) -> Inputs:
         """All columns of X (k, features), or all features of its images (k, pixels) behind a convolution, scaled as
         `presparse.features.scaling` chooses. Raises DataError."""
+        seen = seen_in(X)
         if convolution is not None:
             X = convolution.transform_checked(X[:: -(-len(X) // _SCALED_BY)])
         found = scaling(X, scale)
@@ -121,7 +122,7 @@ class Inputs:
             levels=found.levels,
             places=np.arange(X.shape[1]) if places is None else np.asarray(places),
             names=tuple(names),
-            seen=seen_in(X),
+            seen=seen,
             convolution=convolution,
         )
 

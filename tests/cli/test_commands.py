@@ -51,6 +51,27 @@ def test_new_writes_a_network_that_loads_with_its_reasons(shell: Shell, tmp_path
     assert Network.load(file).features == 4
 
 
+def test_new_reads_sizes_from_data(shell: Shell, files: Path) -> None:
+    file = files / "new.toml"
+    ran = shell("new", file, "--data", files / "small.npz", "--json")
+    assert ran.status == 0
+    network = Network.load(file)
+    assert (network.features, network.classes, network.density) == (7, 3, 1)
+    assert "suits 300 samples of 3 classes" in ran.err
+    assert ran.figures["trials"] == []
+
+
+@pytest.mark.slow
+def test_new_tries_densities_when_asked(shell: Shell, files: Path) -> None:
+    file = files / "new.toml"
+    tried = shell("new", file, "--data", files / "small.npz", "--try", "--json")
+    assert tried.status == 0
+    edges = [trial["edges"] for trial in tried.figures["trials"]]
+    assert edges == sorted(edges, reverse=True)
+    assert Network.load(file).edges == edges[-1]  # clusters are easy: the fewest edges do
+    assert "of 60 held-out samples right" in file.read_text()
+
+
 def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -> None:
     model = files / "trained.safetensors"
     trained = shell("train", files / "small.toml", files / "small.npz", "-o", model, "--epochs", 15, "--json")

@@ -1,34 +1,59 @@
-"""`presparse new`: a commented network description from sizes, a density and lanes or cycles."""
+"""`presparse new`: a commented network description from data, or from sizes, a density and lanes or cycles."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 import typer
 
+from presparse import data as data_sets
 from presparse.cli.outputs import NETWORK, check_outputs
 from presparse.contract.network import Activation, Network
-from presparse.errors import ArgumentError, NetworkError
-from presparse.sizing.proposal import DEFAULT_LANES, Sizing, design
+from presparse.data import Data
+from presparse.errors import ArgumentError, DataError, MissingExtra, NetworkError
+from presparse.sizing.proposal import DEFAULT_LANES, Auto, Sizing, design
 from presparse.support import atomic_files
 from presparse.terminal.options import AsJson, Force
-from presparse.terminal.output import put, say
+from presparse.terminal.output import bar, put, say
+
+if TYPE_CHECKING:
+    from presparse.sizing.trial import Trial
 
 NAME = "new"
 
 
 def run(
     file: Annotated[Path, typer.Argument(help="The TOML file to write.", show_default=False)],
-    features: Annotated[int, typer.Option(help="Numbers per sample.", show_default=False)],
-    classes: Annotated[int, typer.Option(help="Classes to tell apart.", show_default=False)],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Samples with classes, instead of --features and --classes.", show_default=False),
+    ] = None,
+    features: Annotated[int | None, typer.Option(help="Numbers per sample.", show_default=False)] = None,
+    classes: Annotated[int | None, typer.Option(help="Classes to tell apart.", show_default=False)] = None,
     hidden: Annotated[
-        str, typer.Option(help="Neurons of the hidden layers, such as 128 or 300,100; nothing for none.")
-    ] = "",
+        str,
+        typer.Option(
+            help="Neurons of the hidden layers, such as 128 or 300,100; auto: one layer, as large as samples and "
+            "classes ask for; none."
+        ),
+    ] = "auto",
     density: Annotated[
-        str, typer.Option(help="Share of all possible edges, such as 0.2, or one per junction: 0.1,0.5.")
-    ] = "0.2",
+        str,
+        typer.Option(
+            help="Share of all possible edges, such as 0.2, or one per junction: 0.1,0.5; auto: as dense as an FPGA of "
+            "middle size holds."
+        ),
+    ] = "auto",
+    trial: Annotated[
+        bool,
+        typer.Option("--try", help="Train a few densities on a part of the data, and take the lowest that is as good."),
+    ] = False,
     lanes: Annotated[
         int | None,
         typer.Option(
@@ -45,47 +70,91 @@ def run(
 ) -> None:
     """Write a network description: sizes, degrees and lanes are chosen so that it is valid and balanced."""
     check_outputs((file, NETWORK), force=force)
-    sizes = [_whole(part, "hidden") for part in hidden.split(",") if part.strip()]
+    sizes = _hidden(hidden)
+    shares = _density(density)
     if activation and not sizes:
         raise ArgumentError("--activation is of hidden layers, and there are none; leave it out, or give --hidden")
-    shares = [_real(part, "density") for part in density.split(",")]
-    activations: list[Activation] = [*(activation or "relu" for _ in sizes), output]
-    sizing = design(
+    if trial and (data is None or shares != "auto" or not sizes):
+        raise ArgumentError("--try finds the density of hidden layers by data; give --data, and leave --density out")
+    samples = _samples(data, features, classes)
+    if samples is not None:
+        features, classes = samples[0].shape[1], len(np.unique(samples[1]))
+    if features is None or classes is None:
+        raise ArgumentError("features and classes of the network are not given; give --data, or both of them")
+    hidden_activations: list[Activation] = [activation or "relu"] * (1 if sizes == "auto" else len(sizes))
+    sized = partial(
+        design,
         features,
         classes,
         sizes,
-        density=shares if len(shares) > 1 else shares[0],
+        samples=None if samples is None else len(samples[1]),
         lanes=lanes,
         cycles=cycles,
-        activations=activations,
+        activations=[*hidden_activations, output],
         name=_name(file),
     )
+    sizing = sized(density=shares)
+    trials: list[Trial] = []
+    if trial and samples is not None:
+        sizing, trials = _tried(sized, sizing, samples)
     atomic_files.write(file, toml(sizing))
     for reason in sizing.reasons:
         say(reason)
     network = sizing.network
     put(
-        {"file": str(file), "network": network.model_dump(mode="json"), "reasons": sizing.reasons},
+        {
+            "file": str(file),
+            "network": network.model_dump(mode="json"),
+            "reasons": sizing.reasons,
+            "trials": [{"edges": each.network.edges, "accuracy": each.accuracy} for each in trials],
+        },
         as_json=as_json,
         text=f"{file}: layers {network.layers}, {network.density:.1%} dense, {network.edges:,} edges",
     )
 
 
+def _samples(source: str | None, features: int | None, classes: int | None) -> Data | None:
+    if source is None:
+        return None
+    if features is not None or classes is not None:
+        raise ArgumentError("--data says how many features and classes there are; leave --features and --classes out")
+    with bar(f"reading {source}"):
+        samples = data_sets.load(source)
+    labels = np.unique(samples[1])
+    if len(labels) < 2:
+        raise DataError(f"{source}: all samples are of one class, {labels[0]}; give data with at least two")
+    return samples
+
+
+def _tried(sized: Callable[..., Sizing], sizing: Sizing, samples: Data) -> tuple[Sizing, list[Trial]]:
+    """The sizing that trials are for, with their figures among its reasons; and they themselves."""
+    with bar("importing PyTorch"):
+        try:
+            from presparse.sizing.trial import sparsest, thinner, tried
+        except ModuleNotFoundError as error:
+            raise MissingExtra(f"--try trains, which needs {error.name}: pip install 'presparse[train]'") from error
+    sizings = [sizing, *(sized(density=densities) for densities in thinner(sizing.network))]
+    with bar("trying densities") as shown:
+        trials = list(tried(sizings, *samples, progress=lambda each: shown.note(f"{each.network.edges:,} edges")))
+    best = sparsest(trials)
+    told = [
+        f"Tried with {each.network.edges:,} edges: {each.accuracy:.1%} of {each.held_out:,} held-out samples right."
+        for each in trials
+    ]
+    told.append(f"Taken: {best.network.edges:,} edges, the fewest within a standard error of the best.")
+    return replace(best.sizing, degrees=[*best.sizing.degrees, *told]), trials
+
+
 def toml(sizing: Sizing) -> str:
     """The description as TOML, with the reason for every number above it."""
     network = sizing.network
-    by_start = {
-        "layers": [r for r in sizing.reasons if r.startswith("Layer")],
-        "out_degree": [r for r in sizing.reasons if "out-degree" in r],
-    }
-    by_start["lanes"] = [r for r in sizing.reasons if r not in by_start["layers"] + by_start["out_degree"]]
     lines = [
         "# A pre-defined sparse network. Change any number: Presparse says what is wrong and what would be right.",
         "",
         f"features = {network.features}",
         f"classes = {network.classes}",
     ]
-    for key, reasons in by_start.items():
+    for key, reasons in (("layers", sizing.layers), ("out_degree", sizing.degrees), ("lanes", sizing.lanes)):
         comment = [
             line for reason in reasons for line in wrap(reason, 110, initial_indent="# ", subsequent_indent="#   ")
         ]
@@ -114,6 +183,19 @@ def toml(sizing: Sizing) -> str:
 
 def _name(file: Path) -> str:
     return file.stem
+
+
+def _hidden(text: str) -> list[int] | Auto:
+    if text == "auto":
+        return "auto"
+    return [] if text == "none" else [_whole(part, "hidden") for part in text.split(",") if part.strip()]
+
+
+def _density(text: str) -> float | list[float] | Auto:
+    if text == "auto":
+        return "auto"
+    shares = [_real(part, "density") for part in text.split(",")]
+    return shares if len(shares) > 1 else shares[0]
 
 
 def _whole(text: str, option: str) -> int:

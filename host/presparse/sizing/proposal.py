@@ -14,14 +14,19 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from presparse.contract.description import shortened
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats
 from presparse.contract.network import MAX_ROWS, Activation, Network, RateRange, densities, lanes_fit
+from presparse.sizing.automatic import HIDDEN_EDGES, OUTPUT_EDGES, hidden_layer, layer_densities
 
 DEFAULT_LANES = 80
 """Lanes in all, where neither lanes nor cycles are asked for: 64 + 16, which a mid-size FPGA holds."""
 MAX_NEURONS = 65536
+
+Auto = Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,17 @@ class Sizing:
     """A network, and one plain sentence for every choice that led to it."""
 
     network: Network
-    reasons: list[str]
+    layers: list[str]
+    """Why its layers are as large as they are."""
+    degrees: list[str]
+    """Why junctions have so many edges."""
+    lanes: list[str]
+    """Why so many lanes process them."""
+
+    @property
+    def reasons(self) -> list[str]:
+        """All of them."""
+        return [*self.layers, *self.degrees, *self.lanes]
 
 
 @dataclass(frozen=True)
@@ -66,9 +81,10 @@ class _Choice:
 def design(
     features: int,
     classes: int,
-    hidden: Sequence[int] = (),
+    hidden: Sequence[int] | Auto = "auto",
     *,
-    density: float | Sequence[float] = 0.2,
+    density: float | Sequence[float] | Auto = "auto",
+    samples: int | None = None,
     lanes: int | None = None,
     cycles: int | None = None,
     activations: Sequence[Activation] | None = None,
@@ -81,17 +97,20 @@ def design(
     Parameters
     ----------
     features, classes, hidden : the least number of neurons per layer; padding may make layers larger
+        `hidden="auto"` is one layer, of as many as `samples` and `classes` ask for (`presparse.sizing.automatic`).
     density : share of all possible edges, in (0, 1]; one number, or one per junction
+        "auto" is as dense as a budget of edges allows (`presparse.sizing.automatic`).
+    samples : how many there are to learn from; only `hidden="auto"` asks
     lanes : most lanes, all junctions together (default `DEFAULT_LANES`, unless `cycles` is given)
     cycles : most cycles per sample; as few lanes as reach it are used
     activations : one per junction; default ReLU in hidden layers and sigmoid at the output
 
     Raises NetworkError if a number is out of range, or no choice reaches what was asked.
     """
-    asked = (features, *hidden, classes)
+    asked = _layers_asked(features, classes, hidden, samples)
     count = len(asked) - 1
-    wanted = _wanted_densities(density, count)
-    _check_request(asked, wanted, lanes, cycles)
+    wanted = _densities_asked(density, asked)
+    _check_lanes_asked(count, lanes, cycles)
     if cycles is None and lanes is None:
         lanes = DEFAULT_LANES
 
@@ -113,31 +132,57 @@ def design(
         formats=formats or Formats(),
         rates=rates or RateRange(),
     )
-    return Sizing(network, [*_size_reasons(asked, network, wanted), *_cycle_reasons(network, lanes, cycles)])
+    return Sizing(
+        network,
+        layers=[*_hidden_reasons(asked, hidden, samples), *_size_reasons(asked, network)],
+        degrees=[*_density_reasons(asked, density), *_degree_reasons(network, wanted)],
+        lanes=[*_cycle_reasons(network, lanes, cycles)],
+    )
 
 
 # What is asked
 
 
-def _wanted_densities(density: float | Sequence[float], count: int) -> tuple[float, ...]:
+def _layers_asked(features: int, classes: int, hidden: Sequence[int] | Auto, samples: int | None) -> tuple[int, ...]:
+    if isinstance(hidden, str):
+        _check_auto("hidden", hidden)
+        _check_sizes((features, classes))
+        return features, hidden_layer(classes, samples), classes
+    _check_sizes((features, *hidden, classes))
+    return features, *hidden, classes
+
+
+def _densities_asked(density: float | Sequence[float] | Auto, layers: Sequence[int]) -> tuple[float, ...]:
+    if isinstance(density, str):
+        _check_auto("density", density)
+        return layer_densities(layers)
+    count = len(layers) - 1
     wanted = (density,) * count if isinstance(density, int | float) else tuple(density)
     if len(wanted) != count:
         raise NetworkError(f"density needs one number, or one per junction ({count}), and has {len(wanted)}")
-    return wanted
-
-
-def _check_request(asked: Sequence[int], wanted: Sequence[float], lanes: int | None, cycles: int | None) -> None:
-    names = ["features", *(f"hidden[{i}]" for i in range(len(asked) - 2)), "classes"]
-    for what, size in zip(names, asked, strict=True):
-        if not 1 <= size <= MAX_NEURONS:
-            raise NetworkError(f"{what} must be between 1 and {MAX_NEURONS}, and is {size}")
     for value in wanted:
         if not 0 < value <= 1:
             raise NetworkError(f"density must be more than 0 and at most 1 (0.2 is 20 %), and is {value}")
+    return wanted
+
+
+def _check_auto(name: str, word: str) -> None:
+    if word != "auto":
+        raise NetworkError(f"{name} must be numbers, or 'auto', and is {shortened(word)}")
+
+
+def _check_sizes(layers: Sequence[int]) -> None:
+    names = ["features", *(f"hidden[{i}]" for i in range(len(layers) - 2)), "classes"]
+    for what, size in zip(names, layers, strict=True):
+        if not 1 <= size <= MAX_NEURONS:
+            raise NetworkError(f"{what} must be between 1 and {MAX_NEURONS}, and is {size}")
+
+
+def _check_lanes_asked(junctions: int, lanes: int | None, cycles: int | None) -> None:
     if lanes is not None and cycles is not None:
         raise NetworkError("lanes and cycles cannot both be asked for: one follows from the other; give one")
-    if lanes is not None and lanes < len(wanted):
-        raise NetworkError(f"lanes must be at least one per junction ({len(wanted)}), and is {lanes}")
+    if lanes is not None and lanes < junctions:
+        raise NetworkError(f"lanes must be at least one per junction ({junctions}), and is {lanes}")
     if cycles is not None and cycles < 1:
         raise NetworkError(f"cycles must be at least 1, and is {cycles}")
 
@@ -280,7 +325,13 @@ def _keep(
 # Why
 
 
-def _size_reasons(asked: Sequence[int], network: Network, wanted: Sequence[float]) -> Iterator[str]:
+def _hidden_reasons(asked: Sequence[int], hidden: Sequence[int] | Auto, samples: int | None) -> Iterator[str]:
+    if isinstance(hidden, str):
+        told = f"{samples:,} samples" if samples else "as many samples as there may be"
+        yield f"One hidden layer of {asked[1]} neurons suits {told} of {_counted(asked[-1], 'class', 'classes')}."
+
+
+def _size_reasons(asked: Sequence[int], network: Network) -> Iterator[str]:
     names = ["features", *["hidden neurons"] * (len(asked) - 2), "classes"]
     for i, (what, least, size) in enumerate(zip(names, asked, network.layers, strict=True)):
         if size == least:
@@ -294,6 +345,18 @@ def _size_reasons(asked: Sequence[int], network: Network, wanted: Sequence[float
             if after > before
             else "its divisors give the junctions beside it degrees and lanes that suit one another."
         )
+
+
+def _density_reasons(asked: Sequence[int], density: float | Sequence[float] | Auto) -> Iterator[str]:
+    if isinstance(density, str):
+        yield (
+            f"Junctions are as dense as {HIDDEN_EDGES:,} edges allow, the last one {OUTPUT_EDGES:,}."
+            if len(asked) > 2
+            else "Without a hidden layer every class must see every feature."
+        )
+
+
+def _degree_reasons(network: Network, wanted: Sequence[float]) -> Iterator[str]:
     for j, target in zip(network.junctions, wanted, strict=True):
         nearest = min(densities(j.left, j.right), key=lambda d: abs(d[0] / j.right - target))[0]
         note = (
@@ -304,6 +367,12 @@ def _size_reasons(asked: Sequence[int], network: Network, wanted: Sequence[float
         yield (
             f"Junction {j.index}: out-degree {j.out_degree}, in-degree {j.in_degree}, density {j.density:.1%} "
             f"({target:.1%} asked for, {note})."
+        )
+    seen = math.prod(j.in_degree for j in network.junctions)
+    if seen < network.features:
+        yield (
+            f"Every class sees at most {seen} of the {network.features} features: a hidden layer or more density would "
+            "let it see more."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from presparse.contract.errors import NetworkError
 from presparse.contract.network import Network, densities
+from presparse.sizing.automatic import HIDDEN_EDGES
 from presparse.sizing.proposal import design
 
 pytestmark = pytest.mark.slow
@@ -97,6 +99,36 @@ def test_more_lanes_are_never_slower() -> None:
     assert cycles[-1] < cycles[0]
 
 
+@settings(max_examples=60, deadline=None)
+@given(features=st.integers(1, 5000), classes=st.integers(1, 300), samples=st.one_of(st.none(), st.integers(1, 10**6)))
+def test_without_sizes_every_class_sees_every_feature(features: int, classes: int, samples: int | None) -> None:
+    sizing = design(features, classes, samples=samples)
+    network = sizing.network
+    assert math.prod(j.in_degree for j in network.junctions) >= features
+    assert network.layers[1] >= min(2 * classes, 256)
+    first = network.junctions[0]
+    assert first.out_degree >= 2
+    assert first.edges <= 4 * max(HIDDEN_EDGES, 4 * features)  # padding and divisors have their own mind
+    assert "sees at most" not in " ".join(sizing.reasons)
+
+
+@pytest.mark.parametrize(
+    ("features", "classes", "samples", "neurons", "density"),
+    [(4, 3, 112, 32, 1.0), (13, 3, 133, 32, 1.0), (64, 10, 1350, 128, 1.0), (784, 10, 60_000, 256, 0.16)],
+)
+def test_small_data_gets_small_dense_networks(
+    features: int, classes: int, samples: int, neurons: int, density: float
+) -> None:
+    first = design(features, classes, samples=samples).network.junctions[0]
+    assert (first.left - features, first.right) == (0, neurons)
+    assert density / 2 <= first.density <= density
+
+
+def test_no_hidden_layer_is_a_dense_one_unless_told_otherwise() -> None:
+    assert design(13, 3, []).network.density == 1
+    assert "Every class sees at most 4 of the 13 features" in " ".join(design(13, 3, [], density=0.25).reasons)
+
+
 def test_the_published_network_is_found() -> None:
     network = design(1024, 32, [64], density=(0.0625, 0.5), cycles=64).network
     assert (network.layers, network.out_degree, network.lanes) == ((1024, 64, 32), (4, 16), (64, 16))
@@ -123,6 +155,8 @@ def test_every_number_has_its_reason() -> None:
         ({"density": 0.0}, "density must be more than 0 and at most 1 .*, and is 0.0"),
         ({"density": 20}, "density must be more than 0 and at most 1 .*, and is 20"),
         ({"density": float("nan")}, "density must be more than 0 .*, and is nan"),
+        ({"density": "much"}, "density must be numbers, or 'auto', and is 'much'"),
+        ({"hidden": "some"}, "hidden must be numbers, or 'auto', and is 'some'"),
         ({"density": [0.1]}, r"density needs one number, or one per junction \(2\), and has 1"),
         ({"lanes": 1}, r"lanes must be at least one per junction \(2\), and is 1"),
         ({"cycles": 0}, "cycles must be at least 1, and is 0"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from presparse.contract.errors import PresparseError as PresparseError
     from presparse.contract.network import Network as Network
     from presparse.estimation import estimate as estimate
+    from presparse.estimator import SparseClassifier as SparseClassifier
     from presparse.history import Epoch as Epoch
     from presparse.history import History as History
     from presparse.history import Progress as Progress
@@ -47,20 +48,24 @@ _HOMES = {
     "Network": "presparse.contract.network",
     "PresparseError": "presparse.contract.errors",
     "Progress": "presparse.history",
+    "SparseClassifier": "presparse.estimator",
     "estimate": "presparse.estimation",
     "open": "presparse.opening",
 }
 
-_TORCH_PARTS = ("prune", "sparsity", "train")
+_PARTS = ("prune", "sparsity", "train")
 
-__all__ = [*_HOMES, "__version__", *_TORCH_PARTS]  # pyright: ignore[reportUnsupportedDunderAll]
+_EXTRA = {"torch": "PyTorch", "sklearn": "scikit-learn", "scipy": "SciPy"}
+"""Packages of the extra `train`, and what people call them."""
+
+__all__ = [*_HOMES, "__version__", *_PARTS]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
-    elif name in _TORCH_PARTS:
-        value = _torch_part(f"presparse.{name}")
+        value = getattr(_imported(_HOMES[name], name), name)
+    elif name in _PARTS:
+        value = _imported(f"presparse.{name}", name)
     elif name == "__version__":
         value = _version()
     else:
@@ -73,15 +78,16 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def _torch_part(name: str) -> object:
+def _imported(module: str, name: str) -> object:
     try:
-        return import_module(name)
+        return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
             raise
         from presparse.errors import MissingExtra
 
-        raise MissingExtra(f"{name} needs PyTorch: pip install 'presparse[train]'") from error
+        raise MissingExtra(f"presparse.{name} needs {_EXTRA[package]}: pip install 'presparse[train]'") from error
 
 
 def _version() -> str:

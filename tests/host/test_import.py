@@ -68,14 +68,18 @@ def test_names() -> None:
         ps.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_training_without_torch_names_the_extra() -> None:
+@pytest.mark.parametrize(
+    ("package", "name", "called"),
+    [("torch", "train", "PyTorch"), ("sklearn", "SparseClassifier", "scikit-learn")],
+)
+def test_a_part_whose_package_is_missing_names_the_extra(package: str, name: str, called: str) -> None:
     program = (
-        "import sys; sys.modules['torch'] = None\n"
+        f"import sys; sys.modules[{package!r}] = None\n"
         "import presparse as ps\n"
         "try:\n"
-        "    ps.train\n"
+        f"    ps.{name}\n"
         "except ps.PresparseError as error:\n"
         "    print(error)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout == "presparse.train needs PyTorch: pip install 'presparse[train]'\n"
+    assert result.stdout == f"presparse.{name} needs {called}: pip install 'presparse[train]'\n"

@@ -1,0 +1,5 @@
+"""Presparse as scikit-learn's users know it."""
+
+from presparse.estimator.classifier import SparseClassifier
+
+__all__ = ["SparseClassifier"]

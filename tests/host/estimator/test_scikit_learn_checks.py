@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import presparse as ps
+from presparse.sparsity import selector
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,11 @@ EXPECTED_TO_FAIL = {
 
 
 @parametrize_with_checks(
-    [ps.SparseClassifier()], expected_failed_checks=lambda estimator: EXPECTED_TO_FAIL.get(type(estimator), {})
+    [ps.SparseClassifier(epochs=20), ps.sparsity.SparseFeatureSelector()],
+    expected_failed_checks=lambda estimator: EXPECTED_TO_FAIL.get(type(estimator), {}),
 )
-def test_estimators(estimator: BaseEstimator, check: Callable[[BaseEstimator], None]) -> None:
+def test_estimators(
+    estimator: BaseEstimator, check: Callable[[BaseEstimator], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selector, "_MORE_STEPS", 5)  # the checks are of manners, and train a hundred times
     check(estimator)

@@ -134,8 +134,11 @@ def _tried(sized: Callable[..., Sizing], sizing: Sizing, samples: Data) -> tuple
         except ModuleNotFoundError as error:
             raise MissingExtra(f"--try trains, which needs {error.name}: pip install 'presparse[train]'") from error
     sizings = [sizing, *(sized(density=densities) for densities in thinner(sizing.network))]
+    different = {each.network.hash: each for each in sizings}.values()  # small layers have few densities
     with bar("trying densities") as shown:
-        trials = list(tried(sizings, *samples, progress=lambda each: shown.note(f"{each.network.edges:,} edges")))
+        trials = list(
+            tried(list(different), *samples, progress=lambda each: shown.note(f"{each.network.edges:,} edges"))
+        )
     best = sparsest(trials)
     told = [
         f"Tried with {each.network.edges:,} edges: {each.accuracy:.1%} of {each.held_out:,} held-out samples right."

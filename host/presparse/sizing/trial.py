@@ -19,7 +19,8 @@ _SHARES = (0.5, 0.25)
 """Of a network's density, that are tried beside it."""
 _MOST = 5_000
 """Samples that a trial takes."""
-_FEWEST = 10
+_FEWEST = 50
+"""Of which a fifth says something about a network."""
 _HELD_OUT = 0.2
 
 
@@ -60,7 +61,7 @@ def tried(
 ) -> Iterator[Trial]:
     """Train each network for the same short time, on four fifths of X (k, features), y (k,), and measure the last.
 
-    Of more than 5,000 samples as many are drawn. Raises DataError for fewer than ten.
+    Of more than 5,000 samples as many are drawn. Raises DataError for fewer than 50.
     """
     if len(y) < _FEWEST:
         raise DataError(f"a trial needs at least {_FEWEST} samples, and there are {len(y)}; choose a density by hand")

@@ -32,5 +32,5 @@ def test_thinner_networks_keep_their_output() -> None:
 
 def test_a_trial_needs_samples() -> None:
     sizings: list[Sizing] = [design(4, 2)]
-    with pytest.raises(DataError, match="at least 10 samples, and there are 9; choose a density by hand"):
-        list(tried(sizings, np.zeros((9, 4)), np.arange(9) % 2))
+    with pytest.raises(DataError, match="at least 50 samples, and there are 49; choose a density by hand"):
+        list(tried(sizings, np.zeros((49, 4)), np.arange(49) % 2))

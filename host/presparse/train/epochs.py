@@ -21,6 +21,9 @@ from presparse.history import PROGRESS_SECONDS, Callback, Epoch, History, Progre
 from presparse.train.position import Position, Tally, restore, write
 
 _EVALUATED_AT_ONCE = 4096
+_WORTH_THREADS = 1 << 24
+"""Products per layer and step from which more torch threads pay. Below, a busy computer may be 40 times slower with
+two: each step waits for the slower one, dozens of times."""
 _RATES = "lr", "initial_lr"
 """Entries of an optimizer's parameter groups that a schedule changes."""
 _LOWER = "train with a lower lr, or scaled features"
@@ -252,7 +255,7 @@ def _threads_for(network: nn.Module, inputs: Tensor) -> Iterator[None]:
     """One torch thread for small batches, where more only wait for each other; the setting comes back after."""
     threads = torch.get_num_threads()
     largest = max((parameter.numel() for parameter in network.parameters()), default=0)
-    if inputs.ndim == 2 and len(inputs) * largest < 1 << 20:
+    if inputs.ndim == 2 and len(inputs) * largest < _WORTH_THREADS:
         torch.set_num_threads(1)
     try:
         yield

@@ -153,7 +153,7 @@ def _train(
         network,
         network.inputs_checked(learn[0]),
         torch.from_numpy(learn[1]),
-        optimizer=torch.optim.Adam(network.parameters(), lr=lr),
+        optimizer=torch.optim.Adam(network.parameters(), lr=lr, fused=True),
         loss=lambda sums, wanted: output_loss(network, sums, wanted),
         classes=network.classes,
         held_out=None if held is None else (network.inputs_checked(held[0]), torch.from_numpy(held[1])),

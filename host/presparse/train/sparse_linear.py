@@ -84,7 +84,7 @@ class _Compressed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, left: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, left, weight)
-        return (_csr(left, weight, x.shape[1]) @ x.T).T
+        return (_csr(left, weight, x.shape[1]) @ x.T).T.contiguous()
 
     @staticmethod
     @once_differentiable

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from presparse.contract.build import Build
-from presparse.contract.formats import Format, rescale
+from presparse.contract.formats import Format, Formats, rescale
 from presparse.contract.network import Activation, Network
 from presparse.contract.samples import Samples
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
-from presparse.train.quantized import QuantizedNetwork, activate, encoded, operand
+from presparse.train.quantized import QuantizedNetwork, activate, encoded, exact_type, operand
 from tests.networks import random_build, random_model, random_network
 
 FORMAT = Format(width=6, frac=3)
@@ -94,7 +94,7 @@ def test_rounding_agrees_with_fake_quantize_away_from_ties() -> None:
 
 def test_operand_is_an_arithmetic_shift() -> None:
     weights = np.arange(-32, 32)
-    kept = operand(torch.tensor(weights / 8), Format(width=4, frac=1))
+    kept = operand(torch.tensor(weights / 8), Formats(weight=FORMAT, operand_bits=4))
     assert (kept * 2).tolist() == (weights >> 2).tolist()
 
 
@@ -126,6 +126,34 @@ def test_clamp_keeps_weights_in_their_format() -> None:
     for layer in quantized.sparse_layers:
         assert layer.weight.detach().min() >= weight.min / weight.one
         assert layer.weight.detach().max() <= weight.max / weight.one
+
+
+@pytest.mark.parametrize(("large", "dtype"), [(-(1 << 17), torch.float64), (-(1 << 16), torch.float32)])
+def test_sums_that_float32_would_round_are_float64(large: int, dtype: torch.dtype) -> None:
+    """2^24 + 127 LSBs: in float32 the sum would be 2^24 + 128, and round up instead of down."""
+    formats = Formats(
+        activation=Format(width=8, frac=2),
+        weight=Format(width=18, frac=9),
+        operand_bits=18,
+        output=Format(width=18, frac=3),
+    )
+    network = Network(
+        features=2, classes=2, layers=(2, 2), out_degree=(2,), lanes=(2,), activations=("identity",), formats=formats
+    )
+    model = Model(
+        network=network,
+        left=(np.array([[0, 1]] * 2),),
+        weights=(np.array([[large, 1]] * 2),),
+        biases=(np.zeros(2, dtype=int),),
+        offset=np.zeros(2),
+        gain=np.ones(2),
+    )
+    quantized = QuantizedNetwork.from_model(model)
+    layer = quantized.sparse_layers[0]
+    assert exact_type(operand(layer.weight, formats), layer.bias, formats) == dtype
+    X = np.array([[-128, 127]]) / 4
+    assert quantized.scores(X).tolist() == Reference(Build(network=network), model).scores(model.encode(X)).tolist()
+    assert quantized.scores(X).tolist() == [[-large * 128 >> 8] * 2]
 
 
 def test_samples_and_scores_agree_on_padding() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
@@ -30,19 +30,25 @@ from presparse.features.scaling import Scaling
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint
+from presparse.fitting.class_weight import ClassWeight, checked_class_weight
+from presparse.fitting.diagnosis import diagnose, suspicious
 from presparse.fitting.feeding import Feeding
 from presparse.fitting.fresh import Fresh
-from presparse.fitting.holding_out import Part, Validation, held_out_count, is_pair, parted
-from presparse.fitting.keeper import Keeper, model_of, model_tensors
+from presparse.fitting.holding_out import Validation, held_out_count, is_pair
+from presparse.fitting.keeper import Keeper, model_tensors
 from presparse.fitting.meter import LARGEST_CHUNK
-from presparse.fitting.rates import LR, Rate, Rates, rate_exponent, rate_exponents
+from presparse.fitting.rate_schedule import GivenRates, RateSchedule, schedule_of
+from presparse.fitting.rates import LR, Rate, Rates, is_auto, rate_exponent
+from presparse.fitting.selection import Selection, select, tenth
 from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
-from presparse.history import EPOCHS, Callback, History
+from presparse.history import Callback, History
 from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.validation import (
+    MOST_EPOCHS,
     Labels,
     checked_callback,
+    checked_count,
     checked_epochs,
     checked_flag,
     checked_samples,
@@ -224,8 +230,10 @@ class Accelerator:
         X: ArrayLike | None = None,
         y: ArrayLike | None = None,
         *,
-        epochs: int = EPOCHS,
-        lr: Rates = LR,
+        epochs: int | None = None,
+        lr: Rates = "auto",
+        patience: int | None = None,
+        class_weight: ClassWeight = None,
         shuffle: bool = True,
         random_state: int = 0,
         scale: Scaling = "auto",
@@ -236,14 +244,26 @@ class Accelerator:
         keep_on_interrupt: bool = False,
         checkpoint: str | Path | None = None,
     ) -> History:
-        """Train on the board for some epochs over X (k, features), y (k,), or over what `store` put on the board,
-        going on from the loaded model.
+        """Train on the board over X (k, features), y (k,), or over what `store` put on the board, going on from the
+        loaded model.
 
         If none is loaded, `Model.initial(network, pattern=pattern, random_state=random_state)` is, with features scaled
         as `scale` says (`presparse.features.scaling`), those of images behind a `convolution`
         (`presparse.features.Convolution`). A loaded model has all of these, and takes no others.
-        `lr` is 2^-k, one for all epochs or one each. With `shuffle`, epoch e has the order
-        `permutation(k, epoch_seed(random_state, e))` of `presparse.contract.permutation`; without, X's. Every epoch
+
+        With lr 'auto' the board tries every rate that its network has on a few samples, and begins with the best; the
+        rate is halved, three times, when `patience` epochs bring no gain. Accuracy on `validation` decides, on a tenth
+        of the samples if there is none, and in the end the board holds the model of the best epoch
+        (`presparse.fitting.rate_search`, `presparse.fitting.rate_schedule`). `history.chosen` says what was found.
+        Otherwise `lr` is 2^-k, one for all epochs or one each, and the last epoch is kept; with `patience` the best,
+        and the training ends after so many epochs without a gain.
+
+        `epochs` is the most that are trained; None: as many as make 100,000 samples, and 20 at least.
+        With class_weight 'balanced' every class counts alike: samples of the smaller ones come several times in every
+        epoch, and in `validation`.
+
+        With `shuffle`, epoch e has the order `permutation(k, epoch_seed(random_state, e))` of
+        `presparse.contract.permutation`, with lr 'auto' of samples that were shuffled before; without, X's. Every epoch
         ends with a flush, then accuracy on `validation` is measured: on (X, y), or on such a share or number of the
         samples, which are then not trained: drawn with `random_state`, every class in proportion
         (`presparse.fitting.holding_out`); of samples that `store` put on the board, the last ones.
@@ -258,35 +278,63 @@ class Accelerator:
         `checkpoint` names a file that keeps the model of the last whole epoch, written every minute and in the end. If
         it is there already, the training goes on from it, and ends as it would have in one go. Remove it when the
         model is saved. It needs X and y, to know them again; ModelError if it is of another training.
+
+        A training that has not learned warns (LearningWarning), and says what to try; `history.warnings` has the same.
         """
-        exponents = rate_exponents(self.network, lr, checked_epochs(epochs))
+        wanted = None if epochs is None else checked_epochs(epochs)
+        waits = None if patience is None else checked_count("patience", patience, MOST_EPOCHS)
+        balanced = checked_class_weight(class_weight)
         seed = checked_seed(random_state)
         shuffled, keep = checked_flag("shuffle", shuffle), checked_flag("keep_on_interrupt", keep_on_interrupt)
         checked_callback("progress", progress)
         self._check_training()
-        keeper = None
+        automatic = is_auto(lr)
+        keeper = Keeper(self.network, self.read_model, self.load, None)
         if X is None and y is None:
-            if checkpoint is not None:
-                raise ArgumentError("a checkpoint needs X and y, to know the samples again; pass them, or leave it out")
-            source = self._stored_source(validation)
+            if balanced or checkpoint is not None:
+                what = "class_weight" if balanced else "a checkpoint"
+                raise ArgumentError(f"{what} needs X and y, to know the samples again; pass them, or leave it out")
+            source = self._stored_source(validation, automatic)
+            held_out = 0 if source.held_out is None else source.held_out.count
+            schedule = schedule_of(
+                self.network, lr, epochs=wanted, patience=waits, samples=source.size, held_out=held_out
+            )
         else:
             start = self._start(X, y, scale, pattern, convolution, seed)
             checked = partial(self._checked, start=start)
-            learn, held = parted(checked(X, y), validation, seed, checked)
+            samples = checked(X, y)
+            if automatic and validation is None:
+                validation = tenth(len(samples[1]))
+            shuffle_first = automatic and shuffled
+            selected = select(
+                samples, start.classes_, validation, checked, balanced=balanced, shuffle=shuffle_first, seed=seed
+            )
+            schedule = schedule_of(
+                self.network,
+                lr,
+                epochs=wanted,
+                patience=waits,
+                samples=len(selected.learned),
+                held_out=len(selected.held_out),
+            )
             if checkpoint is not None:
-                keeper = self._keeper(checkpoint, start, learn, held, exponents, shuffled, seed)
-            source = self._given_source(self._begun(start, learn[0]), learn, held)
+                found = self._checkpoint(checkpoint, start, selected, schedule, shuffled, seed)
+                keeper = Keeper(self.network, self.read_model, self.load, found)
+                keeper.resume()
+            source = self._given_source(self._begun(start, selected.learned_values), selected)
         self._feeding.drain()
-        return loop.fit(
+        history = loop.fit(
             self._device,
             self._feeding,
             source,
-            exponents=exponents,
+            schedule=schedule,
             seed=seed if shuffled else None,
             callback=progress,
             keep_on_interrupt=keep,
             keeper=keeper,
         )
+        self._warn(source, history)
+        return history
 
     @_in_turn()
     def partial_fit(self, X: ArrayLike, y: ArrayLike, *, lr: Rate = LR) -> float:
@@ -300,15 +348,23 @@ class Accelerator:
         self._check_training()
         features = self._scaled_by().encode_checked(values)
         self._feeding.drain()
-        source = FromLink(feeding=self._feeding, features=features, labels=labels, held_out=None, reason="as asked for")
+        source = FromLink(
+            feeding=self._feeding,
+            encoded=features,
+            labels=labels,
+            rows=np.arange(len(labels)),
+            held_out=None,
+            reason="as asked for",
+        )
         history = loop.fit(
             self._device,
             self._feeding,
             source,
-            exponents=[exponent],
+            schedule=GivenRates(exponents=[exponent], patience=None, measured=len(labels)),
             seed=None,
             callback=None,
             keep_on_interrupt=False,
+            keeper=Keeper(self.network, self.read_model, self.load, None),
         )
         return history.epochs[0].accuracy
 
@@ -331,55 +387,63 @@ class Accelerator:
 
     # Samples
 
-    def _keeper(
+    def _checkpoint(
         self,
         path: str | Path,
         start: Fresh | Model,
-        learn: Part,
-        held: Part | None,
-        exponents: Sequence[int],
+        selected: Selection,
+        schedule: RateSchedule,
         shuffle: bool,
         seed: int,
-    ) -> Keeper:
-        """Of a training's checkpoint, whose model is loaded if there is one."""
+    ) -> Checkpoint:
         training = {
             "network": self.network.hash,
-            "samples": digest(*learn, *(held or ())),
-            "classes": start.classes_.tolist(),
+            "samples": digest(selected.values, selected.labels, selected.learned, selected.held_out),
+            "classes": selected.classes_.tolist(),
             **self._identity(start),
-            "rate exponents": list(exponents),
+            **schedule.described(),
             "shuffle": shuffle,
             "random_state": seed,
         }
-        found = Checkpoint(path, training)
-        kept = found.read()
-        if kept is not None:
-            self.load(model_of(self.network, kept))
-        return Keeper(found, self.read_model, kept)
+        return Checkpoint(path, training)
 
     def _identity(self, start: Fresh | Model) -> dict[str, str]:
         if isinstance(start, Fresh):
             return start.identity()
         return {"start": digest(*model_tensors(self.read_model()).values())}
 
-    def _given_source(self, model: Model, learn: Part, held: Part | None) -> Source:
+    def _given_source(self, model: Model, selected: Selection) -> Source:
         """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
-        values, labels = learn
-        if held is not None:
-            values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
-        return from_samples(self._feeding, self._store, model, model.encode_checked(values), labels, len(learn[1]))
+        features = model.encode_checked(selected.values)
+        return from_samples(
+            self._feeding, self._store, model, features, selected.labels, selected.learned, selected.held_out
+        )
 
-    def _stored_source(self, validation: Validation) -> Source:
+    def _stored_source(self, validation: Validation, automatic: bool) -> Source:
         model = self._scaled_by()
         contents = self._store.contents(model)
+        if automatic and validation is None:
+            validation = tenth(len(contents))
         held_out: StoredPart | HeldOut | None = None
         if is_pair(validation):
             values, labels = self._checked(*validation, model)
             held_out = HeldOut(feeding=self._feeding, features=model.encode_checked(values), labels=labels)
         elif validation is not None:
-            count = held_out_count(validation, len(contents))
-            held_out = StoredPart(feeding=self._feeding, first=len(contents) - count, count=count)
+            first = len(contents) - held_out_count(validation, len(contents))
+            held_out = StoredPart(feeding=self._feeding, first=first, labels=contents.labels[first:])
         return from_stored(self._feeding, contents, held_out)
+
+    def _warn(self, source: Source, history: History) -> None:
+        """If a training that came to its end has not learned. The model is read, unless all is well or it was read
+        anyway."""
+        if history.interrupted or history.stopped or not history.epochs:
+            return
+        held = None if source.held_out is None else source.held_out.labels
+        if history.kept is None and not suspicious(source.features, source.learned, held, history, self._scaled_by()):
+            return
+        found = diagnose(source.features, source.learned, held, history, self.read_model())
+        history.warnings = found.warnings
+        found.warn(stacklevel=3)
 
     def _start(
         self,

@@ -14,6 +14,7 @@ __all__ = [
     "DeviceInUse",
     "DeviceMismatch",
     "FeatureError",
+    "LearningWarning",
     "LinkClosed",
     "LinkCorrupt",
     "LinkError",
@@ -56,6 +57,10 @@ class ArgumentError(PresparseError, ValueError):
 
 class TrainingError(PresparseError, ArithmeticError):
     """A training that diverged: its loss or its weights are no longer finite."""
+
+
+class LearningWarning(UserWarning):
+    """A training that has not learned, or not as it could have; it names what is wrong and how to mend it."""
 
 
 class RateError(PresparseError, ValueError):

@@ -25,7 +25,7 @@ class Progress:
     """Where a training stands. It calls back several times per second, and at the end of every epoch."""
 
     epoch: int
-    """1 .. epochs."""
+    """1 .. epochs; 0 while a board tries learning rates, before the first."""
     epochs: int
     samples: int
     """Samples trained in this epoch."""
@@ -97,6 +97,12 @@ class History:
     """Ctrl-C ended the training early; what was trained is kept."""
     stopped: bool = False
     """A callback ended it early."""
+    kept: int | None = None
+    """Number, from 1, of the epoch whose weights were kept; None: those of the last."""
+    chosen: str = ""
+    """What was chosen where the user left it open: the learning rate, for example, and how."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong with what was learned, and how to mend it (`presparse.fitting.diagnosis`); () if nothing is."""
 
     @property
     def samples(self) -> int:
@@ -114,6 +120,7 @@ class History:
         last = self.epochs[-1]
         parts = [f"{len(self.epochs)} epochs", f"{self.samples:,} samples", f"accuracy {last.accuracy:.1%}"]
         parts += [f"validation {last.validation:.1%}"] if last.validation is not None else []
+        parts += [f"epoch {self.kept} kept"] if self.kept is not None else []
         parts += [word for word in ("interrupted", "stopped") if getattr(self, word)]
         return f"History({', '.join(parts)})"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,11 +33,22 @@ def raw_outputs(
     found = np.empty((len(features), network.layers[-1]), dtype=np.int64)
     for first in range(0, len(features), _AT_ONCE):
         part = slice(first, first + _AT_ONCE)
-        activations = features[part].astype(np.int64)
-        for junction, edges, weight, bias in zip(network.junctions, left, weights, biases, strict=True):
-            activations = _activate(network, junction, _sums(network, junction, activations, edges, weight, bias))
-        found[part] = activations
+        *_, found[part] = activations(network, left, weights, biases, features[part])
     return found
+
+
+def activations(
+    network: Network,
+    left: tuple[NDArray[np.int64], ...],
+    weights: tuple[NDArray[np.int64], ...],
+    biases: tuple[NDArray[np.int64], ...],
+    features: NDArray[np.signedinteger],
+) -> Iterator[NDArray[np.int64]]:
+    """What every layer behind the features gives (k, N_i), layer after layer; the last are the raw outputs."""
+    found = features.astype(np.int64)
+    for junction, edges, weight, bias in zip(network.junctions, left, weights, biases, strict=True):
+        found = _activate(network, junction, _sums(network, junction, found, edges, weight, bias))
+        yield found
 
 
 def classes(network: Network, raw: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -21,7 +21,19 @@ from presparse.model import Model
 from tests.cli.command import Shell
 from tests.host.small import clusters
 
-TRAIN = ("train", "small.toml", "small.npz", "-d", "emulator", "--epochs", "1", "-o", "out.safetensors")
+TRAIN = (
+    "train",
+    "small.toml",
+    "small.npz",
+    "-d",
+    "emulator",
+    "--epochs",
+    "1",
+    "--lr",
+    "0.03125",
+    "-o",
+    "out.safetensors",
+)
 EVALUATE = ("evaluate", "small.safetensors", "small.npz", "-d", "emulator")
 
 
@@ -199,7 +211,19 @@ def test_a_board_that_is_lost_keeps_what_it_learned_until_then(
 ) -> None:
     """The third epoch never ends: the model after the second is saved."""
     monkeypatch.chdir(files)
-    whole = ("train", "small.toml", "small.npz", "-d", "emulator", "-o", "whole.safetensors", "--epochs", "2")
+    whole = (
+        "train",
+        "small.toml",
+        "small.npz",
+        "-d",
+        "emulator",
+        "-o",
+        "whole.safetensors",
+        "--epochs",
+        "2",
+        "--lr",
+        "0.03125",
+    )
     assert shell(*whole).status == 0
     train, sent = FromLink.train, 0
 
@@ -211,7 +235,7 @@ def test_a_board_that_is_lost_keeps_what_it_learned_until_then(
         train(source, *arguments)
 
     monkeypatch.setattr(FromLink, "train", losing)
-    ran = shell(*TRAIN[:5], "--epochs", "9", "-o", "out.safetensors", "--json")
+    ran = shell(*TRAIN[:5], "--epochs", "9", "--lr", "0.03125", "-o", "out.safetensors", "--json")
     assert (ran.status, ran.figures["error"]) == (2, "tcp:board:1: the connection is gone")
     assert ran.err.splitlines() == [
         "out.safetensors: what emulator had learned in 2 epochs; --resume goes on",

@@ -156,7 +156,8 @@ def test_ctrl_c_saves_what_was_trained(shell: Shell, files: Path, monkeypatch: p
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Bar, "show", interrupting)
-    command = ("train", files / "small.toml", files / "small.npz", "-d", device, "-o", model, "--epochs", 50, "--json")
+    data = (files / "small.toml", files / "small.npz")
+    command = ("train", *data, "-d", device, "-o", model, "--epochs", 50, "--lr", 2**-5, "--json")
     ran = shell(*command)
     assert ran.status == 0
     assert ran.figures["interrupted"] is True

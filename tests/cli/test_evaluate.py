@@ -90,7 +90,19 @@ def test_what_a_board_was_trained_on_is_noted_too(shell: Shell) -> None:
     assert "the training held no samples out" in evaluated(shell, "--held-out").err
     with np.load("small.npz") as arrays:
         np.savez("other.npz", X=arrays["X"][1:], y=arrays["y"][1:])
-    command = ("train", "small.toml", "other.npz", "-d", "emulator", "--start", "m.safetensors", "-o", "b.safetensors")
+    command = (
+        "train",
+        "small.toml",
+        "other.npz",
+        "-d",
+        "emulator",
+        "--start",
+        "m.safetensors",
+        "-o",
+        "b.safetensors",
+        "--lr",
+        "0.03125",
+    )
     assert shell(*command, "--epochs", 1).status == 0
     assert evaluated(shell, "--json", model="b.safetensors", samples="other.npz").figures["trained_on"] is True
     assert evaluated(shell, "--json", model="b.safetensors").figures["trained_on"] is False

@@ -35,8 +35,9 @@ def program() -> Iterator[None]:
 def train(shell: Shell, files: Path, device: str, *options: object, output: str = "model.safetensors") -> Ran:
     data = (files / "small.toml", files / "small.npz")
     return shell(
-        "train", *data, "-d", device, "-o", files / output, "--epochs", EPOCHS, "--seed", 3, "--json", *options
-    )
+        "train", *data, "-d", device, "-o", files / output, "--epochs", EPOCHS, "--lr", 2**-5, "--seed", 3, "--json",
+        *options,
+    )  # fmt: skip
 
 
 def signals_at(patch: pytest.MonkeyPatch, done: int, *numbers: int) -> None:

@@ -16,7 +16,7 @@ from presparse.model import Model
 from presparse.report.style import figure, png
 from tests.cli.command import Shell
 
-TRAIN = ("train", "small.toml", "small.npz", "-d", "emulator", "--epochs", "1")
+TRAIN = ("train", "small.toml", "small.npz", "-d", "emulator", "--epochs", "1", "--lr", "0.03125")
 EVALUATE = ("evaluate", "small.safetensors", "small.npz", "-d", "emulator")
 PREDICT = ("predict", *EVALUATE[1:])
 

@@ -230,7 +230,7 @@ def test_adopt_a_trained_board() -> None:
     simulated = ProtocolBoard(small.BUILD)
     with Accelerator(Session(lambda: BoardLink(simulated), small.BUILD)) as first:
         first.load(scaled_model(X))
-        first.fit(X, y, epochs=1)
+        first.fit(X, y, epochs=1, lr=2**-5)
         trained = first.read_model()
     second = Accelerator(Session(lambda: BoardLink(simulated), small.BUILD))
     with pytest.raises(ModelError, match=r"load\(model\), or adopt\(model\)"):
@@ -306,12 +306,14 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.fit(X, Y, lr=2**-12), RateError, r"beside it 2\*\*-8 = 0.00390625 is allowed"),
         (lambda b: b.fit(X, Y, lr=-1), RateError, "and not with -1.0"),
         (lambda b: b.fit(X, Y, lr=float("nan")), RateError, "and not with nan"),
-        (lambda b: b.fit(X, Y, epochs=1, lr="fast"), RateError, r"one per epoch \(1\), and has 4"),
+        (lambda b: b.fit(X, Y, epochs=1, lr="fast"), RateError, r"lr must be 'auto', a number .*, and is 'fast'"),
         (lambda b: b.fit(X, Y, lr=None), RateError, "is None"),
         (lambda b: b.fit(X, Y, epochs=2, lr=[0.25]), RateError, r"one per epoch \(2\), and has 1"),
         (lambda b: b.fit(X, Y, epochs=2, lr=[0.25, 0.3]), RateError, "and not with 0.3"),
         (lambda b: b.fit(X, Y, lr=np.array(0.3)), RateError, "and not with 0.3"),
-        (lambda b: b.fit(X, Y, lr=np.array("x")), RateError, r"one per epoch \(20\), and has 1"),
+        (lambda b: b.fit(X, Y, lr=np.array("x")), RateError, r"lr must be 'auto', a number .*, and is .*'x'"),
+        (lambda b: b.fit(X, Y, patience=0), ArgumentError, "patience must be a whole number, at least 1, and is 0"),
+        (lambda b: b.fit(X, Y, class_weight="even"), ArgumentError, "must be None or 'balanced', and is 'even'"),
         (lambda b: b.fit(X, Y, progress=5), ArgumentError, "progress must be a function or None, and is 5"),
         (lambda b: b.fit(X, Y, shuffle="no"), ArgumentError, "shuffle must be True or False, and is 'no'"),
         (lambda b: b.fit(X, Y, keep_on_interrupt=None), ArgumentError, "keep_on_interrupt must be True or False"),
@@ -359,7 +361,7 @@ def test_builds_that_only_infer() -> None:
     with on_board(build) as board:
         board.load(scaled_model(X))
         with pytest.raises(BuildError, match="only infers"):
-            board.fit(X, Y, epochs=1)
+            board.fit(X, Y, epochs=1, lr=2**-5)
         assert board.predict(X).shape == (20,)
 
 
@@ -437,7 +439,7 @@ def test_failed_callback_leaves_the_board_usable(board: Accelerator) -> None:
         raise RuntimeError("the callback's own error")
 
     with pytest.raises(RuntimeError, match="the callback's own error"):
-        board.fit(X, y, epochs=1, progress=fail)
+        board.fit(X, y, epochs=1, lr=2**-5, progress=fail)
     assert board.predict(X).shape == (300,)
     assert 0 < board.counters()["trained"] <= 300
 
@@ -558,14 +560,14 @@ def test_a_share_is_held_out_class_by_class() -> None:
     learned, held = hold_out(y, 0.2, 3)
     assert np.bincount(y[held]).tolist() == [round(0.2 * n) for n in np.bincount(y)]
     with on_emulator() as by_share, on_emulator() as by_hand:
-        history = by_share.fit(X, y, epochs=2, validation=0.2, random_state=3)
-        wanted = by_hand.fit(X[learned], y[learned], epochs=2, validation=(X[held], y[held]), random_state=3)
+        history = by_share.fit(X, y, epochs=2, lr=2**-5, validation=0.2, random_state=3)
+        wanted = by_hand.fit(X[learned], y[learned], epochs=2, lr=2**-5, validation=(X[held], y[held]), random_state=3)
         assert [e.validation for e in history.epochs] == [e.validation for e in wanted.epochs]
         assert by_share.read_model().differences(by_hand.read_model()) == []
 
 
 def test_what_a_notebook_shows(board: Accelerator) -> None:
     assert repr(board).startswith("<Accelerator: Network(small: ")
-    history = board.fit(X, Y, epochs=2, validation=5)
+    history = board.fit(X, Y, epochs=2, lr=2**-5, validation=5)
     assert repr(history).startswith("History(2 epochs, 30 samples, accuracy ")
     assert history._repr_html_().count("<tr>") == 3

@@ -100,7 +100,7 @@ def test_both_emulators_learn_the_same() -> None:
     for name in ("emulator", "emulator:c"):
         with ps.open(name, small.NETWORK) as board:
             board.load(small.model())
-            board.fit(X, y)
+            board.fit(X, y, epochs=4, lr=2**-5)
             assert board.predict(X).shape == (50,)
             learned.append(board.read_model())
     assert not learned[0].differences(learned[1])

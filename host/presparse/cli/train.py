@@ -5,27 +5,32 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from rich.text import Text
 
+from presparse.cli import diagnosis
 from presparse.cli.opened_device import opened
 from presparse.cli.outputs import MODEL, RECORDING, check_outputs, replayed
 from presparse.cli.samples import Labeled, file_of, labeled
 from presparse.contract.network import Network
 from presparse.contract.pattern import ClashFreeKind
 from presparse.data import Data
-from presparse.errors import ArgumentError, DeviceFault, LinkError, OutputError
+from presparse.errors import ArgumentError, DeviceFault, LearningWarning, LinkError, OutputError
 from presparse.features.convolution import Convolution, checked_image, geometry_for
 from presparse.fitting.checkpoint import cut_off, end, read
+from presparse.fitting.class_weight import balanced_rows
+from presparse.fitting.diagnosis import Diagnosis, diagnose
 from presparse.fitting.holding_out import hold_out
-from presparse.fitting.keeper import model_of
-from presparse.fitting.rates import LR as BOARD_LR
-from presparse.history import EPOCHS, History, TrainedOn
+from presparse.fitting.keeper import models_of
+from presparse.history import History, Progress, TrainedOn
 from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.support.interrupts import noted_interrupts
@@ -39,8 +44,8 @@ from presparse.terminal.options import (
     Record,
     Target,
 )
-from presparse.terminal.output import bar, counted, put, say
-from presparse.validation import LARGEST_SEED, MOST_EPOCHS
+from presparse.terminal.output import bar, counted, drawn, put, say
+from presparse.validation import LARGEST_SEED, MOST_EPOCHS, checked_labels
 
 NAME = "train"
 IN_PYTORCH = "torch"
@@ -63,13 +68,8 @@ class Task:
     """Of the columns of X; none given: they have none."""
     medians: NDArray[np.float64]
     """(columns of X,): what stands for numbers that are missing; none: none may be."""
-    convolution: Convolution | None
-    """Of images; None: the samples are the network's features."""
-    epochs: int
-    lr: float | None
-    """None: the default of where it is trained."""
-    pattern: ClashFreeKind | None
-    """None: the network's own default."""
+    chosen: dict[str, Any]
+    """Arguments of `fit` that the user gave; all others are the defaults of where it is trained."""
     seed: int
     output: Path
     checkpoint: Path | None
@@ -112,11 +112,20 @@ def run(
     start: Annotated[
         Path | None, typer.Option("--start", help="A model that the board goes on from.", show_default=False)
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the data.", min=1, max=MOST_EPOCHS)] = EPOCHS,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Passes over the data, at most (default: as many as it needs).",
+            min=1,
+            max=MOST_EPOCHS,
+            show_default=False,
+        ),
+    ] = None,
     lr: Annotated[
         float | None,
         typer.Option(
-            help=f"Learning rate (torch: 0.02, falling to 0; a board: a power of two, {BOARD_LR}).", show_default=False
+            help="Learning rate; on a board a power of two, such as 0.03125 (default: searched for, and falling).",
+            show_default=False,
         ),
     ] = None,
     convolution: Annotated[
@@ -127,6 +136,19 @@ def run(
             "learned from them without labels, make the network's features.",
             show_default=False,
         ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs that may pass without a gain: then the rate falls, or the training ends.",
+            min=1,
+            max=MOST_EPOCHS,
+            show_default=False,
+        ),
+    ] = None,
+    class_weight: Annotated[
+        str | None,
+        typer.Option("--class-weight", help="balanced: small classes count as much as large ones.", show_default=False),
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -202,26 +224,41 @@ def run(
     task = Task(
         network=shape,
         learn=learn,
-        convolution=found,
         validation=held,
         trained_on=TrainedOn.of(given.X, given.numbers, validation=share, random_state=seed),
         names=given.names,
         medians=given.medians,
-        epochs=epochs,
-        lr=lr,
-        pattern=pattern,
+        chosen={
+            name: value
+            for name, value in (
+                ("epochs", epochs),
+                ("lr", lr),
+                ("batch_size", batch_size),
+                ("patience", patience),
+                ("class_weight", class_weight),
+                ("pattern", pattern),
+                ("convolution", found),
+            )
+            if value is not None
+        },
         seed=seed,
         output=output,
         checkpoint=checkpoint,
     )
     if checkpoint is not None and not resume:
         checkpoint.unlink(missing_ok=True)  # of a training that was ended by hand, or is not wanted any more
-    trained = in_pytorch(task, batch_size) if device == IN_PYTORCH else on_board(task, device, bundle, record, begun)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearningWarning)  # the table in the end says the same
+        trained = in_pytorch(task) if device == IN_PYTORCH else on_board(task, device, bundle, record, begun)
     history = trained.history
-    done = sum(epoch.samples == len(learn[1]) for epoch in history.epochs)
+    found = diagnosed(task, trained)
+    whole = max(len(learn[1]), *(epoch.samples for epoch in history.epochs))  # more, where classes are balanced
+    done = sum(epoch.samples == whole for epoch in history.epochs)
     if trained.interrupted:
         on = ", and --resume goes on" if checkpoint is not None and checkpoint.exists() else ""
-        say(f"stopped after {done} of {epochs} epochs; what was learned is saved{on}")
+        say(f"stopped after {counted(done, 'epoch')}; what was learned is saved{on}")
+    if history.chosen:
+        say(history.chosen)
     accuracy = None if held is None else trained.model.score(*held)
     figures = {
         "model": str(output),
@@ -233,9 +270,12 @@ def run(
         "samples_per_second": round(history.samples / max(history.seconds, 1e-9), 1),
         "validation_samples": 0 if held is None else len(held[1]),
         "validation_accuracy": accuracy,
+        "chosen": history.chosen,
+        **diagnosis.figures(found),
     }
     told = "" if held is None else f", {accuracy:.1%} of {len(held[1])} held-out samples right"
-    put(figures, as_json=as_json, text=f"{output}: {shape.name}, trained for {counted(done, 'epoch')}{told}")
+    title = f"{output}: {shape.name}, trained for {counted(done, 'epoch')}{told}"
+    put(figures, as_json=as_json, text="" if as_json else drawn([Text(title), *diagnosis.shown(found)]))
 
 
 def _check_learned(given: Labeled, learned: NDArray[np.int64]) -> None:
@@ -268,11 +308,10 @@ def checkpoint_of(output: Path) -> Path | None:
     return beside
 
 
-def in_pytorch(task: Task, batch_size: int | None) -> Trained:
+def in_pytorch(task: Task) -> Trained:
     """Quantization-aware training."""
     with bar("importing PyTorch") as shown:
         from presparse.train import fit  # where it is needed only
-        from presparse.train.fit import BATCH_SIZE, LR
 
     with noted_interrupts() as ending:
         with bar("training in PyTorch") as shown:
@@ -280,14 +319,10 @@ def in_pytorch(task: Task, batch_size: int | None) -> Trained:
                 task.network,
                 *task.learn,
                 validation=task.validation,
-                epochs=task.epochs,
-                batch_size=BATCH_SIZE if batch_size is None else batch_size,
-                lr=LR if task.lr is None else task.lr,
                 random_state=task.seed,
-                pattern=task.pattern,
-                convolution=task.convolution,
                 progress=ending.after(shown.follow),
                 checkpoint=task.checkpoint,
+                **task.chosen,
             )
         model = task.noted(model)
         save(model, task.output)
@@ -308,18 +343,16 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
                 history = board.fit(
                     *task.learn,
                     validation=task.validation,
-                    epochs=task.epochs,
-                    lr=BOARD_LR if task.lr is None else task.lr,
                     random_state=task.seed,
-                    pattern=task.pattern,
-                    convolution=task.convolution,
-                    progress=ending.after(shown.follow),
+                    progress=after_search(shown.follow, ending.after(shown.follow)),
                     checkpoint=task.checkpoint,
+                    **task.chosen,
                 )
                 model = board.read_model()
             except (LinkError, DeviceFault):
                 if task.checkpoint is not None and (kept := read(task.checkpoint)) is not None:
-                    model = model_of(task.network, kept)
+                    last, best = models_of(task.network, kept)
+                    model = best or last
                     save(task.noted(model), task.output)
                     done = counted(len(kept.epochs), "epoch")
                     say(f"{task.output}: what {device} had learned in {done}; --resume goes on")
@@ -331,6 +364,25 @@ def on_board(task: Task, device: str, bundle: Path | None, record: Path | None, 
     came = "from the board's store" if history.source == "store" else "over the link"
     say(f"samples came {came}: {history.reason}")
     return Trained(model=model, history=history, interrupted=history.stopped)
+
+
+def after_search(look: Callable[[Progress], object], learn: Callable[[Progress], bool]) -> Callable[[Progress], object]:
+    """While rates are tried there is nothing to lose: who asks for the end then, gets it at once."""
+    return lambda progress: look(progress) if progress.epoch == 0 else learn(progress)
+
+
+def diagnosed(task: Task, trained: Trained) -> Diagnosis:
+    """A look at what was learned."""
+    model, (X, y) = trained.model, task.learn
+    numbers = checked_labels(y, len(y), model.classes_)
+    held = (
+        None if task.validation is None else checked_labels(task.validation[1], len(task.validation[1]), model.classes_)
+    )
+    rows = np.arange(len(numbers))
+    if trained.history.source != "host" and "class_weight" in task.chosen:  # as a board counts them
+        rows = balanced_rows(numbers)
+        held = None if held is None else held[balanced_rows(held)]
+    return diagnose(lambda some: model.encode(X[rows[some]]), numbers[rows], held, trained.history, model)
 
 
 def save(model: Model, output: Path) -> None:

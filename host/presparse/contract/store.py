@@ -104,6 +104,11 @@ class StoreLayout:
         """Words of the palettes' region: transfer, then column (padded to a power of two), then code."""
         return self.palette_depth * (row_stride(self.port) if self.palettes == "per feature" else 1)
 
+    def check_samples(self, count: int) -> None:
+        """Raises StoreError if so many samples do not fit."""
+        if count > self.samples:
+            raise StoreError(f"the board's store holds {self.samples:,} samples, and these are {count:,}")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Contents:
@@ -123,8 +128,7 @@ class Contents:
     @classmethod
     def encode(cls, layout: StoreLayout, features: NDArray[np.integer], labels: NDArray[np.integer]) -> Contents:
         """From encoded features (k, N_0) and labels (k,). Raises StoreError if they do not fit."""
-        if len(features) > layout.samples:
-            raise StoreError(f"the board's store holds {layout.samples:,} samples, and these are {len(features):,}")
+        layout.check_samples(len(features))
         if features[:, layout.features :].any():
             raise StoreError(f"features from {layout.features} on are padding, which is 0, and one here is not")
         values = np.asarray(features[:, : layout.features], dtype=np.int64)

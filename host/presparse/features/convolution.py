@@ -15,10 +15,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from presparse.arrays import numbers
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError, ModelError
 from presparse.features.kernels import learned_kernels
-from presparse.validation import checked_count, checked_features, checked_seed, numbers, real_numbers, whole_numbers
+from presparse.validation import checked_count, checked_features, checked_seed, real_numbers, whole_numbers
 
 KERNELS, SIZE, POOL = 16, 5, 4
 """Unless told otherwise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
+from typing import Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,11 @@ from presparse.contract.network import Network
 from presparse.errors import RateError
 
 LR = 2**-5
-"""Of every training on a board, unless told otherwise."""
+"""Of samples that a board learns once, unless told otherwise."""
 
 Rate = float | np.floating
-Rates = Rate | Sequence[float] | NDArray[np.floating]
-"""One rate for all epochs, or one each."""
+Rates = Rate | Sequence[float] | NDArray[np.floating] | Literal["auto"]
+"""One rate for all epochs, or one each; 'auto': one that is searched for, and falls."""
 
 
 def rate_exponent(network: Network, lr: Rate) -> int:
@@ -43,12 +44,21 @@ def rate_exponent(network: Network, lr: Rate) -> int:
     )
 
 
-def rate_exponents(network: Network, lr: Rates, epochs: int) -> list[int]:
-    """One exponent per epoch. Raises RateError."""
+def is_auto(lr: Rates) -> TypeGuard[Literal["auto"]]:
+    """The rate is to be searched for."""
+    return isinstance(lr, str) and lr == "auto"
+
+
+def rate_exponents(network: Network, lr: Rates, epochs: int | None, otherwise: int) -> list[int]:
+    """One exponent per epoch of the user's own rates. Without a number of epochs they are as many as there are rates,
+    or, with one rate for all, `otherwise`. Raises RateError."""
     if isinstance(lr, np.ndarray) and lr.ndim == 0:
         lr = lr[()]
+    if isinstance(lr, str):
+        raise RateError(f"lr must be 'auto', a number such as 2**-5, or one per epoch, and is {shortened(lr)}")
     if not isinstance(lr, Sequence | np.ndarray):
-        return [rate_exponent(network, lr)] * epochs
-    if len(lr) != epochs:
-        raise RateError(f"lr must be one number or one per epoch ({epochs}), and has {len(lr)}")
+        return [rate_exponent(network, lr)] * (epochs or otherwise)
+    wanted = epochs or max(1, len(lr))
+    if len(lr) != wanted:
+        raise RateError(f"lr must be one number or one per epoch ({wanted}), and has {len(lr)}")
     return [rate_exponent(network, rate) for rate in lr]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from presparse.contract.permutation import permutation
 from presparse.contract.store import Contents
+from presparse.contract.wire import SampleKind, StoredRun
 from presparse.errors import StoreError
 from presparse.fitting.board_store import BoardStore
 from presparse.fitting.feeding import Encoded, Feeding, Labels
@@ -32,12 +34,22 @@ class Source(Protocol):
         """Samples to learn from."""
         ...
 
-    def train(self, exponent: int, seed: int | None, meter: Meter) -> None:
-        """One pass, permuted by `seed` unless it is None."""
+    @property
+    def learned(self) -> Labels:
+        """(size,) classes of the samples to learn from."""
         ...
 
-    def evaluate(self) -> float | None:
-        """Accuracy on the held-out samples; None without any."""
+    def features(self, rows: NDArray[np.int64]) -> Encoded:
+        """(m, N_0) of some of them."""
+        ...
+
+    @property
+    def held_out(self) -> HeldOut | StoredPart | None:
+        """Samples that are only measured."""
+        ...
+
+    def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
+        """One pass, permuted by `seed` unless it is None; over the first `samples`, None: all."""
         ...
 
 
@@ -49,7 +61,12 @@ class HeldOut:
     features: Encoded
     labels: Labels
 
+    @property
+    def count(self) -> int:
+        return len(self.labels)
+
     def evaluate(self) -> float:
+        """Accuracy."""
         return self.feeding.evaluate(self.features, self.labels)
 
 
@@ -59,9 +76,14 @@ class StoredPart:
 
     feeding: Feeding
     first: int
-    count: int
+    labels: Labels
+
+    @property
+    def count(self) -> int:
+        return len(self.labels)
 
     def evaluate(self) -> float:
+        """Accuracy."""
         return self.feeding.evaluate_stored(self.first, self.count)
 
 
@@ -70,22 +92,29 @@ class FromLink:
     """Every sample crosses the link in every epoch."""
 
     feeding: Feeding
-    features: Encoded
+    encoded: Encoded
     labels: Labels
+    rows: NDArray[np.int64]
+    """Of these, the samples to learn from, in order; some may be there several times."""
     held_out: HeldOut | None
     reason: str
     name: Literal["link"] = "link"
 
     @property
     def size(self) -> int:
-        return len(self.labels)
+        return len(self.rows)
 
-    def train(self, exponent: int, seed: int | None, meter: Meter) -> None:
-        order = np.arange(self.size) if seed is None else permutation(self.size, seed)
-        self.feeding.train(self.features, self.labels, order, exponent, meter)
+    @property
+    def learned(self) -> Labels:
+        return self.labels[self.rows]
 
-    def evaluate(self) -> float | None:
-        return None if self.held_out is None else self.held_out.evaluate()
+    def features(self, rows: NDArray[np.int64]) -> Encoded:
+        return self.encoded[self.rows[rows]]
+
+    def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
+        count = samples or self.size
+        order = np.arange(count) if seed is None else permutation(count, seed)
+        self.feeding.train(self.encoded, self.labels, self.rows[order], exponent, meter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,41 +122,53 @@ class FromStore:
     """The board holds the samples; the first `size` of them are learned."""
 
     feeding: Feeding
+    contents: Contents
     size: int
     held_out: StoredPart | HeldOut | None
-    reason: str
     name: Literal["store"] = "store"
 
-    def train(self, exponent: int, seed: int | None, meter: Meter) -> None:
-        self.feeding.train_stored(self.size, seed, exponent, meter)
+    @property
+    def reason(self) -> str:
+        return f"{len(self.contents):,} samples are in the board's store, {self.contents.layout.bits} bits per feature"
 
-    def evaluate(self) -> float | None:
-        return None if self.held_out is None else self.held_out.evaluate()
+    @property
+    def learned(self) -> Labels:
+        return self.contents.labels[: self.size]
+
+    def features(self, rows: NDArray[np.int64]) -> Encoded:
+        return self.contents.samples(StoredRun(kind=SampleKind.EVALUATE, count=self.size)).features[rows]
+
+    def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
+        self.feeding.train_stored(samples or self.size, seed, exponent, meter)
 
 
 def from_samples(
-    feeding: Feeding, store: BoardStore, model: Model, features: Encoded, labels: Labels, size: int
+    feeding: Feeding,
+    store: BoardStore,
+    model: Model,
+    features: Encoded,
+    labels: Labels,
+    learned: NDArray[np.int64],
+    held: NDArray[np.int64],
 ) -> FromStore | FromLink:
-    """Of encoded samples the first `size` to learn from, the others held out; through the board's store if it has one
-    and they fit there, at least those to learn from.
+    """Of encoded samples the rows `learned` to learn from, in that order, and the rows `held` held out; through the
+    board's store if it has one and they fit there, at least those to learn from.
     """
-    held_out = None
-    if size < len(labels):
-        held_out = HeldOut(feeding=feeding, features=features[size:], labels=labels[size:])
+    held_out = HeldOut(feeding=feeding, features=features[held], labels=labels[held]) if len(held) else None
     if not store.exists:
         reason = "the board has no sample store"
     else:
         try:
-            return _through_store(feeding, store, model, features, labels, size, held_out)
+            return _through_store(feeding, store, model, features, labels, learned, held, held_out)
         except StoreError as error:
             reason = str(error)
-    return FromLink(feeding=feeding, features=features[:size], labels=labels[:size], held_out=held_out, reason=reason)
+    return FromLink(feeding=feeding, encoded=features, labels=labels, rows=learned, held_out=held_out, reason=reason)
 
 
 def from_stored(feeding: Feeding, contents: Contents, held_out: StoredPart | HeldOut | None) -> FromStore:
     """Of what is stored all but the part that is held out, which comes last."""
     size = held_out.first if isinstance(held_out, StoredPart) else len(contents)
-    return FromStore(feeding=feeding, size=size, held_out=held_out, reason=_reason(contents))
+    return FromStore(feeding=feeding, contents=contents, size=size, held_out=held_out)
 
 
 def _through_store(
@@ -136,23 +177,26 @@ def _through_store(
     model: Model,
     features: Encoded,
     labels: Labels,
-    size: int,
+    learned: NDArray[np.int64],
+    held: NDArray[np.int64],
     held_out: HeldOut | None,
 ) -> FromStore:
     """All samples, or at least those to learn from. Raises StoreError if these do not fit either."""
     part: StoredPart | HeldOut | None = held_out
     try:
-        contents = Contents.encode(store.layout, features, labels)
+        contents = _contents(store, features, labels, np.concatenate([learned, held]))
     except StoreError:
         if held_out is None:
             raise
-        contents = Contents.encode(store.layout, features[:size], labels[:size])
+        contents = _contents(store, features, labels, learned)
     else:
         if held_out is not None:
-            part = StoredPart(feeding=feeding, first=size, count=len(labels) - size)
+            part = StoredPart(feeding=feeding, first=len(learned), labels=labels[held])
     store.ensure(contents, model)
-    return FromStore(feeding=feeding, size=size, held_out=part, reason=_reason(contents))
+    return FromStore(feeding=feeding, contents=contents, size=len(learned), held_out=part)
 
 
-def _reason(contents: Contents) -> str:
-    return f"{len(contents):,} samples are in the board's store, {contents.layout.bits} bits per feature"
+def _contents(store: BoardStore, features: Encoded, labels: Labels, rows: NDArray[np.int64]) -> Contents:
+    """Raises StoreError if these rows do not fit the store: for their number, before they are copied."""
+    store.layout.check_samples(len(rows))
+    return Contents.encode(store.layout, features[rows], labels[rows])

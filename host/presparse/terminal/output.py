@@ -201,7 +201,10 @@ class Bar:
             say(f"{self._what}: {self._state}")
 
     def follow(self, training: TrainingProgress) -> None:
-        """A training: the samples of all its epochs, and how many were right."""
+        """A training: samples of all its epochs, and how many were right; before them those that rates are tried on."""
+        if training.epoch == 0:
+            self.show(training.samples, training.of, f"trying lr {training.lr:g}")
+            return
         right = training.accuracy if training.validation is None else training.validation
         self.show(
             (training.epoch - 1) * training.of + training.samples,

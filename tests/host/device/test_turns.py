@@ -73,7 +73,11 @@ def test_six_threads_predict_what_one_does() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_six_threads_that_train_and_predict_end_with_results_or_in_use(board: Accelerator, seed: int) -> None:
-    calls: list[Callable[[], object]] = [lambda: board.fit(X, Y, epochs=1), lambda: board.predict(X), board.read_model]
+    calls: list[Callable[[], object]] = [
+        lambda: board.fit(X, Y, epochs=1, lr=2**-5),
+        lambda: board.predict(X),
+        board.read_model,
+    ]
     with ThreadPoolExecutor(6) as threads:
         ends = [threads.submit(calls[(i + seed) % 3]) for i in range(30)]
     assert {type(end.exception()) for end in ends} <= {type(None), DeviceInUse}
@@ -87,7 +91,7 @@ def training(board: Accelerator, threads: ThreadPoolExecutor) -> Future[object]:
     def told(progress: Progress) -> None:
         begun.set()
 
-    future: Future[object] = threads.submit(lambda: board.fit(X, Y, epochs=LONG, progress=told))
+    future: Future[object] = threads.submit(lambda: board.fit(X, Y, epochs=LONG, lr=2**-5, progress=told))
     assert begun.wait(30)
     return future
 
@@ -143,7 +147,7 @@ def test_close_ends_a_reconnect() -> None:
 
 def test_a_callback_uses_the_device_in_its_turn(board: Accelerator) -> None:
     counted: list[int] = []
-    board.fit(X, Y, epochs=2, progress=lambda progress: counted.append(board.counters()["trained"]))
+    board.fit(X, Y, epochs=2, lr=2**-5, progress=lambda progress: counted.append(board.counters()["trained"]))
     assert counted[-1] == 120
 
 
@@ -156,13 +160,13 @@ def test_a_callback_may_wait_for_another_thread(board: Accelerator) -> None:
             error = threads.submit(board.counters).exception()
             refused.append(type(error))
 
-    board.fit(X, Y, epochs=1, progress=told)
+    board.fit(X, Y, epochs=1, lr=2**-5, progress=told)
     assert set(refused) == {DeviceInUse}
 
 
 def test_a_callback_may_close(board: Accelerator) -> None:
     with pytest.raises(LinkClosed, match="closed; open it again"):
-        board.fit(X, Y, epochs=LONG, progress=lambda progress: board.close())
+        board.fit(X, Y, epochs=LONG, lr=2**-5, progress=lambda progress: board.close())
 
 
 def test_a_callback_may_wait_for_a_thread_that_closes(board: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +177,7 @@ def test_a_callback_may_wait_for_a_thread_that_closes(board: Accelerator, monkey
             threads.submit(board.close).result()
 
     with pytest.raises(LinkClosed):
-        board.fit(X, Y, epochs=LONG, progress=told)
+        board.fit(X, Y, epochs=LONG, lr=2**-5, progress=told)
 
 
 CALLS: list[Callable[[Accelerator], object]] = [

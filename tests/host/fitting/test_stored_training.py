@@ -133,7 +133,7 @@ def test_reasons() -> None:
         ({"store_samples": 0}, "the board has no sample store"),
     ]
     for options, reason in reasons:
-        history = on_emulator(Build(network=small.NETWORK, **(STORE | options))).fit(X, y, epochs=1)
+        history = on_emulator(Build(network=small.NETWORK, **(STORE | options))).fit(X, y, epochs=1, lr=2**-5)
         assert history.reason.startswith(reason)
 
 
@@ -142,12 +142,12 @@ def test_samples_are_stored_once() -> None:
     simulated = ProtocolBoard(BUILD)
     board = Accelerator(Session(lambda: BoardLink(simulated), BUILD))
     board.load(scaled_model(X))
-    board.fit(X, y, epochs=1)
+    board.fit(X, y, epochs=1, lr=2**-5)
     simulated.executed.clear()
-    board.fit(X, y, epochs=2)
+    board.fit(X, y, epochs=2, lr=2**-5)
     assert len(simulated.executed) < 60
     assert SAMPLES not in simulated.executed
-    board.fit(X, y[::-1], epochs=1)
+    board.fit(X, y[::-1], epochs=1, lr=2**-5)
     assert len(simulated.executed) > 60
 
 
@@ -186,11 +186,11 @@ def test_validation_that_does_not_fit_stays_on_the_link() -> None:
     simulated = ProtocolBoard(BUILD)
     board = Accelerator(Session(lambda: BoardLink(simulated), BUILD))
     board.load(scaled_model(X))
-    history = board.fit(X, y, epochs=1, validation=held_out)
+    history = board.fit(X, y, epochs=1, lr=2**-5, validation=held_out)
     assert history.source == "store"
     assert SAMPLES in simulated.executed
     assert history.epochs[0].validation == board.score(*held_out)
-    stored = board.fit(epochs=1, validation=held_out)
+    stored = board.fit(epochs=1, lr=2**-5, validation=held_out)
     assert stored.epochs[0].validation == board.score(*held_out)
 
 
@@ -199,7 +199,7 @@ def test_a_share_of_the_samples_is_held_out_without_a_store_too() -> None:
     histories, models = [], []
     for build in (BUILD, Build(network=small.NETWORK, result_capacity=16)):
         board = on_emulator(build)
-        histories.append(board.fit(X, y, epochs=2, validation=0.25).epochs)
+        histories.append(board.fit(X, y, epochs=2, lr=2**-5, validation=0.25).epochs)
         models.append(board.read_model())
     assert [e.validation for e in histories[0]] == [e.validation for e in histories[1]]
     assert [e.samples for e in histories[1]] == [300, 300]
@@ -237,12 +237,12 @@ def test_another_scaling_needs_another_upload() -> None:
     board = on_emulator()
     board.store(X, y)
     board.load(scaled_model(X, seed=9))
-    board.fit(epochs=1)
+    board.fit(epochs=1, lr=2**-5)
     board.load(scaled_model(X / 2))
     with pytest.raises(StoreError, match=r"encoded for a model with another scaling; call store\(X, y\) again"):
-        board.fit(epochs=1)
-    assert board.fit(X, y, epochs=1).source == "store"
-    board.fit(epochs=1)
+        board.fit(epochs=1, lr=2**-5)
+    assert board.fit(X, y, epochs=1, lr=2**-5).source == "store"
+    board.fit(epochs=1, lr=2**-5)
 
 
 def test_an_emulator_needs_a_model_and_samples() -> None:
@@ -510,7 +510,7 @@ def test_ctrl_c_in_a_callback(open_one: Callable[[], Accelerator]) -> None:
     reference.run(Samples.train(model.encode(X)[order], y[order], 4))
     reference.flush()
     assert board.read_model().differences(reference.model()) == []
-    assert board.fit(epochs=1).epochs[0].samples == 500
+    assert board.fit(epochs=1, lr=2**-5).epochs[0].samples == 500
 
 
 @pytest.mark.parametrize("open_one", [on_board, on_emulator])
@@ -522,7 +522,7 @@ def test_failed_callback_leaves_the_board_usable(open_one: Callable[[], Accelera
         raise RuntimeError("the callback's own error")
 
     with pytest.raises(RuntimeError, match="the callback's own error"):
-        board.fit(X, y, epochs=1, progress=fail)
+        board.fit(X, y, epochs=1, lr=2**-5, progress=fail)
     assert board.predict(X).shape == (500,)
     assert 0 < board.counters()["trained"] < 500
     assert board.score() == board.score(X, y)
@@ -609,8 +609,8 @@ def test_storing_again_writes_again_and_a_second_fit_does_not() -> None:
         store(contents, told)
 
     device.store = counting  # pyright: ignore[reportAttributeAccessIssue]
-    board.fit(X, y, epochs=1)
-    board.fit(X, y, epochs=1)
+    board.fit(X, y, epochs=1, lr=2**-5)
+    board.fit(X, y, epochs=1, lr=2**-5)
     assert written == [200]
     board.store(X, y)
     board.store(X, y)
@@ -621,5 +621,5 @@ def test_a_model_that_is_read_back_has_no_history() -> None:
     X, y = clusters(1, 100)
     board = on_emulator()
     board.load(replace(scaled_model(X), history=History(reason="another training")))
-    board.fit(X, y, epochs=1)
+    board.fit(X, y, epochs=1, lr=2**-5)
     assert board.read_model().history is None

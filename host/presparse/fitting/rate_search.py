@@ -12,6 +12,7 @@ from presparse.fitting.feeding import Feeding
 from presparse.fitting.keeper import Keeper
 from presparse.fitting.meter import Meter
 from presparse.fitting.rate_schedule import FoundRate
+from presparse.fitting.rates import LR
 from presparse.fitting.sources import Source
 from presparse.history import Callback
 
@@ -38,6 +39,7 @@ def search_rate(
     start = keeper.read()
     samples = min(source.size, TRIED)
     passes = math.ceil(TRIED / samples)
+    measured = samples + (0 if source.held_out is None else source.held_out.count)
     tried: list[tuple[int, float]] = []
     try:
         for exponent in exponents:
@@ -48,11 +50,10 @@ def search_rate(
                 source.train(exponent, None if seed is None else epoch_seed(seed, number), meter, samples)
                 meter.finish(None)
                 learned = meter.total()[1]
-            count, right = samples, learned * samples
+            right = learned * samples
             if source.held_out is not None:
                 right += source.held_out.evaluate() * source.held_out.count
-                count += source.held_out.count
-            tried.append((exponent, right / count))
+            tried.append((exponent, right / measured))
     except (LinkError, DeviceFault):
         raise  # nothing can be loaded there
     except BaseException:
@@ -60,9 +61,16 @@ def search_rate(
         keeper.load(start)
         raise
     keeper.load(start)
-    return FoundRate(exponent=best(tried), tried=tried)
+    return FoundRate(exponent=best(tried, measured), tried=tried)
 
 
-def best(tried: Sequence[tuple[int, float]]) -> int:
-    """Of exponents with their accuracies the one with the highest; of several the largest rate, which falls anyway."""
-    return max(tried, key=lambda found: (found[1], -found[0]))[0]
+def best(tried: Sequence[tuple[int, float]], measured: int) -> int:
+    """Of exponents with their accuracies, on `measured` samples, the one to begin with.
+
+    Half the rate of those that cannot be told from the best (two standard errors): what learns most of a few samples is
+    too fast for many. Of several the one that is nearest to the usual rate.
+    """
+    most = max(accuracy for _, accuracy in tried)
+    noise = 2 * math.sqrt(most * (1 - most) / measured)
+    halved = {min(k + 1, tried[-1][0]) for k, accuracy in tried if accuracy >= most - noise}
+    return min(sorted(halved), key=lambda k: abs(k + math.log2(LR)))

@@ -201,7 +201,7 @@ class Bar:
             say(f"{self._what}: {self._state}")
 
     def follow(self, training: TrainingProgress) -> None:
-        """A training: samples of all its epochs, and how many were right; before them those that rates are tried on."""
+        """A training: the samples of all its epochs, and how many are right; before them, those rates are tried on."""
         if training.epoch == 0:
             self.show(training.samples, training.of, f"trying lr {training.lr:g}")
             return

@@ -379,7 +379,7 @@ def diagnosed(task: Task, trained: Trained) -> Diagnosis:
         None if task.validation is None else checked_labels(task.validation[1], len(task.validation[1]), model.classes_)
     )
     rows = np.arange(len(numbers))
-    if trained.history.source != "host" and "class_weight" in task.chosen:  # as a board counts them
+    if "class_weight" in task.chosen:  # the history counts every class alike
         rows = balanced_rows(numbers)
         held = None if held is None else held[balanced_rows(held)]
     return diagnose(lambda some: model.encode(X[rows[some]]), numbers[rows], held, trained.history, model)

@@ -18,6 +18,7 @@ from presparse.device.links.faulty import Faults
 from presparse.device.protocol import Parameters
 from presparse.device.session import Session
 from presparse.features.inputs import Inputs
+from presparse.history import History
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import open_link
@@ -143,6 +144,26 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     else:
         assert session.counters()["frames_repeated"] > 0
     board.close()
+
+
+@pytest.mark.parametrize("steps", [2, 4], ids=["from the store", "over the link"])
+def test_rates_that_are_searched_for_and_balanced_classes(steps: int) -> None:
+    """The core finds what the emulator finds, and learns the same. Nine values of a feature do not fit three bits."""
+    rng = np.random.default_rng(steps)
+    y = rng.choice(5, size=400, p=[0.4, 0.3, 0.2, 0.05, 0.05])
+    X = np.round(steps * np.clip(np.eye(5).repeat(6, axis=1)[y] + rng.normal(0, 0.4, size=(400, 30)), -1, 1))
+    found: list[tuple[History, Model]] = []
+    for device in ("sim", "emulator:c"):
+        with ps.open(device, FAST) as board:
+            history = board.fit(X, y, epochs=4, random_state=3, class_weight="balanced")
+            found.append((history, board.read_model()))
+    (sim, model), (emulator, wanted) = found
+    assert model.differences(wanted) == []
+    assert sim.source == emulator.source == ("store" if steps == 2 else "link")
+    assert (sim.chosen, sim.kept) == (emulator.chosen, emulator.kept)
+    both = [[(e.lr, e.samples, e.accuracy, e.validation) for e in h.epochs] for h in (sim, emulator)]
+    assert both[0] == both[1]
+    assert sim.epochs[-1].accuracy > 0.8
 
 
 def test_digits_from_the_store() -> None:

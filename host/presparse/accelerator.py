@@ -251,10 +251,11 @@ class Accelerator:
         as `scale` says (`presparse.features.scaling`), those of images behind a `convolution`
         (`presparse.features.Convolution`). A loaded model has all of these, and takes no others.
 
-        With lr 'auto' the board tries every rate that its network has on a few samples, and begins with the best; the
-        rate is halved, three times, when `patience` epochs bring no gain. Accuracy on `validation` decides, on a tenth
-        of the samples if there is none, and in the end the board holds the model of the best epoch
-        (`presparse.fitting.rate_search`, `presparse.fitting.rate_schedule`). `history.chosen` says what was found.
+        With lr 'auto' the board tries every rate that its network has on a few samples, and begins with half of the one
+        that learned most of them (`presparse.fitting.rate_search`); when `patience` epochs bring no gain it is halved,
+        three times in all. Accuracy on `validation` decides, on a tenth of the samples if there is none, and in the end
+        the board holds the model of the best epoch, the last of those that a standard error does not tell apart
+        (`presparse.fitting.rate_schedule`). `history.chosen` says what was found.
         Otherwise `lr` is 2^-k, one for all epochs or one each, and the last epoch is kept; with `patience` the best,
         and the training ends after so many epochs without a gain.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from presparse.contract.activation import derivative_frac
 from presparse.contract.formats import Format, rescale, saturate
 from presparse.contract.network import Activation
 from presparse.errors import LearningWarning
-from presparse.history import History
+from presparse.history import Epoch, History
 from presparse.model import Model
 
 _LOOKED_AT = 1000
@@ -102,11 +102,7 @@ def diagnose(
         layers=layers,
         warnings=(),
     )
-    fallen = _fallen(history)
-    told = [_of_divergence(*fallen)] if fallen else [_of_majority(found)] if _fails(accuracy, judged) else []
-    told += [_of_features(model, saturated)] if saturated else []
-    told += [line for layer in layers for line in _of_layer(model, layer)]
-    return replace(found, warnings=tuple(told))
+    return replace(found, warnings=tuple(_told(found, encoded, learned, judged, history, model)))
 
 
 def suspicious(
@@ -127,10 +123,14 @@ def _judged(
     learned: NDArray[np.int64], held: NDArray[np.int64] | None, history: History
 ) -> tuple[float, str, NDArray[np.int64]]:
     """Accuracy of the epoch that was kept, of which samples, and their classes."""
-    epoch = history.epochs[-1 if history.kept is None else history.kept - 1]
+    epoch = _judged_epoch(history)
     if held is None or len(held) < _TELLING or epoch.validation is None:
         return epoch.accuracy, "training", learned
     return epoch.validation, "held-out", held
+
+
+def _judged_epoch(history: History) -> Epoch:
+    return history.epochs[-1 if history.kept is None else history.kept - 1]
 
 
 def _fails(accuracy: float, labels: NDArray[np.int64]) -> bool:
@@ -214,16 +214,48 @@ def _at_end(values: NDArray[np.signedinteger], held_in: Format) -> NDArray[np.bo
     return (values == held_in.min) | (values == held_in.max)
 
 
-def _of_majority(found: Diagnosis) -> str:
-    if found.majority == 1:
+def _told(
+    found: Diagnosis,
+    encoded: NDArray[np.signedinteger],
+    learned: NDArray[np.int64],
+    judged: NDArray[np.int64],
+    history: History,
+    model: Model,
+) -> Iterator[str]:
+    """The warnings. What is a consequence of another thing that is wrong is not told."""
+    if len(np.unique(learned)) == 1:
+        yield f"all {len(learned):,} samples are of one class: there is nothing to learn; give samples of others, too"
+        return
+    if (encoded == encoded[0]).all():
+        yield (
+            f"all {found.features} features are the same for every sample: there is nothing to learn from; give "
+            "others, or scale them, as scale='auto' does"
+        )
+        return
+    if fallen := _fallen(history):
+        yield _of_divergence(*fallen)
+    elif _fails(found.accuracy, judged):
+        yield _of_majority(found, history, learned)
+    if found.saturated_features:
+        yield _of_features(model, found.saturated_features)
+    for layer in found.layers:
+        yield from _of_layer(model, layer)
+
+
+def _of_majority(found: Diagnosis, history: History, learned: NDArray[np.int64]) -> str:
+    right = (
+        f"{found.accuracy:.1%} of {found.samples:,} {found.measured} samples are right, and {found.majority:.1%} are "
+        "of one class: nothing was learned beyond it"
+    )
+    accuracy = _judged_epoch(history).accuracy
+    if not _fails(accuracy, learned):
         return (
-            f"all {found.samples:,} {found.measured} samples are of one class: there is nothing to learn; "
-            "give samples of the others"
+            f"{right} but the training's own samples, {accuracy:.1%} of them, by heart; see that features and labels "
+            "belong together, then try more samples, fewer hidden neurons or less density"
         )
     return (
-        f"{found.accuracy:.1%} of {found.samples:,} {found.measured} samples are right, and {found.majority:.1%} are "
-        "of one class: nothing was learned beyond it; see that features and labels belong together, then try more "
-        "epochs, another lr, more hidden neurons or density, or, where classes are unequal, class_weight='balanced'"
+        f"{right}; see that features and labels belong together, then try more epochs, another lr, more hidden neurons "
+        "or density, or, where classes are unequal, class_weight='balanced'"
     )
 
 

@@ -15,7 +15,7 @@ from presparse.contract.network import Network
 from presparse.errors import RateError
 
 LR = 2**-5
-"""Of samples that a board learns once, unless told otherwise."""
+"""The usual one: of `partial_fit`, and of a training for which several are as good."""
 
 Rate = float | np.floating
 Rates = Rate | Sequence[float] | NDArray[np.floating] | Literal["auto"]

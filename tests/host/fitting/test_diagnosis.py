@@ -64,9 +64,20 @@ def test_held_out_samples_judge_if_they_are_many() -> None:
     held = np.repeat([0, 1, 2], 50)
     found = diagnose(lambda rows: MODEL.encode(X[rows]), Y, held, history(0.99, validation=0.35), MODEL)
     assert (found.accuracy, found.measured, found.samples) == (0.35, "held-out", 150)
-    assert "35.0% of 150 held-out samples are right" in found.warnings[0]
+    (warning,) = found.warnings
+    assert warning.startswith(
+        "35.0% of 150 held-out samples are right, and 33.3% are of one class: nothing was learned"
+    )
+    assert "but the training's own samples, 99.0% of them, by heart" in warning
     few = diagnose(lambda rows: MODEL.encode(X[rows]), Y, held[::10], history(0.99, validation=0.35), MODEL)
     assert (few.measured, few.warnings) == ("training", ())
+
+
+def test_samples_that_say_nothing() -> None:
+    (one_class,) = look(labels=np.zeros(300, dtype=np.int64)).warnings
+    assert one_class.startswith("all 300 samples are of one class: there is nothing to learn; give samples of others")
+    (constant,) = look(X=np.ones((300, 7)), given=history(0.3)).warnings
+    assert constant.startswith("all 7 features are the same for every sample")
 
 
 def test_a_training_that_diverged() -> None:

@@ -294,6 +294,7 @@ def _of_layer(model: Model, layer: LayerFound) -> list[str]:
     if layer.lost_deltas is not None and layer.lost_deltas > _NEARLY_ALL:
         found.append(
             f"{layer.lost_deltas:.0%} of the deltas of layer {layer.number} round to 0 ({formats.delta}), of samples "
-            "that are wrong: it does not learn from them; give formats.delta more fraction bits"
+            "that are wrong: it does not learn from them; give formats.delta more fraction bits, or train fewer "
+            "layers, ReLU rather than sigmoid"
         )
     return found

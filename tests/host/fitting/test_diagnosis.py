@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
 from presparse.contract.formats import Format, Formats
-from presparse.contract.network import Network
+from presparse.contract.network import Activation, Network
 from presparse.errors import LearningWarning
 from presparse.features.inputs import Inputs
 from presparse.fitting.diagnosis import Diagnosis, diagnose
+from presparse.fitting.rates import Rates
 from presparse.history import Epoch, History
 from presparse.model import Model
 from presparse.reference.emulator import Emulator
+from presparse.reference.native.native_reference import NativeReference
 from tests.host import small
 
 
@@ -107,12 +110,14 @@ def test_dead_neurons() -> None:
 
 
 def test_saturated_neurons() -> None:
+    """A bias of 4, where 2 is the end; only where all features are at theirs a neuron is below it: in ten samples."""
     biases = (np.full(12, 2**15 - 1), MODEL.biases[1])
-    weights = (MODEL.weights[0] // 8, MODEL.weights[1])
-    pale = replace(MODEL.inputs, gain=MODEL.inputs.gain * 8)
-    found = look(replace(MODEL, biases=biases, weights=weights, inputs=pale))
-    assert found.layers[0].saturated + found.layers[0].dead == 12
-    assert any("of 12 neurons of layer 1 are " in w for w in found.warnings)
+    weights = (np.full_like(MODEL.weights[0], -(2**12)), MODEL.weights[1])
+    outlying = X.copy()
+    outlying[:10] = 1e9
+    found = look(replace(MODEL, biases=biases, weights=weights), X=outlying)
+    assert (found.layers[0].saturated, found.layers[0].dead) == (12, 0)
+    assert any(w.startswith("12 of 12 neurons of layer 1 are saturated for nearly all samples") for w in found.warnings)
 
 
 def test_deltas_that_round_to_zero() -> None:
@@ -172,6 +177,35 @@ def test_a_board_warns_and_its_history_has_the_same() -> None:
     with Accelerator(Emulator(small.BUILD)) as board, warnings.catch_warnings():
         warnings.simplefilter("error", LearningWarning)
         assert board.fit(X, Y, epochs=5, lr=2**-3).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("activation", "lr", "said"),
+    [
+        ("sigmoid", 2**-5, r"\d+% of the deltas of layer 1 round to 0 \(12 bits \(11 fraction\)\)"),
+        ("relu", 2**-2, r"\d+ of 32 neurons of layer \d are dead"),
+        ("relu", "auto", None),
+    ],
+    ids=["vanishing deltas", "dead neurons", "all is well"],
+)
+def test_deep_networks(activation: Activation, lr: Rates, said: str | None) -> None:
+    """As trainings fail in earnest: deltas that vanish on their way back, ReLUs that a large rate kills."""
+    network = Network(
+        features=7,
+        classes=3,
+        layers=(8, *(32,) * 6, 4),
+        out_degree=(*(16,) * 6, 2),
+        lanes=(4, *(16,) * 6),
+        activations=(activation,) * 6 + ("sigmoid",),
+    )
+    with Accelerator(Emulator(Build(network=network), reference=NativeReference)) as board, warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearningWarning)
+        found = board.fit(X, Y, epochs=6, lr=lr).warnings
+    if said is None:
+        assert found == ()
+    else:
+        assert any(re.match(said, warning) for warning in found), found
+        assert "nothing was learned beyond it" in found[0]
 
 
 def test_a_warning_points_to_its_user() -> None:

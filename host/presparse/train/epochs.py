@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from presparse.errors import TrainingError
 from presparse.fitting.checkpoint import Checkpoint
@@ -49,13 +50,17 @@ def train_epochs(
     epochs: int,
     batch_size: int,
     seed: int,
+    weigh: Callable[[Tensor], Tensor] = torch.ones_like,
     penalty: Callable[[], Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
+    warm_up: float = 0.0,
+    patience: int | None = None,
     callback: Callback | None = None,
     keep_on_interrupt: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> History:
-    """Train a network in place. The best epoch on `held_out` is kept, without it the last.
+    """Train a network in place. The best epoch on `held_out` is kept, without it the last; of equally many right
+    answers those with the lowest loss are best.
 
     Ctrl-C, a callback's wish and an exception of its own end the training once the network is whole: with what was
     best so far, or, without `held_out`, with what was trained until then. Then Ctrl-C raises KeyboardInterrupt, unless
@@ -66,13 +71,16 @@ def train_epochs(
     inputs, labels : (k, ...), (k,)
         What the network takes, and class numbers, on the network's device.
     optimizer : Stepper
-        The learning rates of a `torch.optim.Optimizer` fall to 0 along a cosine, and come back in the end, with
-        nothing of the schedule left behind.
+        The learning rates of a `torch.optim.Optimizer` rise in the share `warm_up` of the steps, then fall to 0 along a
+        cosine, and come back in the end, with nothing of the schedule left behind.
     loss : (m, outputs), (m,) -> scalar
         Summed over a batch; its mean, plus the penalty, is what is minimized.
+    weigh : (m,) class numbers -> (m,)
+        How much samples of these classes count in accuracies; in the loss it is the caller's business.
     classes : (m, outputs) -> (m,)
     held_out : inputs and labels, in the same form
     after_step : called after every step, to put weights right
+    patience : epochs without more right answers on `held_out` after which the training ends
     checkpoint : of a `torch.optim.Optimizer` alone
         The training goes on from it, writes it when it is due and when it ends, and is in the end what it would have
         been in one go, but for seconds.
@@ -83,7 +91,7 @@ def train_epochs(
     for group in groups:
         group.pop("initial_lr", None)  # of an earlier schedule; this one begins at lr
     steps = epochs * len(_batches(torch.arange(len(inputs)), batch_size, network))
-    schedule = CosineAnnealingLR(scheduled, T_max=steps) if scheduled else None
+    schedule = LambdaLR(scheduled, partial(rate_at, steps=steps, warm_up=round(warm_up * steps))) if scheduled else None
     modes = {module: module.training for module in network.modules()}
     order = torch.Generator().manual_seed(seed)
     position = Position(order=order.get_state())
@@ -100,6 +108,8 @@ def train_epochs(
     with _threads_for(network, inputs[:batch_size]):
         try:
             for epoch in range(position.epoch, epochs + 1):
+                if patience and held_out and epoch - 1 - position.gained >= patience:
+                    break
                 counting = _Counting(epoch, epochs, len(inputs), scheduled, callback, position.tally)
                 network.train()
                 try:
@@ -120,8 +130,9 @@ def train_epochs(
                             after_step()
                         if not math.isfinite(value.item()):
                             raise TrainingError(f"the loss is {value.item()} in epoch {epoch}: it diverged; {_LOWER}")
-                        right = int((classes(outputs.detach()) == labels[rows]).sum())
-                        counting.add(len(rows), value.item(), right)
+                        counts = weigh(labels[rows])
+                        right = counts[classes(outputs.detach()) == labels[rows]].sum()
+                        counting.add(len(rows), value.item(), right.item(), counts.sum().item())
                         position.batches += 1
                         position.tally = counting.tally
                         if checkpoint and checkpoint.due():
@@ -132,9 +143,12 @@ def train_epochs(
                         history.epochs.append(counting.epoch(None))
                     raise
                 seconds = counting.seconds
-                reached = accuracy(network, *held_out, classes) if held_out else None
+                reached, held_loss = measured(network, *held_out, classes, loss, weigh) if held_out else (None, 0.0)
                 if reached is not None and reached > position.best:
-                    position.kept, position.best = deepcopy(network.state_dict()), reached
+                    position.gained = epoch
+                if reached is not None and (reached, -held_loss) > (position.best, -position.best_loss):
+                    position.kept, position.best_epoch = deepcopy(network.state_dict()), epoch
+                    position.best, position.best_loss = reached, held_loss
                 history.epochs.append(counting.epoch(reached, seconds))
                 position = replace(position, order=order.get_state(), epoch=epoch + 1, batches=0, tally=Tally())
                 counting.finish(reached)
@@ -149,6 +163,7 @@ def train_epochs(
         finally:
             if position.kept is not None:
                 network.load_state_dict(position.kept)
+                history.kept = position.best_epoch
             for module, mode in modes.items():
                 module.training = mode
             for group, own in zip(groups, rates, strict=True):
@@ -158,6 +173,13 @@ def train_epochs(
         if not parameter.isfinite().all():
             raise TrainingError(f"{name} is no longer finite: the training diverged; {_LOWER}")
     return history
+
+
+def rate_at(step: int, *, steps: int, warm_up: int) -> float:
+    """What the first rate is multiplied with: it rises for `warm_up` steps, and falls to 0 along a cosine."""
+    if step < warm_up:
+        return (step + 1) / (warm_up + 1)
+    return (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up))) / 2
 
 
 class _Counting:
@@ -173,7 +195,7 @@ class _Counting:
         before: Tally,
     ) -> None:
         self._epoch, self._epochs, self._of, self._optimizer, self._callback = epoch, epochs, of, optimizer, callback
-        self.samples, self._loss, self._right = before.samples, before.loss, before.right
+        self.samples, self._loss, self._right, self._counts = before.samples, before.loss, before.right, before.counts
         self._lr = self._rate() if before.lr is None else before.lr
         self._told = time.perf_counter()
         self._began = self._told - before.seconds
@@ -185,13 +207,14 @@ class _Counting:
 
     @property
     def tally(self) -> Tally:
-        return Tally(self.samples, self._loss, self._right, self.seconds, self._lr)
+        return Tally(self.samples, self._loss, self._right, self._counts, self.seconds, self._lr)
 
-    def add(self, samples: int, loss: float, right: int) -> None:
-        """A batch was learned."""
+    def add(self, samples: int, loss: float, right: float, counts: float) -> None:
+        """A batch was learned: how much its right samples count, and how much all do."""
         self.samples += samples
         self._loss += loss
         self._right += right
+        self._counts += counts
 
     def tell(self) -> None:
         """Report from time to time. Raises StopTraining if the callback wants it."""
@@ -204,7 +227,7 @@ class _Counting:
         return Epoch(
             lr=self._lr,
             samples=self.samples,
-            accuracy=self._right / self.samples,
+            accuracy=self._right / self._counts,
             loss=self._loss / self.samples,
             validation=validation,
             seconds=self.seconds if seconds is None else seconds,
@@ -222,7 +245,7 @@ class _Counting:
             of=self._of,
             samples_per_second=self.samples / max(self.seconds, 1e-9),
             lr=self._rate(),
-            accuracy=self._right / self.samples,
+            accuracy=self._right / self._counts,
             loss=self._loss / self.samples,
             validation=validation,
         )
@@ -233,12 +256,23 @@ class _Counting:
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, classes: Callable[[Tensor], Tensor]) -> float:
-    """Share of inputs (k, ...) whose class is the label (k,); leaves the network in evaluation mode."""
+def measured(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    classes: Callable[[Tensor], Tensor],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    weigh: Callable[[Tensor], Tensor],
+) -> tuple[float, float]:
+    """Share of inputs (k, ...) whose class is the label (k,), and their summed loss; leaves the network in evaluation
+    mode."""
     network.eval()
-    parts = zip(inputs.split(_EVALUATED_AT_ONCE), labels.split(_EVALUATED_AT_ONCE), strict=True)
-    correct = sum(int((classes(network(part)) == wanted).sum()) for part, wanted in parts)
-    return correct / len(labels)
+    counts, right, lost = weigh(labels), [], 0.0
+    for part, wanted in zip(inputs.split(_EVALUATED_AT_ONCE), labels.split(_EVALUATED_AT_ONCE), strict=True):
+        outputs = network(part)
+        right.append(classes(outputs) == wanted)
+        lost += float(loss(outputs, wanted))
+    return counts[torch.cat(right)].sum().item() / counts.sum().item(), lost
 
 
 def _batches(order: Tensor, batch: int, network: nn.Module) -> list[Tensor]:

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from presparse.arrays import names_of
 from presparse.contract.description import shortened
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.errors import ArgumentError
-from presparse.features.convolution import Convolution, width_for
-from presparse.features.inputs import Inputs
+from presparse.features.convolution import Convolution
 from presparse.features.scaling import Scaling
 from presparse.fitting.checkpoint import Checkpoint
+from presparse.fitting.class_weight import ClassWeight, balanced_rows
+from presparse.fitting.diagnosis import diagnose
+from presparse.fitting.fresh import Fresh
 from presparse.fitting.holding_out import Part, Validation, parted
-from presparse.history import EPOCHS, Callback, History
+from presparse.history import Callback, History
 from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.train.epochs import train_epochs
 from presparse.train.network import BoundedNetwork, SparseNetwork
+from presparse.train.plan import BATCH_SIZE, LearningRate, Plan, class_weights, held_out_by
 from presparse.train.quantized import QuantizedNetwork
-from presparse.validation import checked_samples, checked_schedule, checked_seed, classes_of
-
-LR = 0.02
-"""First learning rate of Adam, unless told otherwise."""
-BATCH_SIZE = 32
+from presparse.validation import checked_samples, checked_seed
 
 
 def fit(
@@ -39,9 +39,11 @@ def fit(
     y: ArrayLike,
     *,
     validation: Validation = None,
-    epochs: int = EPOCHS,
+    epochs: int | None = None,
     batch_size: int = BATCH_SIZE,
-    lr: float = LR,
+    lr: LearningRate = "auto",
+    patience: int | None = None,
+    class_weight: ClassWeight = None,
     random_state: int = 0,
     pattern: Pattern = None,
     scale: Scaling = "auto",
@@ -62,10 +64,16 @@ def fit(
 
     `network` may be a name or path. X is (k, features) in its own units, y (k,) class numbers from 0, or any
     labels (`Model.classes_`); `scale` says how features are brought to the board's range
-    (`presparse.features.scaling`). `batch_size` samples share one step of Adam, whose first rate is `lr`. `pattern` is
-    a kind, a function, or arrays (`presparse.contract.pattern.Pattern`); by default windows if the network has images,
-    else 'seed per sweep'. With a `convolution`, which is not trained, X holds images (k, pixels) and their features are
-    the network's (`presparse.features.Convolution`).
+    (`presparse.features.scaling`). `pattern` is a kind, a function, or arrays (`presparse.contract.pattern.Pattern`);
+    by default windows if the network has images, else 'seed per sweep'. With a `convolution`, which is not trained, X
+    holds images (k, pixels) and their features are the network's (`presparse.features.Convolution`).
+
+    `batch_size` samples share one step of Adam, whose rate falls from `lr` to 0 along a cosine; 'auto': it rises first,
+    to one that suits most data. `epochs` is None for as many as make 100,000 samples, and 20 at least. The training
+    ends early when `patience` epochs have brought no more right answers on `validation`, or, without it, on a tenth of
+    the samples. With class_weight 'balanced' every class counts alike, in the loss and in all accuracies of the
+    history. `history.chosen` says what was chosen where you left it open. A training that has not learned warns
+    (LearningWarning), and says what to try; `history.warnings` has the same.
 
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
@@ -79,16 +87,15 @@ def fit(
     be written, TrainingError if the training diverges.
     """
     network = Network.given(network)
-    epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
-    classes_ = classes_of(y, network.classes)
-    names = names_of(X)
-    width = width_for(network.features, convolution)
-    checked = partial(checked_samples, features=width, classes_=classes_, names=names)
-    learn, held = parted(checked(X, y), validation, seed, checked)
+    start = Fresh.of(network, X, y, scale=scale, pattern=pattern, convolution=convolution, seed=seed)
+    checked = partial(checked_samples, features=start.width, classes_=start.classes_, names=start.names)
+    samples = checked(X, y)
+    learn, held = parted(samples, held_out_by(validation, patience, len(samples[1])), seed, checked)
+    plan = Plan.of(epochs, batch_size, lr, patience, class_weight, samples=len(learn[1]))
     initial = QuantizedNetwork if quantized else BoundedNetwork
-    inputs = Inputs.fit(learn[0], scale, names=names, convolution=convolution)
-    fresh = initial.initial(network, pattern=pattern, random_state=seed, inputs=inputs, classes_=classes_)
+    inputs = start.inputs(learn[0])
+    fresh = initial.initial(network, pattern=pattern, random_state=seed, inputs=inputs, classes_=start.classes_)
     fresh.model()  # a pattern that clashes is refused before hours of training, not after
     kept = None
     if checkpoint is not None:
@@ -96,16 +103,16 @@ def fit(
             "network": network.hash,
             "samples": digest(*learn, *(held or ())),
             "start": digest(*inputs.tensors().values(), *(tensor.numpy() for tensor in fresh.state_dict().values())),
-            "classes": classes_.tolist(),
+            "classes": start.classes_.tolist(),
             "quantized": quantized,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
+            **plan.described(),
             "random_state": seed,
         }
         kept = Checkpoint(checkpoint, training)
-    history = _train(fresh, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt, kept)
-    return replace(fresh.model(), history=history)
+    history = _train(fresh, learn, held, plan, seed, progress, keep_on_interrupt, kept)
+    model = replace(fresh.model(), history=history)
+    _warn(model, history, learn, held, plan)
+    return model
 
 
 def fit_network(
@@ -114,14 +121,16 @@ def fit_network(
     y: ArrayLike,
     *,
     validation: Validation = None,
-    epochs: int = EPOCHS,
+    epochs: int | None = None,
     batch_size: int = BATCH_SIZE,
-    lr: float = LR,
+    lr: LearningRate = "auto",
+    patience: int | None = None,
+    class_weight: ClassWeight = None,
     random_state: int = 0,
     progress: Callback | None = None,
     keep_on_interrupt: bool = False,
 ) -> History:
-    """Train a network in place, from wherever it starts: Adam, its rate falling to 0 along a cosine.
+    """Train a network in place, from wherever it starts.
 
     A `QuantizedNetwork` is trained quantization-aware. Arguments and errors as for `fit`.
     """
@@ -129,50 +138,79 @@ def fit_network(
         raise ArgumentError(
             f"network must be a SparseNetwork, and is {shortened(network)}; give SparseNetwork.initial(...), or use fit"
         )
-    epochs, batch_size, lr = checked_schedule(epochs, batch_size, lr)
     seed = checked_seed(random_state)
     checked = partial(checked_samples, features=network.width, classes_=network.classes_, names=network.scaled_by.names)
-    learn, held = parted(checked(X, y), validation, seed, checked)
-    return _train(network, learn, held, epochs, batch_size, lr, seed, progress, keep_on_interrupt)
+    samples = checked(X, y)
+    learn, held = parted(samples, held_out_by(validation, patience, len(samples[1])), seed, checked)
+    plan = Plan.of(epochs, batch_size, lr, patience, class_weight, samples=len(learn[1]))
+    return _train(network, learn, held, plan, seed, progress, keep_on_interrupt)
 
 
 def _train(
     network: SparseNetwork,
     learn: Part,
     held: Part | None,
-    epochs: int,
-    batch_size: int,
-    lr: float,
+    plan: Plan,
     seed: int,
     callback: Callback | None,
     keep_on_interrupt: bool,
     checkpoint: Checkpoint | None = None,
 ) -> History:
     """The best epoch on `held` is kept."""
-    return train_epochs(
+    weights = None
+    if plan.balanced:
+        weights = torch.from_numpy(class_weights(learn[1], network.network.classes))
+    history = train_epochs(
         network,
         network.inputs_checked(learn[0]),
         torch.from_numpy(learn[1]),
-        optimizer=torch.optim.Adam(network.parameters(), lr=lr, fused=True),
-        loss=lambda sums, wanted: output_loss(network, sums, wanted),
+        optimizer=adam(network.parameters(), plan.lr),
+        loss=lambda sums, wanted: output_loss(network, sums, wanted, weights),
         classes=network.classes,
         held_out=None if held is None else (network.inputs_checked(held[0]), torch.from_numpy(held[1])),
-        epochs=epochs,
-        batch_size=batch_size,
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
         seed=seed,
+        weigh=torch.ones_like if weights is None else weights.__getitem__,
         after_step=network.clamp if isinstance(network, BoundedNetwork) else None,
+        warm_up=plan.warm_up,
+        patience=plan.patience,
         callback=callback,
         keep_on_interrupt=keep_on_interrupt,
         checkpoint=checkpoint,
     )
+    history.chosen = plan.chosen
+    return history
 
 
-def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor) -> Tensor:
-    """Loss of output sums (k, N_L), summed: its gradient is score minus target, as on the board.
+def _warn(model: Model, history: History, learn: Part, held: Part | None, plan: Plan) -> None:
+    """If a training that came to its end has not learned; every class counts as it did there."""
+    if history.interrupted or history.stopped or not history.epochs:
+        return
+    (X, y), rows = learn, np.arange(len(learn[1]))
+    measured = None if held is None else held[1]
+    if plan.balanced:
+        rows = balanced_rows(y)
+        measured = None if measured is None else measured[balanced_rows(measured)]
+    found = diagnose(lambda some: model.encode_checked(X[rows[some]]), y[rows], measured, history, model)
+    history.warnings = found.warnings
+    found.warn(stacklevel=2)
+
+
+def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
+    """The optimizer of all trainings here; fused, it takes a small part of a step's time."""
+    return torch.optim.Adam(parameters, lr=lr, fused=True)
+
+
+def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Loss of output sums (k, N_L), summed: its gradient is score minus target, as on the board, or times the `weights`
+    (classes,) of the labels.
 
     Padding outputs count as classes that are never right: the board trains them so, too.
     """
     targets = nn.functional.one_hot(labels, network.network.layers[-1]).to(sums.dtype)
     if network.network.activations[-1] == "sigmoid":
-        return nn.functional.binary_cross_entropy_with_logits(sums, targets, reduction="sum")
-    return (sums - targets).square().sum() / 2
+        each = nn.functional.binary_cross_entropy_with_logits(sums, targets, reduction="none")
+    else:
+        each = (sums - targets).square() / 2
+    return each.sum() if weights is None else weights[labels] @ each.sum(1).to(weights.dtype)

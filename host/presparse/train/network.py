@@ -158,10 +158,17 @@ class BoundedNetwork(SparseNetwork):
     """A `SparseNetwork` that learns within the ranges of the board's formats: rounding it then changes little, where
     what has grown beyond them would be lost."""
 
+    def inputs_checked(self, values: NDArray[np.float64]) -> Tensor:
+        """They saturate as the board's do."""
+        return self._saturated(super().inputs_checked(values))
+
     def activate(self, sums: Tensor, activation: Activation) -> Tensor:
         """They saturate as the board's do; so do the gradients."""
-        hidden = self.network.formats.activation
-        return super().activate(sums, activation).clamp(hidden.min / hidden.one, hidden.max / hidden.one)
+        return self._saturated(super().activate(sums, activation))
+
+    def _saturated(self, values: Tensor) -> Tensor:
+        held_in = self.network.formats.activation
+        return values.clamp(held_in.min / held_in.one, held_in.max / held_in.one)
 
     @torch.no_grad()
     def clamp(self) -> None:

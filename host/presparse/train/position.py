@@ -23,7 +23,10 @@ class Tally(NamedTuple):
     samples: int = 0
     loss: float = 0.0
     """Summed."""
-    right: int = 0
+    right: float = 0.0
+    """What the samples that were right count."""
+    counts: float = 0.0
+    """What all count."""
     seconds: float = 0.0
     lr: float | None = None
     """When the epoch began; None: it begins now."""
@@ -43,6 +46,11 @@ class Position:
     """The best epoch's network."""
     best: float = -1.0
     """What that one reached."""
+    best_loss: float = 0.0
+    best_epoch: int = 0
+    """Its number."""
+    gained: int = 0
+    """Number of the first epoch that reached as much."""
 
 
 def write(
@@ -64,6 +72,9 @@ def write(
         "batches": position.batches,
         "tally": position.tally,
         "best": position.best,
+        "best_loss": position.best_loss,
+        "best_epoch": position.best_epoch,
+        "gained": position.gained,
         "lr": [group["lr"] for group in optimizer.param_groups],
         "schedule": schedule.state_dict(),
     }
@@ -90,6 +101,9 @@ def restore(kept: Kept, network: nn.Module, optimizer: Optimizer, schedule: LRSc
         tally=Tally(*state["tally"]),
         kept=_part(tensors, "kept.") or None,
         best=state["best"],
+        best_loss=state["best_loss"],
+        best_epoch=state["best_epoch"],
+        gained=state["gained"],
     )
 
 

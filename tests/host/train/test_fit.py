@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from presparse.contract.errors import PatternError
 from presparse.contract.network import Network
 from presparse.contract.pattern import generate
 from presparse.data import load_digits
-from presparse.errors import ArgumentError, FeatureError, NetworkError, TrainingError
+from presparse.errors import ArgumentError, FeatureError, LearningWarning, NetworkError, TrainingError
 from presparse.features.inputs import Inputs
 from presparse.fitting.holding_out import hold_out
 from presparse.history import History, Progress
@@ -200,6 +201,46 @@ def test_ctrl_c_within_the_first_epoch_keeps_what_was_trained(monkeypatch: pytes
     assert network.model().differences(before) != []
 
 
+def test_patience_holds_a_tenth_out() -> None:
+    """The same tenth as `validation` does, every class in proportion."""
+    model = fit(BLOBS, X, Y, epochs=60, patience=2)
+    by_share = fit(BLOBS, X, Y, epochs=60, patience=2, validation=30)
+    assert model.differences(by_share) == []
+    assert model.history is not None
+    assert (len(model.history.epochs) < 60, model.history.epochs[0].samples) == (True, 270)
+    reached = [epoch.validation for epoch in model.history.epochs]
+    assert reached.index(max(reached)) + 1 == len(reached) - 2  # pyright: ignore[reportArgumentType]
+
+
+def test_balanced_classes() -> None:
+    """One sample of twenty is of the second class, and looks much like the others."""
+    network = Network(
+        features=4, classes=2, layers=(4, 8, 4), out_degree=(4, 4), lanes=(4, 4), activations=("relu", "sigmoid")
+    )
+    rng = np.random.default_rng(0)
+    y = (np.arange(600) % 20 == 0).astype(int)
+    X = rng.normal(size=(600, 4)) + y[:, None]
+    found = {weight: fit(network, X, y, epochs=10, class_weight=weight) for weight in (None, "balanced")}
+    recall = {weight: float((model.predict(X)[y == 1] == 1).mean()) for weight, model in found.items()}
+    assert recall[None] < 0.3
+    assert recall["balanced"] > 0.6
+    history = found["balanced"].history
+    assert history is not None
+    specificity = float((found["balanced"].predict(X)[y == 0] == 0).mean())
+    assert history.epochs[-1].accuracy == pytest.approx((recall["balanced"] + specificity) / 2, abs=0.05)
+
+
+def test_a_training_that_learns_nothing_warns() -> None:
+    with pytest.warns(LearningWarning, match="nothing was learned beyond it") as caught:
+        model = fit(BLOBS, X, np.random.default_rng(0).permutation(Y), epochs=2)
+    assert caught[0].filename == __file__
+    assert model.history is not None
+    assert model.history.warnings == tuple(str(warning.message) for warning in caught)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fit(BLOBS, X, Y, epochs=12).history is not None
+
+
 @pytest.mark.parametrize("kind", ["arrays", "shuffled arrays", "function"])
 def test_a_pattern_of_ones_own(kind: str) -> None:
     """The edges are the user's, in an order that is clash-free."""
@@ -240,6 +281,8 @@ def test_patterns_of_ones_own_that_do_not_fit(pattern: object, message: str) -> 
         ({"epochs": 0}, "epochs must be a whole number, at least 1, and is 0"),
         ({"batch_size": 1.5}, "batch_size must be a whole number, at least 1, and is 1.5"),
         ({"lr": -0.1}, "lr, the learning rate, must be a positive number, such as 0.01, and is -0.1"),
+        ({"patience": 0}, "patience must be a whole number, at least 1, and is 0"),
+        ({"class_weight": "even"}, "class_weight must be None or 'balanced', and is 'even'"),
         ({"lr": "fast"}, "lr, the learning rate, must be a positive number, such as 0.01, and is 'fast'"),
         ({"random_state": -1}, "random_state must be a whole number, 0 to 4294967295, and is -1"),
         ({"epochs": 10**10}, "epochs must be at most 1,000,000, and is 10000000000"),

@@ -10,6 +10,7 @@ from presparse.contract.build import Build
 from presparse.contract.formats import Format, Formats, rescale
 from presparse.contract.network import Activation, Network
 from presparse.contract.samples import Samples
+from presparse.features.inputs import Inputs
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse.train.quantized import QuantizedNetwork, activate, encoded, exact_type, operand
@@ -145,8 +146,7 @@ def test_sums_that_float32_would_round_are_float64(large: int, dtype: torch.dtyp
         left=(np.array([[0, 1]] * 2),),
         weights=(np.array([[large, 1]] * 2),),
         biases=(np.zeros(2, dtype=int),),
-        offset=np.zeros(2),
-        gain=np.ones(2),
+        inputs=Inputs.plain(2),
     )
     quantized = QuantizedNetwork.from_model(model)
     layer = quantized.sparse_layers[0]

@@ -37,6 +37,7 @@ def trained(path: Path | None = None, *, held: bool = True, quantized: bool = Tr
         epochs=3,
         random_state=5,
         quantized=quantized,
+        class_weight="balanced",
         progress=progress,  # pyright: ignore[reportArgumentType]
         checkpoint=path,
     )
@@ -95,18 +96,40 @@ def test_one_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     assert again.differences(whole) == []
 
 
+def test_one_that_ran_out_of_patience_has_ended(tmp_path: Path) -> None:
+    def ended() -> Model:
+        return fit(small.NETWORK, X, Y, validation=HELD, epochs=60, patience=2, checkpoint=tmp_path / "checkpoint")
+
+    model = ended()
+    assert model.history is not None
+    assert len(model.history.epochs) < 60
+    again = ended()
+    assert again.differences(model) == []
+    assert again.history == model.history
+
+
 def test_another_training_does_not_go_on(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     trained(path)
     for change, key in (
         ({"epochs": 4}, "epochs 3 there, 4 here"),
         ({"lr": 0.5}, "lr 0.02 there, 0.5 here"),
+        ({"lr": 0.02}, "warm_up 0.05 there, 0.0 here"),
+        ({"patience": 1}, "patience None there, 1 here"),
+        ({"class_weight": None}, "balanced True there, False here"),
         ({"random_state": 6}, "random_state"),
         ({"quantized": False}, "quantized True there, False here"),
         ({"validation": None}, "samples"),
         ({"scale": "none"}, "start"),
     ):
-        arguments = {"validation": HELD, "epochs": 3, "random_state": 5, "checkpoint": path, **change}
+        arguments = {
+            "validation": HELD,
+            "epochs": 3,
+            "random_state": 5,
+            "class_weight": "balanced",
+            "checkpoint": path,
+            **change,
+        }
         with pytest.raises(ModelError, match=key):
             fit(small.NETWORK, X, Y, **arguments)  # pyright: ignore[reportArgumentType]
 

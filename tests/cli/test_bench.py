@@ -140,6 +140,12 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
         assert one["times_step"] == pytest.approx(one["masked"]["step_seconds"] / one["sparse"]["step_seconds"])
         assert one["sparse"]["held_bytes"] < one["masked"]["held_bytes"]
 
+    assert [one["layers"] for one in figures["steps"]] == [[2016, 224, 56]] * 2
+    for one, density in zip(figures["steps"], (0.1, 0.2), strict=True):
+        assert one["density"] == pytest.approx(density, rel=0.15)
+        assert one["quantized_takes"] == pytest.approx(one["floating_point"] / one["quantized"])
+        assert one["dense_takes"] == pytest.approx(one["floating_point"] / one["dense"])
+
     for name in ("speeds.png", "growth.png", "layers.png"):
         assert (plots / name).read_bytes().startswith(b"\x89PNG")
         assert f"wrote {plots / name}" in ran.err

@@ -66,6 +66,7 @@ class Report:
     simulated_cycles_per_second: float
     growth: tuple[growth.Point, ...]
     layers: tuple[sparse_linear.Comparison, ...]
+    steps: tuple[pytorch.Steps, ...]
 
     def figures(self) -> dict[str, Any]:
         """Everything, as plain types."""
@@ -138,11 +139,12 @@ def _measure(
     finally:
         board.close()
     cycles = min(_cycles_per_sample(core, samples) for core in simulated.values())
-    points, layers = [], []
+    points, layers, steps = [], [], []
     if with_growth:
         points = growth.measure(rounds=3, seconds=seconds / 10, tell=lambda note: tell(0, 1, note))
     if with_layers:
         layers = sparse_linear.measure(rounds=rounds, seconds=seconds / 5, tell=lambda note: tell(0, 1, note))
+        steps = pytorch.measure_steps(rounds=rounds, seconds=seconds / 5, tell=lambda note: tell(0, 1, note))
     core = Core.of(build, cycles, clock)
     return Report(
         network=network.name,
@@ -157,6 +159,7 @@ def _measure(
         simulated_cycles_per_second=max(rates[name].median for name in simulated) * cycles,
         growth=tuple(points),
         layers=tuple(layers),
+        steps=tuple(steps),
     )
 
 

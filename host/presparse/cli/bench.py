@@ -20,6 +20,7 @@ from presparse.terminal.output import bar, drawn, put, say
 
 if TYPE_CHECKING:
     from presparse.benchmark import Report
+    from presparse.benchmark.pytorch import Steps
     from presparse.benchmark.sparse_linear import Comparison
 
 NAME = "bench"
@@ -37,7 +38,9 @@ def run(
     rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1, max=1000)] = 5,
     seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.02, max=3600)] = 0.5,
     growth: Annotated[bool, typer.Option(help="Measure how cost grows with edges, lanes and layers, too.")] = True,
-    layers: Annotated[bool, typer.Option(help="Measure SparseLinear beside a masked dense layer, too.")] = True,
+    layers: Annotated[
+        bool, typer.Option(help="Measure SparseLinear beside a masked dense layer, and training in PyTorch, too.")
+    ] = True,
     plots: Annotated[Path | None, typer.Option(help="Write the pictures into this folder.", show_default=False)] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -113,6 +116,7 @@ def _shown(report: Report) -> Iterator[Table | Text]:
         yield Text("the core's samples/s need a clock: name a bundle (--bundle), or see docs/performance.md")
     if report.layers:
         yield from _layers(report.layers)
+        yield from _steps(report.steps)
 
 
 def _layers(layers: Sequence[Comparison]) -> Iterator[Table | Text]:
@@ -132,6 +136,28 @@ def _layers(layers: Sequence[Comparison]) -> Iterator[Table | Text]:
         )
         layer = f"{one.left} -> {one.right}"
         rows.add_row(layer, f"{one.density:.1%}", f"{one.times_pass:.2f}", f"{one.times_step:.2f}", held, saved)
+    yield rows
+
+
+def _steps(steps: Sequence[Steps]) -> Iterator[Table | Text]:
+    """What quantization costs a training in PyTorch, and what sparsity saves."""
+    first = steps[0]
+    yield Text(
+        f"\ntraining in PyTorch, {' -> '.join(map(str, first.layers))}, batch {first.batch}, Adam: samples/s, and time "
+        "over that of sparse layers in floating point"
+    )
+    rows = _table("density", "floating point", "quantized", "takes x", "dense", "takes x")
+    for one in steps:
+        speeds = (f"{speed:,.0f}" for speed in (one.floating_point, one.quantized, one.dense))
+        floating_point, quantized, dense = speeds
+        rows.add_row(
+            f"{one.density:.1%}",
+            floating_point,
+            quantized,
+            f"{one.quantized_takes:.2f}",
+            dense,
+            f"{one.dense_takes:.2f}",
+        )
     yield rows
 
 

@@ -14,8 +14,6 @@ from pydantic import Field
 from presparse.contract.description import Description
 from presparse.support.digests import digest
 
-EPOCHS = 20
-"""Of every training, unless told otherwise."""
 PROGRESS_SECONDS = 0.25
 """Wanted time between two reports within an epoch."""
 

@@ -25,6 +25,9 @@ from presparse.train.sparse_linear import edge_product
 _EXACT = 1 << 24
 """Whole numbers up to here are exact in float32, and so is every sum whose parts together are no larger."""
 
+_ENCODED_AT_ONCE = 4096
+"""Samples; more would take memory several times over."""
+
 
 class QuantizedNetwork(BoundedNetwork):
     """A `SparseNetwork` that computes with rounded weights and activations, and learns with gradients of real ones."""
@@ -47,7 +50,11 @@ class QuantizedNetwork(BoundedNetwork):
 
     def inputs_checked(self, values: NDArray[np.float64]) -> Tensor:
         """Encoded: float32 holds every activation format."""
-        return encoded(super().inputs_checked(values), self.network.formats.activation).to(torch.float32)
+        inputs = torch.empty(len(values), self.network.layers[0], dtype=torch.float32)
+        for first in range(0, len(values), _ENCODED_AT_ONCE):
+            part = slice(first, first + _ENCODED_AT_ONCE)
+            inputs[part] = encoded(super().inputs_checked(values[part]), self.network.formats.activation)
+        return inputs
 
     @torch.no_grad()
     def scores(self, X: ArrayLike) -> NDArray[np.int64]:

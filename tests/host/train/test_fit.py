@@ -24,6 +24,7 @@ from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse.train import QuantizedNetwork, SparseNetwork, fit, fit_network
 from presparse.train.fit import output_loss
+from presparse.train.network import BoundedNetwork
 
 BLOBS = Network(
     name="blobs",
@@ -331,6 +332,14 @@ def test_one_feature(quantized: bool) -> None:
         assert model.score(x, y) > 0.9
         assert model.history is not None
         assert abs(model.score(x, y) - model.history.epochs[-1].accuracy) < 0.05
+
+
+@pytest.mark.parametrize("kind", [BoundedNetwork, QuantizedNetwork])
+def test_features_saturate_as_on_a_board(kind: type[BoundedNetwork]) -> None:
+    """An outlier is as large as the format holds, in floating point too."""
+    inputs = kind.initial(BLOBS).inputs(np.array([[1e9, -1e9, 0.5, 0.0, 2.0]]))
+    largest = BLOBS.formats.activation.max / BLOBS.formats.activation.one
+    assert inputs.tolist() == [[largest, -2.0, 0.5, 0.0, largest, 0.0]]
 
 
 def test_tensors_and_arrays_train_the_same_model() -> None:

@@ -69,11 +69,11 @@ def fit(
     holds images (k, pixels) and their features are the network's (`presparse.features.Convolution`).
 
     `batch_size` samples share one step of Adam, whose rate falls from `lr` to 0 along a cosine; 'auto': it rises first,
-    to one that suits most data. `epochs` is None for as many as make 100,000 samples, and 20 at least. The training
-    ends early when `patience` epochs have brought no more right answers on `validation`, or, without it, on a tenth of
-    the samples. With class_weight 'balanced' every class counts alike, in the loss and in all accuracies of the
-    history. `history.chosen` says what was chosen where you left it open. A training that has not learned warns
-    (LearningWarning), and says what to try; `history.warnings` has the same.
+    to one that suits most data, and weights decay (`presparse.train.plan`). `epochs` is None for as many as make
+    100,000 samples, and 20 at least. The training ends early when `patience` epochs have brought no more right answers
+    on `validation`, or, without it, on a tenth of the samples. With class_weight 'balanced' every class counts alike,
+    in the loss and in all accuracies of the history. `history.chosen` says what was chosen where you left it open. A
+    training that has not learned warns (LearningWarning), and says what to try; `history.warnings` has the same.
 
     `progress` is called with a `Progress` several times per second; if it returns True, the training ends there. Ctrl-C
     raises KeyboardInterrupt, or, with `keep_on_interrupt`, ends the training: the model has what was learned.
@@ -164,7 +164,7 @@ def _train(
         network,
         network.inputs_checked(learn[0]),
         torch.from_numpy(learn[1]),
-        optimizer=adam(network.parameters(), plan.lr),
+        optimizer=adam(network.parameters(), plan.lr, plan.weight_decay),
         loss=lambda sums, wanted: output_loss(network, sums, wanted, weights),
         classes=network.classes,
         held_out=None if held is None else (network.inputs_checked(held[0]), torch.from_numpy(held[1])),
@@ -197,9 +197,9 @@ def _warn(model: Model, history: History, learn: Part, held: Part | None, plan: 
     found.warn(stacklevel=2)
 
 
-def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
+def adam(parameters: Iterable[nn.Parameter], lr: float, weight_decay: float = 0.0) -> torch.optim.AdamW:
     """The optimizer of all trainings here; fused, it takes a small part of a step's time."""
-    return torch.optim.Adam(parameters, lr=lr, fused=True)
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
 
 def output_loss(network: SparseNetwork, sums: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -118,7 +118,9 @@ def test_what_does_not_fit() -> None:
     with pytest.raises(StoreError, match="holds 9 samples, and these are 10"):
         Contents.encode(shared.store, good[[*range(9), 0]], np.zeros(10, np.int64))
     good[2, 23] = 1
-    with pytest.raises(StoreError, match="features from 22 on are padding"):
+    with pytest.raises(
+        StoreError, match="the board's store holds the first 22 input neurons, and a feature is in a later one"
+    ):
         Contents.encode(shared.store, good, labels)
 
 

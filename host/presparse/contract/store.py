@@ -130,7 +130,10 @@ class Contents:
         """From encoded features (k, N_0) and labels (k,). Raises StoreError if they do not fit."""
         layout.check_samples(len(features))
         if features[:, layout.features :].any():
-            raise StoreError(f"features from {layout.features} on are padding, which is 0, and one here is not")
+            raise StoreError(
+                f"the board's store holds the first {layout.features} input neurons, and a feature is in a later one; "
+                "give the image a margin, so that fewer neurons are padding between features"
+            )
         values = np.asarray(features[:, : layout.features], dtype=np.int64)
         columns = list(values.T) if layout.palettes == "per feature" else [values]
         palettes = np.zeros((len(columns), layout.colors), dtype=np.int64)

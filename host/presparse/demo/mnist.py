@@ -33,8 +33,9 @@ from presparse.terminal.output import bar, fail, put, say
 NETWORK = "mnist"
 EPOCHS = 15
 RATE_EXPONENTS = {
-    "mnist": (*[6] * 8, *[7] * 4, *[8] * 3),
-    "mnist-dey": (*[5] * 8, *[6] * 4, *[7] * 3),
+    "mnist-dey": (*[2] * 4, *[3] * 4, *[4] * 3, *[5] * 2, *[6] * 2),
+    "mnist": (*[5] * 6, *[6] * 4, *[7] * 3, *[8] * 2),
+    "mnist-windows": (*[4] * 5, *[5] * 4, *[6] * 3, *[7] * 3),
 }
 """By network, one per epoch: the learning rate is 2^-k."""
 GAIN = 1 / 255

@@ -17,7 +17,7 @@ from presparse.contract import permutation
 from presparse.contract.activation import derivative_table, sigmoid_table
 from presparse.contract.build import Build
 from presparse.contract.formats import Format, Formats
-from presparse.contract.network import Network
+from presparse.contract.network import SHIPPED, Network
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind
 from presparse.features.inputs import Inputs
@@ -266,7 +266,7 @@ def test_a_model_written_from_the_page_equals_the_reference(seed: int) -> None:
     assert_same_state(page, reference)
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-small", "mnist-dey", "mnist-dey-narrow", "mnist"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_delays_of_the_networks_that_ship(name: str) -> None:
     network = Network.load(name)
     for mode in ("train", "infer"):

@@ -11,6 +11,7 @@ from presparse.report.curves import Curve, curves
 from presparse.report.page import Fact, Section, write
 from presparse.report.pattern import pattern
 from presparse.report.pipeline import pipeline
+from presparse.report.receptive_fields import receptive_fields
 from presparse.report.samples import samples
 from presparse.report.style import BLUE, ORANGE, SOFT
 from presparse.report.weights import weights
@@ -84,6 +85,12 @@ def write_report(outcome: Outcome, path: Path) -> None:
                 text=f"The strengths of all connections on {board}, before and after.",
                 picture=weights(learning.start, learning.model),
                 half=True,
+            ),
+            Section(
+                title="What neurons look for",
+                text="Some neurons of the hidden layer, each as an image of 8 x 8 pixels. It sees those in color: blue "
+                "where ink speaks for it, red where ink speaks against it.",
+                picture=receptive_fields(learning.model, (8, 8)),
             ),
             Section(
                 title="The digits themselves",

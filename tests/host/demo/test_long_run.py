@@ -163,12 +163,12 @@ def test_mnist_from_files_to_curve(images: Path, monkeypatch: pytest.MonkeyPatch
     app = typer.Typer()
     app.command()(mnist.main)
     output = images / "run"
-    ran = CliRunner().invoke(app, ["--output", str(output), "--epochs", "2", "--json"])
+    ran = CliRunner().invoke(app, ["--output", str(output), "--epochs", "2", "--least", "0.9", "--json"])
     assert ran.exit_code == 0, ran.output
     figures = json.loads((output / "mnist.json").read_text())
     assert figures == json.loads(ran.stdout.splitlines()[-1])
     assert (figures["trained_on"], figures["held_out"], len(figures["epochs"])) == (1200, 200, 2)
-    assert figures["held_out_accuracy"] == figures["epochs"][-1]["held_out"] > 0.976
+    assert figures["held_out_accuracy"] == figures["epochs"][-1]["held_out"] > 0.9
     assert figures["checked_by_simulated_core"] is False
     for picture in ("curve.png", "fields.png"):
         assert (output / picture).read_bytes().startswith(b"\x89PNG")
@@ -184,6 +184,7 @@ def test_mnist_from_files_to_curve(images: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_recipes_are_valid() -> None:
+    assert mnist.LEAST.keys() == mnist.RATE_EXPONENTS.keys()
     for name, exponents in mnist.RATE_EXPONENTS.items():
         network = Network.load(name)
         assert len(exponents) == mnist.EPOCHS

@@ -61,7 +61,14 @@ def run(setting: Setting, trial: Trial) -> Figures:
         return learned(setting, network, learn, splits.test, seed)
     epochs = setting.refit + (setting.dense if "longer" in str(trial["row"]) else 0)
     model = fit(
-        network, *learn, epochs=epochs, batch_size=setting.batch, lr=setting.rate, random_state=seed, scale="overall"
+        network,
+        *learn,
+        epochs=epochs,
+        batch_size=setting.batch,
+        lr=setting.rate,
+        random_state=seed,
+        pattern="seed per sweep",
+        scale="overall",
     )
     return {
         "edges": float(network.edges),

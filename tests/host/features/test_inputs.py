@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_windows_put_features_where_they_see_them() -> None:
     assert IMAGE.places.tolist() == [0, 1, 4, 2, 3, 6]
     np.testing.assert_array_equal(SparseNetwork.initial(IMAGE).inputs(X).numpy()[0] * 256, encoded)
     assert Model.initial(IMAGE, pattern="free").encode(X)[0].tolist() == [0, 32, 64, 96, 128, 160, 0, 0]
+
+
+def test_a_file_keeps_places_and_images(tmp_path: Path) -> None:
+    model = Model.initial(IMAGE, random_state=1)
+    model.save(tmp_path / "model.safetensors")
+    again = Model.load(tmp_path / "model.safetensors")
+    assert again.differences(model) == []
+    assert again.network == IMAGE
+    assert again.inputs.places.tolist() == IMAGE.places.tolist()
 
 
 def test_no_edge_of_windows_is_wasted_on_padding() -> None:

@@ -236,10 +236,10 @@ def test_one_broken_rule(change: dict[str, Any], message: str) -> None:
     [
         ({"features": 49, "image": [{"junction": 1, "shape": (7, 7), "window": (2, 4)}], "layers": (56, 14, 4),
           "lanes": (8, 2)},
-         "image of junction 1: windows of 2 x 4 in 56 left neurons are not clash-free for 8 lanes; use 4 lanes, or a "
-         "larger left layer"),
+         "image of junction 1: windows of 2 x 4 in 56 left neurons are not clash-free for 8 lanes; use 4 lanes, or 64 "
+         "left neurons"),
         ({"lanes": (16, 4)}, "image of junction 1: windows of 2 x 4 in 64 left neurons are not clash-free for 16 "
-         "lanes; use 8 lanes, or a larger left layer"),
+         "lanes; use 8 lanes"),
         ({"features": 16, "image": [{"junction": 1, "shape": (4, 4), "window": (5, 1)}], "layers": (20, 4, 4),
           "out_degree": (1, 4), "lanes": (5, 4)},
          "image of junction 1: a window of 5 x 1 is larger than the 4 x 4 pixels that windows see; no window of 5 "

@@ -14,8 +14,9 @@ every bank, wherever it lies.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -149,9 +150,11 @@ def checked_layout(size: Size, window: Size, *, left: int, lanes: int, in_degree
     nearest = [other for other in nearest_sizes(in_degree, window) if valid(other, lanes)]
     if nearest:
         raise ValueError(f"{reason}; the nearest valid window is {written(nearest[0])}")
-    fewer = [z for z in range(1, lanes) if left % z == 0 and valid(window, z)]
+    fewer = [z for z in _divisors(left) if z < lanes and valid(window, z)]
     if fits and math.prod(window) == in_degree and fewer:
-        raise ValueError(f"{reason}; use {fewer[-1]} lanes, or a larger left layer")
+        larger = layout(size, window, left=sys.maxsize, lanes=lanes)
+        more = "" if larger is None else f", or {larger.bank_rows * lanes} left neurons"
+        raise ValueError(f"{reason}; use {fewer[-1]} lanes{more}")
     raise ValueError(
         f"{reason}; no window of {in_degree} pixels would be valid: use another out_degree, or fewer lanes"
     )
@@ -199,10 +202,14 @@ def _indices(size: Size) -> NDArray[np.int64]:
     return np.indices(size).reshape(3, -1).T
 
 
-def _sizes(product: int) -> Iterator[Size]:
+@cache
+def _sizes(product: int) -> tuple[Size, ...]:
     """All sizes with so many pixels."""
-    divisors = [d for d in range(1, product + 1) if product % d == 0]
-    for rows in divisors:
-        for columns in divisors:
-            if product // rows % columns == 0:
-                yield rows, columns, product // rows // columns
+    divisors = _divisors(product)
+    return tuple((a, b, product // a // b) for a in divisors for b in divisors if product // a % b == 0)
+
+
+def _divisors(number: int) -> list[int]:
+    """Ascending."""
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})

@@ -44,6 +44,9 @@ EXPERIMENTS = {
     "large-sparse": Entry(
         "With as many weights, is a large sparse network better than a small dense one?", "large_sparse:LARGE_SPARSE"
     ),
+    "windows": Entry(
+        "How much better do networks learn MNIST on a board if neurons see windows of the image?", "windows:WINDOWS"
+    ),
     "learned-digits": Entry(_LEARNED, "learned:LEARNED_DIGITS"),
     "learned-mnist": Entry(_LEARNED, "learned:LEARNED_MNIST"),
 }

@@ -19,8 +19,9 @@ from scipy import stats
 from torch import nn
 
 from presparse.contract.network import Network
+from presparse.data import Splits
 from presparse.errors import ArgumentError, OutputError
-from presparse.experiments import density, junctions, large_sparse, penalties, slimming
+from presparse.experiments import density, junctions, large_sparse, penalties, slimming, windows
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.experiments.conduct import conduct
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
@@ -328,6 +329,36 @@ def test_networks_have_the_edges_that_are_said() -> None:
     assert shares[0] < 0.0165
     assert 0.2 in shares
     assert shares[-1] == 1
+
+
+def test_windows_are_trained_as_on_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes that differ in where they are bright; the seconds that a training of MNIST takes are not spent."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(10, size=900)
+    X = 0.2 * rng.random((900, 28, 28))
+    X[np.arange(900), 2 * y + 4] += 0.8
+    X = X.reshape(900, 784)
+    splits = Splits(train=(X[:500], y[:500]), validation=(X[500:600], y[500:600]), test=(X[600:], y[600:]))
+    monkeypatch.setattr(windows, "parts", lambda source, seed: splits)
+    monkeypatch.setattr(windows, "EPOCHS", 2)
+    monkeypatch.setattr(windows, "RATE_EXPONENTS", dict.fromkeys(windows.NETWORKS, (3, 4)))
+    done: Done = []
+    for trial in windows.plan(1, []):
+        figures = windows.run(trial) if trial["network"] == "mnist-dey" else {"edges": 1.0, "test_accuracy": 0.5}
+        done.append((trial, figures))
+    found = windows.report(done)
+    assert found["rows"]["mnist-dey windows"]["edges_mean"] == 5120
+    assert found["rows"]["mnist-dey windows"]["test_accuracy_mean"] > 0.8
+    gained = found["points_gained_by_windows"]
+    assert gained["mnist"]["points_mean"] == 0
+    assert gained["mnist-dey"]["points_mean"] == pytest.approx(
+        100
+        * (
+            found["rows"]["mnist-dey windows"]["test_accuracy_mean"]
+            - found["rows"]["mnist-dey seed per sweep"]["test_accuracy_mean"]
+        )
+    )
+    assert png(windows.picture(found)).startswith(b"\x89PNG")
 
 
 def test_a_learned_pattern_ends_on_the_lanes() -> None:

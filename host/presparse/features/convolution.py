@@ -126,14 +126,14 @@ class Convolution:
         shape = checked_image(image)
         _check_geometry(shape, kernels, size, pool)
         rng = np.random.default_rng(checked_seed(random_state))
-        given = numbers(X, "X")
-        if given.shape[1:] != (math.prod(shape),):
+        given = numbers(X, "X").shape
+        if given[1:] != (math.prod(shape),):
             raise FeatureError(
                 f"X must hold an image of {_called(shape)} pixels per row, shape (samples, {math.prod(shape)}), and "
-                f"has {given.shape}; {_mend(given.shape[1:], shape)}"
+                f"has {given}; {_mend(given[1:], shape)}"
             )
-        values = checked_features(given, math.prod(shape))
-        some = values[np.sort(rng.permutation(len(values))[:_IMAGES])]
+        values = checked_features(X, math.prod(shape))
+        some = values[np.sort(rng.permutation(len(values))[:_IMAGES])].astype(np.float64)
         low, high = _range(some)
         patches = _patches(_pixels(some, shape, low, high), size, rng)
         different = len(np.unique(patches, axis=0))
@@ -334,7 +334,8 @@ def _range(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _pixels(values: NDArray[np.float64], image: tuple[int, int, int], low: float, high: float) -> NDArray[np.float64]:
     """Images (k, width) to whole numbers 0 to 255 (k, rows, columns, channels)."""
-    return np.floor((values - low) * (TOP / (high - low)) + 0.5).clip(0, TOP).reshape(-1, *image)
+    real = np.asarray(values, dtype=np.float64)  # of a memory-mapped array, perhaps
+    return np.floor((real - low) * (TOP / (high - low)) + 0.5).clip(0, TOP).reshape(-1, *image)
 
 
 def _around(pixels: NDArray[Any], size: int) -> NDArray[Any]:

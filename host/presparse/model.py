@@ -133,7 +133,7 @@ class Model:
         Raises NetworkError, PatternError, ArgumentError for a random_state that is no seed, ModelError for inputs or
         classes of another network.
         """
-        network = Network.given(network)
+        network = seen_by(Network.given(network), inputs)
         inputs = initial_inputs(network, pattern, inputs)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
@@ -305,6 +305,13 @@ class Model:
             for key in ("left", "weights", "biases"):
                 tensors[f"junction{j.index}.{key}"] = getattr(self, key)[index].astype(np.int32)
         return tensors
+
+
+def seen_by(network: Network, inputs: Inputs | None) -> Network:
+    """A network that sees a convolution's features as the image they are, whatever its description says of pixels."""
+    if inputs is None or inputs.convolution is None or inputs.convolution.features != network.features:
+        return network
+    return network.seeing(inputs.convolution.shape)
 
 
 def initial_inputs(network: Network, pattern: Pattern, inputs: Inputs | None) -> Inputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from matplotlib.image import imread
 from presparse.contract.build import Build
 from presparse.contract.network import SHIPPED, Network
 from presparse.errors import ArgumentError
+from presparse.features import Convolution, Inputs
 from presparse.model import Model
 from presparse.report.by_class import counts
 from presparse.report.confusion import confusion
@@ -92,6 +94,9 @@ def test_a_receptive_field_has_every_weight_at_its_pixel() -> None:
         assert shown.count() == 64
         for left, value in zip(fresh.left[0][neuron], fresh.weights[0][neuron], strict=True):
             assert shown[pixel[left]] == weight.decode(value)
+    images = np.random.default_rng(0).integers(256, size=(20, 784))
+    behind = replace(fresh, inputs=Inputs.fit(images.astype(float), convolution=Convolution.fit(images, (28, 28))))
+    assert png(receptive_fields(behind)) == png(receptive_fields(behind, (7, 7, 16)))
     with pytest.raises(ArgumentError, match=r"^network .* has no image; give the shape of one, such as \(28, 28\)$"):
         receptive_fields(model())
     with pytest.raises(ArgumentError, match=r"^an image of 2 x 2 has 4 pixels, and the network 784 features$"):

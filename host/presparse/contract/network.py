@@ -24,7 +24,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats, signed_width
-from presparse.contract.images import Image, Layout, checked_layout, nearest_sizes, written
+from presparse.contract.images import Image, Layout, Size, checked_layout, layout, nearest_sizes, written
 from presparse.support import atomic_files, input_files
 
 _FOLDER = Path(__file__).parent.parent / "networks"
@@ -295,6 +295,20 @@ class Network(Description):
     def density(self) -> float:
         """Edges over those of the fully connected network."""
         return self.edges / sum(j.left * j.right for j in self.junctions)
+
+    def seeing(self, size: Size) -> Network:
+        """The same for features that are an image of this size: right neurons of junction 1 see windows of all its
+        channels, as square as can be. Where no window would be clash-free, without images."""
+        first = self.junctions[0]
+        side = max(1, round(math.sqrt(first.in_degree / size[2])))
+        windows = [
+            window
+            for window in nearest_sizes(first.in_degree, (side, side, size[2]))
+            if all(w <= s for w, s in zip(window, size, strict=True))
+            and layout(size, window, left=first.left, lanes=first.lanes) is not None
+        ]
+        images = [Image(junction=1, shape=size, window=windows[0]), *self.image[1:]] if windows else []
+        return Network.model_validate({**self.model_dump(exclude={"image"}), "image": images})
 
     @cached_property
     def hash(self) -> str:

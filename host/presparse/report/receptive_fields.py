@@ -18,10 +18,14 @@ _COLUMNS, _ROWS = 16, 4
 def receptive_fields(model: Model, shape: tuple[int, ...] = ()) -> Figure:
     """Some neurons, evenly chosen: the image with the weight of every edge, red below 0 and blue above; grey: no edge.
 
-    Without a `shape` (rows, columns) or (rows, columns, channels) the network's own image is meant. Of several channels
-    the sum is shown. Raises ArgumentError without an image, or for one of another number of pixels than features.
+    Without a `shape` (rows, columns) or (rows, columns, channels) the network's own image is meant, or that of the
+    features behind a convolution. Of several channels the sum is shown. Raises ArgumentError without an image, or for
+    one of another number of pixels than features.
     """
     network = model.network
+    convolution = model.inputs.convolution
+    if not shape and convolution is not None:
+        shape = convolution.shape
     if not shape and not network.image:
         raise ArgumentError(f"network {network.name} has no image; give the shape of one, such as (28, 28)")
     size = sized(shape) if shape else network.image[0].size

@@ -15,7 +15,7 @@ from presparse.contract.network import Activation, Network
 from presparse.contract.pattern import Pattern, arranged
 from presparse.errors import TrainingError
 from presparse.features.inputs import Inputs
-from presparse.model import Model, initial_inputs, initial_weights
+from presparse.model import Model, initial_inputs, initial_weights, seen_by
 from presparse.train.sparse_linear import SparseLinear
 from presparse.validation import Labels, checked_classes, checked_features, checked_labels, checked_seed
 
@@ -67,7 +67,7 @@ class SparseNetwork(nn.Module):
         classes_: ArrayLike | None = None,
     ) -> Self:
         """A fresh network: the pattern and, before rounding, the weights of `Model.initial`."""
-        network = Network.given(network)
+        network = seen_by(Network.given(network), inputs)
         rng = np.random.default_rng(checked_seed(random_state))
         left = arranged(network, pattern, rng)
         inputs = initial_inputs(network, pattern, inputs)

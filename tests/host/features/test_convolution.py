@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
+from presparse.contract.images import Image
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, FeatureError, ModelError
 from presparse.features import Convolution, Inputs
@@ -20,6 +21,7 @@ from presparse.features.convolution import checked_image, geometry_for
 from presparse.model import Model
 from presparse.reference.emulator import Emulator
 from presparse.train.fit import fit
+from presparse.train.network import SparseNetwork
 
 
 def by_hand(convolution: Convolution, X: NDArray[np.float64]) -> list[list[int]]:
@@ -148,6 +150,15 @@ def test_tensors() -> None:
         Convolution.from_tensors(tensors)
 
 
+def test_memory_mapped_images(tmp_path: Path) -> None:
+    X = strokes(200).astype(np.float32)
+    mapped = np.memmap(tmp_path / "X", dtype=np.float32, shape=X.shape, mode="w+")
+    mapped[:] = X
+    first, second = (Convolution.fit(images, (12, 12), kernels=4) for images in (mapped, X.astype(np.float64)))
+    assert first.equals(second)
+    assert np.array_equal(first.transform(mapped), second.transform(X.astype(np.float64)))
+
+
 def test_an_outlier_does_not_dim_all_pixels() -> None:
     X = strokes(300)
     X[7, 7] = 1e9
@@ -196,7 +207,8 @@ def test_the_board_sees_what_pytorch_sees(tmp_path: Path) -> None:
         board.fit(X, y, convolution=convolution, epochs=2, validation=0.2, checkpoint=tmp_path / "checkpoint")
         model = board.read_model()
         assert np.array_equal(board.raw_outputs(X), model.raw_outputs(X))
-    by_hand = replace(model, inputs=replace(model.inputs, convolution=None, width=0))
+    inputs = replace(model.inputs, convolution=None, width=0, medians=np.zeros(0), seen=np.zeros((3, 0)))
+    by_hand = replace(model, inputs=inputs)
     assert np.array_equal(model.encode(X), by_hand.encode(convolution.transform(X)))
     with Accelerator(Emulator(Build(network=SMALL))) as board:  # another program goes on
         board.fit(X, y, convolution=convolution, epochs=2, validation=0.2, checkpoint=tmp_path / "checkpoint")
@@ -204,6 +216,28 @@ def test_the_board_sees_what_pytorch_sees(tmp_path: Path) -> None:
         other = Convolution.fit(X, (12, 12), kernels=4, random_state=1)
         with pytest.raises(ArgumentError, match=r" is not that of the loaded model, which has inputs of its own; "):
             board.fit(X, y, convolution=other, epochs=1)
+
+
+def test_right_neurons_see_windows_of_a_convolutions_features() -> None:
+    network = Network(
+        features=36,
+        classes=2,
+        layers=(48, 12, 2),
+        out_degree=(4, 1),
+        lanes=(4, 2),
+        activations=("relu", "sigmoid"),
+        image=(Image(junction=1, shape=(6, 6), window=(4, 4)),),  # of pixels, not of these features
+    )
+    convolution = Convolution.fit(strokes(100), (12, 12), kernels=4)
+    inputs = Inputs.fit(strokes(100), convolution=convolution)
+    for fresh in (Model.initial(network, inputs=inputs), SparseNetwork.initial(network, inputs=inputs).model()):
+        assert fresh.network.hash == network.hash
+        place = {neuron: np.unravel_index(i, convolution.shape) for i, neuron in enumerate(fresh.inputs.places)}
+        for left in fresh.left[0]:
+            rows, columns, kernels = (sorted(set(numbers)) for numbers in zip(*(place[n] for n in left), strict=True))
+            assert kernels == [0, 1, 2, 3]
+            assert [len(rows), len(columns)] == [rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1] == [2, 2]
+    assert not Network.load("mnist-dey-narrow").seeing((7, 7, 16)).image  # 64 pixels cannot lie in 128 banks
 
 
 def test_models_differ_by_their_convolutions() -> None:

@@ -16,7 +16,7 @@ NETWORK = Network(
     features=64,
     classes=2,
     layers=(64, 8, 2),
-    out_degree=(2, 2),
+    out_degree=(4, 2),
     lanes=(4, 4),
     activations=("relu", "sigmoid"),
 )
@@ -27,11 +27,11 @@ def folder(tmp_path: Path) -> Path:
     """A network of 64 features, and images of 10 x 12 pixels with a line that lies or stands."""
     NETWORK.save(tmp_path / "tiny.toml")
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(120, 10, 12)), np.arange(120) % 2
+    X, y = rng.normal(size=(240, 10, 12)), np.arange(240) % 2
     for image, standing in zip(X, y, strict=True):
         line = rng.integers(10)
         image[(slice(None), line) if standing else line] += 20
-    np.savez(tmp_path / "lines.npz", X=X.reshape(120, -1), y=y)
+    np.savez(tmp_path / "lines.npz", X=X.reshape(240, -1), y=y)
     return tmp_path
 
 
@@ -41,15 +41,16 @@ def test_images(shell: Shell, folder: Path, device: str) -> None:
     model = folder / "model.safetensors"
     at = ("tiny.toml", "lines.npz")
     ran = shell(
-        "train", *(folder / name for name in at), "-o", model, "-d", device, "--epochs", 12, "--convolution", "10x12"
+        "train", *(folder / name for name in at), "-o", model, "-d", device, "--epochs", 20, "--convolution", "10x12"
     )
     assert ran.status == 0
     assert "the features are those of Convolution(16 kernels of 5 x 5, 10 x 12 -> 2 x 2 x 16)" in ran.err
     loaded = Model.load(model)
     assert (loaded.width, loaded.network.features) == (120, 64)
-    assert shell("evaluate", model, folder / "lines.npz", "--json").figures["accuracy"] > 0.9
-    predicted = shell("predict", model, folder / "lines.npz")
-    assert len(predicted.out.split()) == 120
+    evaluated = shell("evaluate", model, folder / "lines.npz", "-d", "emulator", "--json")
+    assert evaluated.figures["accuracy"] > 0.9
+    predicted = shell("predict", model, folder / "lines.npz", "-d", "emulator")
+    assert len(predicted.out.split()) == 240
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_images(shell: Shell, folder: Path, device: str) -> None:
         ("ten", "--convolution must be the shape of an image, such as 28x28 or 32x32x3, and is 'ten'"),
         ("120", "--convolution must be the shape of an image, such as 28x28 or 32x32x3, and is '120'"),
         ("0x12", "image must be (rows, columns) or (rows, columns, channels), such as (28, 28) or (32, 32, 3)"),
-        ("28x28", "X must have shape (samples, 784), and has (120, 120)"),
+        ("28x28", "X must have shape (samples, 784), and has (240, 120)"),
         ("3x5", "an image of 3 x 5 pixels does not become 64 features; use a network of 66"),
     ],
 )

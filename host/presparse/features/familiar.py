@@ -52,15 +52,17 @@ def check_scale(seen: NDArray[np.float64], X: NDArray[np.float64]) -> None:
     numbers = np.count_nonzero(there)
     if numbers < _FEWEST:
         return
-    ranges = np.maximum(low - looked_at, looked_at - high) / (high - low)
+    with np.errstate(over="ignore"):  # infinitely far is far
+        ranges = np.maximum(low - looked_at, looked_at - high) / (high - low)
     never = (low >= 0) & (looked_at < 0)  # counts, pixels: nothing is a little below 0
     share = np.count_nonzero(((ranges > _MARGIN) | never) & there) / numbers
     far = np.count_nonzero((ranges > _FAR) & there) / numbers
-    smaller = np.exp(-np.log(np.abs(looked_at / typical)[there]).mean())
+    magnitudes = np.log(np.abs(looked_at), out=np.zeros(there.shape), where=there)
+    smaller = (np.log(typical) - magnitudes)[there].mean()
     if share > _MOST or far > _MANY_FAR:
         _warn(f"{max(share, far):.0%} of its numbers are outside of the range that their features had in training")
-    elif numbers >= _MANY and smaller > _SMALLER:
-        _warn(f"its numbers are {smaller:,.0f} times smaller than those of the same features in training")
+    elif numbers >= _MANY and smaller > math.log(_SMALLER):
+        _warn(f"its numbers are {math.exp(min(smaller, 99)):.3g} times smaller than those of its features in training")
 
 
 def _some(X: NDArray[np.float64]) -> NDArray[np.float64]:

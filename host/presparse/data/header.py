@@ -48,7 +48,11 @@ def header_of(first: Row, second: Row | None) -> list[str] | None:
             "give every column a name"
         )
     if "" in cells[1:]:
-        raise DataError(f"line {first[0]} has no name for column {cells.index('', 1) + 1}; give every column a name")
+        unnamed = cells.index("", 1)
+        mend = (
+            "give every column a name" if any(cells[unnamed:]) else "name it, or leave out the sign at the end of lines"
+        )
+        raise DataError(f"line {first[0]} has no name for column {unnamed + 1}; {mend}")
     name, count = Counter(cells).most_common(1)[0]
     if count > 1:
         raise DataError(f"{count} columns are called {shortened(name)}; give each its own name")
@@ -78,12 +82,17 @@ def _is_header(cells: list[str]) -> bool:
         return True
     return any(names) and (
         not any(map(_MEANT_AS_NUMBER.fullmatch, cells))  # Na is a name, too, beside others
-        or any(cell.casefold() in _CLASS for cell in cells)
+        or any(map(is_class, cells))
         or (
             len(cells) > _CHANCE
             and all(name or cell == n for name, cell, n in zip(names, cells, numbered, strict=True))
         )
     )
+
+
+def is_class(name: str) -> bool:
+    """It says that its column holds the class."""
+    return name.casefold() in _CLASS
 
 
 def target_of(names: Sequence[str] | None, count: int, target: str | int | None) -> int:
@@ -102,7 +111,7 @@ def target_of(names: Sequence[str] | None, count: int, target: str | int | None)
 
 def _usual_target(names: Sequence[str]) -> int:
     last = len(names) - 1
-    found = [column for column, name in enumerate(names) if name.casefold() in _CLASS]
+    found = [column for column, name in enumerate(names) if is_class(name)]
     found = found or [column for column in (0, last) if names[column].casefold() == "y"][-1:]
     if len(found) > 1:
         raise DataError(f"columns {listed([names[column] for column in found])} may all be the class; {NAME_THE_CLASS}")

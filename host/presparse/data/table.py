@@ -23,6 +23,7 @@ from presparse.data.header import (
     NOT_THERE,
     TRUTHS,
     header_of,
+    is_class,
     is_index,
     is_name,
     listed,
@@ -38,6 +39,9 @@ _LARGEST = 1 << 30
 """Bytes; larger tables belong into npz files."""
 _LARGEST_LABEL = 1 << 53
 """Up to which float64 holds every whole number."""
+
+_FEW, _PER_CLASS = 20, 3
+"""Classes that may be as rare as they are; samples that each of more should have, in the mean."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """Fewer than Python takes: not 1_0, nor nan, nor the digits of other scripts."""
@@ -98,10 +102,14 @@ def read_table(
         y = None
         if columns.label is not None:
             y = _labels(texts, columns)
+            known = {str(label) for label in classes}
             if header is None:
-                _check_first_label(y, start[0], columns.label, {str(known) for known in classes})
+                _check_first_label(y, start[0], columns.label, known)
             else:
                 _check_header(header, y, columns.label)
+            asked_for = target is not None or known or (header and is_class(header[columns.label]))
+            if features is None and not asked_for:
+                _check_repeated(y, columns.called(columns.label))
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return Table(
@@ -313,4 +321,13 @@ def _check_header(header: list[str], y: Labels, column: int) -> None:
         raise DataError(
             f"line 1 may be a header or a sample: other lines have its {shortened(header[column])} as their class; "
             "write a line of names before the first sample, names alone"
+        )
+
+
+def _check_repeated(y: Labels, called: str) -> None:
+    """A last column of which hardly two lines have the same holds something else: measured values, names of samples."""
+    classes = len(np.unique(y))
+    if classes > _FEW and classes * _PER_CLASS > len(y):
+        raise DataError(
+            f"{called} is taken for the class, and has {classes} different values in {len(y)} lines; {NAME_THE_CLASS}"
         )

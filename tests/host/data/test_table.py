@@ -172,6 +172,7 @@ HEADER = "line 1 may be a header or a sample: no other line has its class {} (co
         ("2019,2020,kind\n7,8,b\n", HEADER.format("'kind'", 3)),
         ("a,b\n0,5,6\n", "line 1 names 2 columns, and line 2 has 3 cells; give every column a name"),
         ("a,,class\n0,5,6\n", "line 1 has no name for column 2; give every column a name"),
+        ("a;class;\n0;5;\n", "line 1 has no name for column 3; name it, or leave out the sign at the end of lines"),
         ("a,a,class\n0,5,6\n", "2 columns are called 'a'; give each its own name"),
         ("class,label,a\n0,1,2\n", "columns class, label may all be the class; name the column of the class with"),
         (",2.5,0\n3,4,1\n", f"line 1, column 1 is empty; {MEDIAN}"),
@@ -211,6 +212,22 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, message: str) -> 
     with pytest.raises(DataError) as error:
         read(tmp_path, content)
     assert str(error.value).startswith(f"{tmp_path / 'a.csv'}: {message}")
+
+
+def test_a_last_column_that_holds_no_classes(tmp_path: Path) -> None:
+    """UCI's wine has the class first, and whole numbers last. Whoever names the column is believed."""
+    lines = "\n".join(f"{number % 3},{number}" for number in range(30))
+    with pytest.raises(DataError) as error:
+        read(tmp_path, lines)
+    assert str(error.value).endswith(
+        "a.csv: column 2 is taken for the class, and has 30 different values in 30 lines; name the column of the class "
+        "with --target (target= in Python)"
+    )
+    y = list(range(30))
+    assert contents(read(tmp_path, lines, target=2))[1] == y
+    assert contents(read(tmp_path, lines, classes=range(30)))[1] == y
+    assert contents(read(tmp_path, f"a,class\n{lines}"))[1] == y
+    assert contents(read(tmp_path, "\n".join([lines] * 3)))[1] == y * 3
 
 
 @pytest.mark.parametrize("target", ["q", 4, 0, -1, "", 10**30])

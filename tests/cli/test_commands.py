@@ -61,6 +61,18 @@ def test_new_reads_sizes_from_data(shell: Shell, files: Path) -> None:
     assert ran.figures["trials"] == []
 
 
+def test_new_takes_a_table_as_people_have_it(shell: Shell, tmp_path: Path) -> None:
+    table = tmp_path / "birds.csv"
+    table.write_text("species;wing;tail\n" + "crow;31,5;18,0\ndaw;;13,1\n" * 9, encoding="utf-8-sig")
+    refused = shell("new", tmp_path / "n.toml", "--data", table, "--target", "species")
+    assert refused.status == 2
+    assert "line 3" in refused.err
+    ran = shell("new", tmp_path / "n.toml", "--data", table, "--target", "species", "--missing", "median")
+    assert ran.status == 0
+    assert "birds.csv: wing, tail; class: species (crow, daw)" in ran.err
+    assert (Network.load(tmp_path / "n.toml").features, Network.load(tmp_path / "n.toml").classes) == (2, 2)
+
+
 @pytest.mark.slow
 def test_new_tries_densities_when_asked(shell: Shell, files: Path) -> None:
     file = files / "new.toml"

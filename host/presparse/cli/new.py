@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
-from presparse import data as data_sets
 from presparse.cli.outputs import NETWORK, check_outputs
+from presparse.cli.samples import sized
 from presparse.contract.network import Activation, Network
-from presparse.data import Data
-from presparse.errors import ArgumentError, DataError, MissingExtra, NetworkError
+from presparse.data import Missing
+from presparse.errors import ArgumentError, MissingExtra, NetworkError
 from presparse.sizing.proposal import DEFAULT_LANES, Auto, Sizing, design
 from presparse.support import atomic_files
-from presparse.terminal.options import AsJson, Force
+from presparse.terminal.options import AsJson, Force, MissingNumbers, Target
 from presparse.terminal.output import bar, put, say
+from presparse.validation import Labels
 
 if TYPE_CHECKING:
     from presparse.sizing.trial import Trial
@@ -34,6 +36,8 @@ def run(
         str | None,
         typer.Option(help="Samples with classes, instead of --features and --classes.", show_default=False),
     ] = None,
+    target: Target = None,
+    missing: MissingNumbers = "refuse",
     features: Annotated[int | None, typer.Option(help="Numbers per sample.", show_default=False)] = None,
     classes: Annotated[int | None, typer.Option(help="Classes to tell apart.", show_default=False)] = None,
     hidden: Annotated[
@@ -76,13 +80,13 @@ def run(
         raise ArgumentError("--activation is of hidden layers, and there are none; leave it out, or give --hidden")
     if trial and (data is None or shares != "auto" or not sizes):
         raise ArgumentError("--try finds the density of hidden layers by data; give --data, and leave --density out")
-    samples = _samples(data, features, classes)
+    samples = _samples(data, target, missing, features, classes)
     if samples is not None:
         features, classes = samples[0].shape[1], len(np.unique(samples[1]))
     if features is None or classes is None:
         raise ArgumentError("features and classes of the network are not given; give --data, or both of them")
     hidden_activations: list[Activation] = [activation or "relu"] * (1 if sizes == "auto" else len(sizes))
-    sized = partial(
+    design_with = partial(
         design,
         features,
         classes,
@@ -93,10 +97,10 @@ def run(
         activations=[*hidden_activations, output],
         name=_name(file),
     )
-    sizing = sized(density=shares)
+    sizing = design_with(density=shares)
     trials: list[Trial] = []
     if trial and samples is not None:
-        sizing, trials = _tried(sized, sizing, samples)
+        sizing, trials = _tried(design_with, sizing, samples)
     atomic_files.write(file, toml(sizing))
     for reason in sizing.reasons:
         say(reason)
@@ -113,27 +117,28 @@ def run(
     )
 
 
-def _samples(source: str | None, features: int | None, classes: int | None) -> Data | None:
+def _samples(
+    source: str | None, target: str | None, missing: Missing, features: int | None, classes: int | None
+) -> tuple[NDArray[np.float64], Labels] | None:
     if source is None:
+        if target is not None:
+            raise ArgumentError("--target is a column of --data; give that too, or leave --target out")
         return None
     if features is not None or classes is not None:
         raise ArgumentError("--data says how many features and classes there are; leave --features and --classes out")
-    with bar(f"reading {source}"):
-        samples = data_sets.load(source)
-    labels = np.unique(samples[1])
-    if len(labels) < 2:
-        raise DataError(f"{source}: all samples are of one class, {labels[0]}; give data with at least two")
-    return samples
+    return sized(source, target=target, missing=missing)
 
 
-def _tried(sized: Callable[..., Sizing], sizing: Sizing, samples: Data) -> tuple[Sizing, list[Trial]]:
+def _tried(
+    design_with: Callable[..., Sizing], sizing: Sizing, samples: tuple[NDArray[np.float64], Labels]
+) -> tuple[Sizing, list[Trial]]:
     """The sizing that trials are for, with their figures among its reasons; and they themselves."""
     with bar("importing PyTorch"):
         try:
             from presparse.sizing.trial import sparsest, thinner, tried
         except ModuleNotFoundError as error:
             raise MissingExtra(f"--try trains, which needs {error.name}: pip install 'presparse[train]'") from error
-    sizings = [sizing, *(sized(density=densities) for densities in thinner(sizing.network))]
+    sizings = [sizing, *(design_with(density=densities) for densities in thinner(sizing.network))]
     different = {each.network.hash: each for each in sizings}.values()  # small layers have few densities
     with bar("trying densities") as shown:
         trials = list(

@@ -80,6 +80,21 @@ def labeled(
     return Labeled(X=X, numbers=numbers, classes_=classes_, names=table.names or names, medians=table.medians)
 
 
+def sized(source: str, *, target: str | None, missing: Missing = "refuse") -> tuple[NDArray[np.float64], Labels]:
+    """X (k, width) and y (k,), which say how wide a network must be. Raises DataError, FeatureError."""
+    with _read(source) as place:
+        table = data.load_table(place, target=target, missing=missing)
+        assert table.y is not None
+        X = checked_features(table.X, table.X.shape[1])
+    _tell(called(source), table, ())
+    classes = np.unique(table.y)
+    if len(classes) < 2:
+        raise DataError(f"{called(source)}: all samples are of one class, {classes[0]}; give data with at least two")
+    if table.target:
+        say(f"{called(source)}: {shown(table.names)}; class: {table.target} ({shown(classes.tolist())})")
+    return X, table.y
+
+
 def unlabeled(source: str, model: Model, *, target: str | None) -> Table:
     """Samples (k, width) with or without classes. Raises DataError, FeatureError."""
     with _read(source) as place:

@@ -1,4 +1,4 @@
-"""docs/tutorial.md does what it says: every command and block of Python runs, in order, and prints those words."""
+"""Pages of docs do what they say: every command and block of Python runs, in order, and prints those words."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ pytestmark = pytest.mark.slow
 
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/tutorial.md"
 
 
-def blocks() -> Iterator[tuple[str, str]]:
-    """(language, text) of the page's blocks."""
-    return iter(re.findall(r"```(\w+)\n(.*?)```\n", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL))
+def blocks(page: str) -> Iterator[tuple[str, str]]:
+    """(language, text) of a page's blocks."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return iter(re.findall(r"```(\w+)\n(.*?)```\n", text, flags=re.DOTALL))
 
 
 def words(text: str) -> list[str]:
@@ -31,13 +31,16 @@ def words(text: str) -> list[str]:
     return re.sub(r"[\d.,]*\d%?|[━╸\[\]]", " ", text).split()
 
 
-def test_every_block_runs_and_prints_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("page", "commands"), [("tutorial.md", 7), ("scikit-learn.md", 0)])
+def test_every_block_runs_and_prints_what_the_page_shows(
+    page: str, commands: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(ROOT / "examples/own_data/wine.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     printed = ""
     ran = 0
-    for language, text in blocks():
+    for language, text in blocks(page):
         if language == "python":
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
@@ -58,4 +61,4 @@ def test_every_block_runs_and_prints_what_the_page_shows(tmp_path: Path, monkeyp
                 told = re.sub(r"^.* \.\.\. \d+ s\n", "", done.stderr, flags=re.MULTILINE)  # of a slow machine
                 assert words(told + done.stdout) == words(shown), command
                 ran += 1
-    assert ran == 7
+    assert ran == commands

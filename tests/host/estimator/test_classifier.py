@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -58,6 +59,17 @@ def test_sparse_matrices_are_taken() -> None:
     X, y = birds(0, 100)
     classifier = SparseClassifier(**QUICK).fit(csr_array(X), y)
     assert (classifier.predict(csr_array(X)) == classifier.predict(X)).all()
+
+
+def test_names_of_a_frame_are_kept_and_go_into_the_model() -> None:
+    X, y = birds(0, 100)
+    names = [f"length {number}" for number in range(X.shape[1])]
+    frame = pd.DataFrame(X, columns=names)
+    classifier = SparseClassifier(**QUICK).fit(frame, pd.Series(y))
+    assert list(classifier.feature_names_in_) == names
+    assert (classifier.model_.predict(frame[names[::-1]]) == classifier.predict(frame)).all()
+    with pytest.raises(FeatureError, match="feature names should match"):
+        classifier.predict(frame[names[::-1]])
 
 
 def test_two_classes_have_one_score() -> None:

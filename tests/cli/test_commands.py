@@ -252,7 +252,8 @@ def test_progress_is_told_where_no_bar_can_be_drawn(shell: Shell, files: Path, m
     monkeypatch.setattr(output, "_LINE_SECONDS", 0.0)
     model = files / "m.safetensors"
     ran = shell("train", files / "small.toml", files / "small.npz", "-o", model, "--epochs", 2)
-    told = ran.err.splitlines()
+    *told, chosen = ran.err.splitlines()
+    assert chosen.startswith("lr 0.02 at most, weight decay ")
     assert [line.split(", ")[0] for line in told] == [
         "training in PyTorch: 270 of 540",
         "training in PyTorch: 540 of 540",

@@ -267,7 +267,7 @@ def test_a_pattern_of_ones_own(kind: str) -> None:
         ("spiral", "pattern must be one of windows, one seed, seed per sweep, free, random, fully connected, and is"),
         (
             "windows",
-            "network network has no images, of which patterns of kind 'windows' are; describe them as [[image]]",
+            "network blobs has no images, of which patterns of kind 'windows' are; describe them as [[image]]",
         ),
     ],
 )
@@ -328,7 +328,7 @@ def test_one_feature(quantized: bool) -> None:
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(600, 1))
         y = (np.abs(x[:, 0]) > 0.6).astype(int)
-        model = fit(network, x, y, quantized=quantized, random_state=seed, epochs=20)
+        model = fit(network, x, y, quantized=quantized, random_state=seed, epochs=20, lr=0.02)
         assert model.score(x, y) > 0.9
         assert model.history is not None
         assert abs(model.score(x, y) - model.history.epochs[-1].accuracy) < 0.05

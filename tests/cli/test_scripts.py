@@ -149,7 +149,7 @@ def pruned() -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ((*NEW, "--activation", "sigmoid"), "--activation is of hidden layers, and there are none"),
+        ((*NEW, "--hidden", "none", "--activation", "sigmoid"), "--activation is of hidden layers, and there are none"),
         (("bench", "small.toml", "--bundle", "b"), "--bundle b has its own network, and small.toml is given, too"),
         (("sim", "--level", "core", "--board", "ulx3s-85f"), "--board is for the pins, and --level core has none"),
         (("experiment", "--seeds", "3"), "--seeds is for an experiment, and none is named"),

@@ -92,7 +92,7 @@ def test_a_fresh_training_takes_a_pattern(tmp_path: Path) -> None:
     own = [np.sort(left, axis=1)[:, ::-1] for left in Model.initial(small.NETWORK, pattern="free", random_state=3).left]
     for pattern in (None, "windows", "one seed", own):
         with on_emulator(build) as board:
-            board.fit(X, y, epochs=1, pattern=pattern, random_state=2)
+            board.fit(X, y, epochs=1, lr=2**-5, pattern=pattern, random_state=2)
             learned = board.read_model()
         wanted = Model.initial(build.network, pattern=pattern, random_state=2, inputs=Inputs.fit(X))
         assert learned.inputs.equals(wanted.inputs)
@@ -465,7 +465,7 @@ def test_a_model_that_takes_some_columns_of_X(board: Accelerator) -> None:
     wide = np.random.default_rng(0).normal(size=(len(X), 12))
     wide[:, columns] = X
     narrow = scaled_model(X)
-    model = replace(narrow, inputs=replace(narrow.inputs, columns=columns, width=12))
+    model = replace(narrow, inputs=replace(narrow.inputs, columns=columns, width=12, seen=np.zeros((3, 0))))
     board.load(model)
     scores = QuantizedNetwork.from_model(model).scores(wide)[:, :3]
     np.testing.assert_array_equal(board.decision_function(wide), small.NETWORK.formats.output.decode(scores))

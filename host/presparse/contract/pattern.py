@@ -89,6 +89,10 @@ def generate(junction: Junction, kind: PatternKind | str, rng: np.random.Generat
         return np.sort(np.argpartition(keys, junction.in_degree - 1, axis=1)[:, : junction.in_degree], axis=1)
     if kind == "fully connected":
         return np.tile(np.arange(junction.left), (junction.right, 1))
+    if kind == "windows":
+        raise PatternError(
+            "windows are of a network's images, and not of a junction alone; give presparse.patterns.windows"
+        )
     raise PatternError(f"pattern must be one of {', '.join(PATTERN_KINDS)}, and is {kind!r}")
 
 

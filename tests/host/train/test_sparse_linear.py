@@ -140,7 +140,7 @@ def test_parameters_are_edges_and_biases() -> None:
     assert str(layer) == "SparseLinear(64 -> 128, in_degree=8, density=0.125)"
 
 
-@pytest.mark.parametrize("kind", PATTERN_KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in PATTERN_KINDS if kind != "windows"])  # of images: test_windows
 def test_networks_of_every_pattern_run_and_learn(kind: str) -> None:
     rng = np.random.default_rng(7)
     network = random_network(rng, junctions=3, neurons=24)

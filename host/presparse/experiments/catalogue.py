@@ -47,6 +47,10 @@ EXPERIMENTS = {
     "windows": Entry(
         "How much better do networks learn MNIST on a board if neurons see windows of the image?", "windows:WINDOWS"
     ),
+    "other-data": Entry(
+        "On data that nobody chose a network for: how good are the defaults beside other programs?",
+        "other_data:OTHER_DATA",
+    ),
     "learned-digits": Entry(_LEARNED, "learned:LEARNED_DIGITS"),
     "learned-mnist": Entry(_LEARNED, "learned:LEARNED_MNIST"),
 }

@@ -114,7 +114,7 @@ def train_in_pytorch(listener: Listener, network: Network, split: Split, seed: i
         fit_network(trained, split.X, split.y, epochs=epochs, lr=rate, random_state=seed, progress=told)
         return curve
 
-    real = SparseNetwork.initial(network, random_state=seed, inputs=Inputs.fit(split.X))
+    real = SparseNetwork.initial(network, random_state=seed, inputs=Inputs.fit(split.X, "per feature"))
     float_curve = train(real, FLOAT_EPOCHS, 0.01, 0)
     quantized = QuantizedNetwork.from_model(real.model())
     quantized_curve = train(quantized, QUANTISED_EPOCHS, QUANTISED_RATE, FLOAT_EPOCHS)

@@ -57,7 +57,7 @@ def test_on_the_simulated_board(shell: Shell, tmp_path: Path) -> None:
     assert 128 <= figures["cycles_per_sample"] <= 128 * 1.01
     assert figures["board_trained_accuracy"] > 0.85
     page = report.read_text()
-    assert page.count('src="data:image/png;base64,') == 6
+    assert page.count('src="data:image/png;base64,') == 7
     assert "every single bit is equal" in page
     assert not re.search(r'(src|href)="(?!data:)', page), "the page must not need another file"
 

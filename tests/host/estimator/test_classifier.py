@@ -55,6 +55,13 @@ def test_in_a_pipeline_a_grid_and_folds() -> None:
     assert cross_val_score(SparseClassifier(**QUICK), X, y, cv=2, error_score="raise").min() > 0.8
 
 
+@pytest.mark.parametrize("device", [None, "emulator:c"])
+def test_units_change_nothing(device: str | None) -> None:
+    X, y = birds(0, 200)
+    in_units, in_others = (SparseClassifier(**QUICK, device=device).fit(each, y) for each in (X, X * 1000 + 5))
+    np.testing.assert_array_equal(in_others.predict(X * 1000 + 5), in_units.predict(X))
+
+
 def test_sparse_matrices_are_taken() -> None:
     X, y = birds(0, 100)
     classifier = SparseClassifier(**QUICK).fit(csr_array(X), y)

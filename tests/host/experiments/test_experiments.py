@@ -21,7 +21,7 @@ from torch import nn
 from presparse.contract.network import Network
 from presparse.data import Splits
 from presparse.errors import ArgumentError, OutputError
-from presparse.experiments import density, junctions, large_sparse, penalties, slimming, windows
+from presparse.experiments import density, junctions, large_sparse, other_data, penalties, slimming, windows
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.experiments.conduct import conduct
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
@@ -30,6 +30,7 @@ from presparse.experiments.journal import Journal
 from presparse.experiments.learned import DIGITS, learned
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.experiments.predefined import shaped
+from presparse.experiments.synthetic import word_counts
 from presparse.prune import slim
 from presparse.report.style import figure, png
 
@@ -375,3 +376,36 @@ def test_accuracy_is_the_share_that_is_right() -> None:
     y = np.zeros(5000, dtype=np.int64)
     right = accuracy(model, (X, y))
     assert accuracy(model, (X, 1 - y)) == pytest.approx(1 - right)
+
+
+# --- other data -------------------------------------------------------------------------------------
+
+
+def test_other_data_takes_every_table_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of one name are one set; names of classes stay what they are."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 3)), np.arange(80) % 2
+    X[:, 1] += 3 * y
+    np.savez(tmp_path / "birds_train.npz", X=X[:60], y=y[:60])
+    np.savez(tmp_path / "birds_test.npz", X=X[60:], y=y[60:])
+    lines = [f"{a:.3f};{b:.3f};{c:.3f};{('crow', 'rook')[kind]}" for (a, b, c), kind in zip(X, y, strict=True)]
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    monkeypatch.setenv("PRESPARSE_DATA", str(tmp_path))
+    other_data.sets.cache_clear()
+    try:
+        assert set(other_data.sets()) == {*other_data.DRAWN_OR_SHIPPED, "mnist", "birds", "table"}
+        assert {len(part) for part in other_data.sets()["birds"]()} == {80}
+        for program in other_data.PROGRAMS:
+            figures = other_data.run({"data": "table", "program": program, "seed": 0})
+            assert figures["test_accuracy"] > 0.8 > figures["majority"]
+            assert (figures["samples"], figures["features"], figures["classes"]) == (80, 3, 2)
+    finally:
+        other_data.sets.cache_clear()
+
+
+def test_word_counts_are_sparse_and_unequal() -> None:
+    X, y = word_counts()
+    assert (X.shape, y.shape) == ((4000, 2000), (4000,))
+    assert 0.96 < (X == 0).mean() < 0.99
+    counts = np.bincount(y)
+    assert counts.max() > 5 * counts.min() > 0

@@ -51,6 +51,7 @@ autodoc_type_aliases = {"ArrayLike": "numpy.typing.ArrayLike"}  # named, not spe
 python_use_unqualified_type_names = True
 
 # What other libraries define is named, not linked: the site is built without a network.
+suppress_warnings = ["ref.python"]  # a shape such as (k, width) means no attribute that is called so
 nitpick_ignore_regex = [("py:.*", r"(?!presparse).*")]
 
 PUBLIC = (

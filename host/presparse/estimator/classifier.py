@@ -69,7 +69,8 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):
     model_ : Model
         What was learned, with its `history`; `model_.save` writes it, and `Accelerator.load` takes it.
     n_features_in_ : int
-    feature_names_in_ : (n_features_in_,) ndarray of str
+        Columns of X.
+    feature_names_in_ : (columns of X,) ndarray of str
         Only if X had names of columns that are all str.
 
     All methods raise FeatureError for X or y that they cannot take. `fit` and `partial_fit` raise what `design`,

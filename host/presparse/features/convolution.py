@@ -111,17 +111,16 @@ class Convolution:
     ) -> Convolution:
         """Learn kernels, shifts and the range of pixels from images X (k, pixels); no labels are needed.
 
+        The same arguments give the same kernels, and so do X times a positive number plus any other. Raises
+        ArgumentError for arguments that are not what they must be, FeatureError for X that are no such images, or show
+        too little; MissingExtra without scipy.
+
         Parameters
         ----------
         image : (rows, columns), or (rows, columns, channels)
         kernels : features at every place
         size : rows and columns of a kernel, odd
         pool : rows and columns of the windows that a kernel's features are summed over
-
-        The same arguments give the same kernels, and so do X times a positive number plus any other.
-
-        Raises ArgumentError for arguments that are not what they must be, FeatureError for X that are no such images,
-        or show too little; MissingExtra without scipy.
         """
         shape = checked_image(image)
         _check_geometry(shape, kernels, size, pool)

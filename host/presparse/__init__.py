@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from presparse import features as features
     from presparse import prune as prune
     from presparse import sparsity as sparsity
     from presparse import train as train
@@ -53,7 +54,7 @@ _HOMES = {
     "open": "presparse.opening",
 }
 
-_PARTS = ("prune", "sparsity", "train")
+_PARTS = ("features", "prune", "sparsity", "train")
 
 _EXTRA = {"torch": "PyTorch", "sklearn": "scikit-learn", "scipy": "SciPy"}
 """Packages of the extra `train`, and what people call them."""

@@ -27,7 +27,7 @@ def test_driving_a_board_needs_no_extra() -> None:
     """Everything but the emulator and training."""
     program = (
         "import presparse as ps\n"
-        "ps.open, ps.Network, ps.Build, ps.Model, ps.Accelerator, ps.__version__\n"
+        "ps.open, ps.Network, ps.Build, ps.Model, ps.Accelerator, ps.features.Convolution, ps.__version__\n"
         "import presparse.device.links.serial, presparse.device.links.tcp, presparse.device.links.recorded"
     )
     assert not {"torch", "sklearn", "amaranth", "matplotlib"} & loaded_after(program)

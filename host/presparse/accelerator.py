@@ -290,6 +290,7 @@ class Accelerator:
         checked_callback("progress", progress)
         self._check_training()
         automatic = is_auto(lr)
+        scheduled = partial(schedule_of, self.network, lr, epochs=wanted, patience=waits)
         keeper = Keeper(self.network, self.read_model, self.load, None)
         if X is None and y is None:
             if balanced or checkpoint is not None:
@@ -297,9 +298,7 @@ class Accelerator:
                 raise ArgumentError(f"{what} needs X and y, to know the samples again; pass them, or leave it out")
             source = self._stored_source(validation, automatic)
             held_out = 0 if source.held_out is None else source.held_out.count
-            schedule = schedule_of(
-                self.network, lr, epochs=wanted, patience=waits, samples=source.size, held_out=held_out
-            )
+            schedule = scheduled(samples=source.size, held_out=held_out)
         else:
             start = self._start(X, y, scale, pattern, convolution, seed)
             checked = partial(self._checked, start=start)
@@ -307,17 +306,8 @@ class Accelerator:
             if automatic and validation is None:
                 validation = tenth(len(samples[1]))
             shuffle_first = automatic and shuffled
-            selected = select(
-                samples, start.classes_, validation, checked, balanced=balanced, shuffle=shuffle_first, seed=seed
-            )
-            schedule = schedule_of(
-                self.network,
-                lr,
-                epochs=wanted,
-                patience=waits,
-                samples=len(selected.learned),
-                held_out=len(selected.held_out),
-            )
+            selected = select(samples, validation, checked, balanced=balanced, shuffle=shuffle_first, seed=seed)
+            schedule = scheduled(samples=len(selected.learned), held_out=len(selected.held_out))
             if checkpoint is not None:
                 found = self._checkpoint(checkpoint, start, selected, schedule, shuffled, seed)
                 keeper = Keeper(self.network, self.read_model, self.load, found)
@@ -400,7 +390,7 @@ class Accelerator:
         training = {
             "network": self.network.hash,
             "samples": digest(selected.values, selected.labels, selected.learned, selected.held_out),
-            "classes": selected.classes_.tolist(),
+            "classes": start.classes_.tolist(),
             **self._identity(start),
             **schedule.described(),
             "shuffle": shuffle,

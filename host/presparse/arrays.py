@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.description import shortened
+from presparse.contract.description import listed, shortened
 from presparse.errors import FeatureError, PresparseError
 
 _MOST_DENSE = 1 << 31
 """Bytes of a sparse matrix with all its zeros."""
-_SHOWN = 12
-"""Names of columns in a message."""
 _TEXT = "convert it, leave it out, or make columns of 0 and 1 of it, one for each of its values"
 
 
@@ -94,10 +92,9 @@ def in_order(X: Any, names: tuple[str, ...]) -> Any:
         return X
     missing = [name for name in names if name not in set(given)]
     if missing:
-        shown = ", ".join([*given[:_SHOWN], *(["..."] if len(given) > _SHOWN else [])])
         raise FeatureError(
-            f"X has no column {shortened(missing[0])}, which the model takes; it has {shown}; give every column the "
-            "name that it had in training, or an array without names, in the order of training"
+            f"X has no column {shortened(missing[0])}, which the model takes; it has {listed(given)}; give every "
+            "column the name that it had in training, or an array without names, in the order of training"
         )
     return X[list(names)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.arrays import as_array, in_order, is_missing, numbers
-from presparse.contract.description import shortened
+from presparse.contract.description import listed, shortened
 from presparse.errors import ArgumentError, FeatureError, ModelError, PresparseError
 
 Number = TypeVar("Number", int, float)
@@ -154,8 +154,8 @@ def classes_of(y: object, classes: int) -> Labels:
     found = np.unique(labels)
     if len(found) != classes:
         raise FeatureError(
-            f"y holds {len(found)} different labels ({_listed(found)}), and the network has {classes} classes; give "
-            f"a network of {len(found)} (`presparse new --data` makes one)"
+            f"y holds {len(found)} different labels ({listed(found, _LABELS_SHOWN)}), and the network has {classes} "
+            f"classes; give a network of {len(found)} (`presparse new --data` makes one)"
         )
     return found
 
@@ -169,14 +169,14 @@ def checked_classes(classes_: ArrayLike, classes: int) -> Labels:
         return _read_only(np.arange(classes))
     labels = labels_of(classes_, "classes_", ModelError)
     if len(labels) != classes or len(np.unique(labels)) != classes:
-        raise ModelError(f"classes_ must be {classes} labels that differ, and are {_listed(labels)}")
+        raise ModelError(f"classes_ must be {classes} labels that differ, and are {listed(labels, _LABELS_SHOWN)}")
     return _read_only(labels.copy())
 
 
 def checked_labels(y: object, count: int, classes_: Labels) -> NDArray[np.int64]:
     """y as (count,) numbers of its labels in `classes_` (classes,). Raises FeatureError for anything else."""
     numbered = np.array_equal(classes_, np.arange(len(classes_)))
-    wanted = f"class numbers 0 to {len(classes_) - 1}" if numbered else f"the labels {_listed(classes_)}"
+    wanted = f"class numbers 0 to {len(classes_) - 1}" if numbered else f"the labels {listed(classes_, _LABELS_SHOWN)}"
     labels = labels_of(y)
     if labels.shape != (count,):
         raise FeatureError(f"y must have one label per sample, shape ({count},), and has {labels.shape}")
@@ -191,12 +191,6 @@ def checked_labels(y: object, count: int, classes_: Labels) -> NDArray[np.int64]
         mend = "; classes are numbered from 0, so give y - 1" if from_one else ""
         raise FeatureError(f"y must hold {wanted}, and one label is {wrong[0]}{mend}")
     return places.astype(np.int64)
-
-
-def _listed(labels: Labels) -> str:
-    """The first few."""
-    shown = ", ".join(map(str, labels[:_LABELS_SHOWN].tolist()))
-    return f"{shown}, ..." if len(labels) > _LABELS_SHOWN else shown
 
 
 def checked_samples(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse import data
+from presparse.contract.description import listed
 from presparse.contract.network import Network
 from presparse.data import Missing, Splits, Table
 from presparse.data.files import load_file_splits
@@ -24,8 +26,7 @@ from presparse.terminal.output import bar, say
 from presparse.validation import Labels, checked_features, checked_labels, classes_of
 
 _STDIN = "-"
-_SHOWN = 8
-"""Names in a message."""
+_shown = partial(listed, most=8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,9 @@ def labeled(
     missing: Missing = "refuse",
 ) -> Labeled:
     """X (k, width) and classes: a model's, if there is one, else those that a training of the network begins with.
-    None: the width is the model's, or the network's features.
 
-    A model's features are found by their names, and its medians stand for what is missing. Raises DataError,
+    `width` None: the model's, or the network's features. A model's features are found by their names, and its medians
+    stand for what is missing. Raises DataError,
     FeatureError.
     """
     with _read(source) as place:
@@ -75,8 +76,7 @@ def labeled(
         classes_ = classes_of(table.y, network.classes) if model is None else model.classes_
         numbers = checked_labels(table.y, len(X), classes_)
     _tell(called(source), table, names)
-    if table.target:
-        say(f"{called(source)}: {shown(table.names)}; class: {table.target} ({shown(classes_.tolist())})")
+    _tell_class(called(source), table, classes_)
     return Labeled(X=X, numbers=numbers, classes_=classes_, names=table.names or names, medians=table.medians)
 
 
@@ -90,8 +90,7 @@ def sized(source: str, *, target: str | None, missing: Missing = "refuse") -> tu
     classes = np.unique(table.y)
     if len(classes) < 2:
         raise DataError(f"{called(source)}: all samples are of one class, {classes[0]}; give data with at least two")
-    if table.target:
-        say(f"{called(source)}: {shown(table.names)}; class: {table.target} ({shown(classes.tolist())})")
+    _tell_class(called(source), table, classes)
     return X, table.y
 
 
@@ -142,11 +141,6 @@ def parts(source: str, width: int, classes: int, *, target: str | None, held_out
     )
 
 
-def shown(names: Sequence[object]) -> str:
-    """The first of many."""
-    return ", ".join([*map(str, names[:_SHOWN]), *(["..."] if len(names) > _SHOWN else [])])
-
-
 def _known(place: str, target: str | None, model: Model, features: int | None = None) -> Table:
     """What a model takes."""
     return data.load_table(
@@ -162,9 +156,15 @@ def _known(place: str, target: str | None, model: Model, features: int | None = 
 def _tell(source: str, table: Table, names: tuple[str, ...]) -> None:
     """What is not looked at, and what is taken on trust."""
     if table.left_out:
-        say(f"{source}: left out: {shown([name or 'column 1, which has no name' for name in table.left_out])}")
+        say(f"{source}: left out: {_shown([name or 'column 1, which has no name' for name in table.left_out])}")
     if names and not table.names:
-        say(f"note: {source} does not name its columns; they are taken in the order of training: {shown(names)}")
+        say(f"note: {source} does not name its columns; they are taken in the order of training: {_shown(names)}")
+
+
+def _tell_class(source: str, table: Table, classes_: Labels) -> None:
+    """Which column is the class, where columns have names."""
+    if table.target:
+        say(f"{source}: {_shown(table.names)}; class: {table.target} ({_shown(classes_)})")
 
 
 def file_of(source: str) -> Path | None:

@@ -26,8 +26,7 @@ from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LearningWarning, LinkError, OutputError
 from presparse.features.convolution import Convolution, checked_image, geometry_for
 from presparse.fitting.checkpoint import cut_off, end, read
-from presparse.fitting.class_weight import balanced_rows
-from presparse.fitting.diagnosis import Diagnosis, diagnose
+from presparse.fitting.diagnosis import Diagnosis, diagnose_samples
 from presparse.fitting.holding_out import hold_out
 from presparse.fitting.keeper import models_of
 from presparse.history import History, Progress, TrainedOn
@@ -216,11 +215,11 @@ def run(
         learn, held = ((given.X[rows], given.y[rows]) for rows in (learned, held_out))
         if begun is None:
             _check_learned(given, learned)
-    found = None
+    fixed = None
     if image is not None:
         with bar("learning kernels"):
-            found = Convolution.fit(learn[0], image, kernels=kernels, pool=pool, random_state=seed)
-        say(f"the features are those of {found}")
+            fixed = Convolution.fit(learn[0], image, kernels=kernels, pool=pool, random_state=seed)
+        say(f"the features are those of {fixed}")
     task = Task(
         network=shape,
         learn=learn,
@@ -237,7 +236,7 @@ def run(
                 ("patience", patience),
                 ("class_weight", class_weight),
                 ("pattern", pattern),
-                ("convolution", found),
+                ("convolution", fixed),
             )
             if value is not None
         },
@@ -378,11 +377,7 @@ def diagnosed(task: Task, trained: Trained) -> Diagnosis:
     held = (
         None if task.validation is None else checked_labels(task.validation[1], len(task.validation[1]), model.classes_)
     )
-    rows = np.arange(len(numbers))
-    if "class_weight" in task.chosen:  # the history counts every class alike
-        rows = balanced_rows(numbers)
-        held = None if held is None else held[balanced_rows(held)]
-    return diagnose(lambda some: model.encode(X[rows[some]]), numbers[rows], held, trained.history, model)
+    return diagnose_samples(X, numbers, held, trained.history, model, balanced="class_weight" in task.chosen)
 
 
 def save(model: Model, output: Path) -> None:

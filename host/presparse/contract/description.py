@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from reprlib import Repr
 from typing import ClassVar
 
@@ -50,6 +52,12 @@ def problems(error: ValidationError) -> str:
 def shortened(value: object) -> str:
     """A value as Python writes it, in one line, with what is long in it left out."""
     return _SHORTENED.repr(value).replace("\n", " ")
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Names in a message: the first of many."""
+    names = iter(names)
+    return ", ".join([*map(str, islice(names, most)), *(["..."] if any(True for _ in names) else [])])
 
 
 class _Shortened(Repr):

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from presparse.contract.description import shortened
+from presparse.contract.description import listed, shortened
 from presparse.data.lines import Row
 from presparse.errors import DataError
 
@@ -28,9 +28,6 @@ _CLASS = {"class", "classes", "label", "labels", "target", "targets"}
 """Names of the column that holds the class; y is another, first or last: elsewhere it may be a coordinate, beside x."""
 _CHANCE = 3
 """Columns, of which the first may count from 0 in a sample, too."""
-_SHOWN = 12
-"""Names of columns in a message."""
-
 NAME_THE_CLASS = "name the column of the class with --target (target= in Python)"
 
 
@@ -116,8 +113,3 @@ def _usual_target(names: Sequence[str]) -> int:
     if len(found) > 1:
         raise DataError(f"columns {listed([names[column] for column in found])} may all be the class; {NAME_THE_CLASS}")
     return found[0] if found else last
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a message: the first of many."""
-    return ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.description import shortened
+from presparse.contract.description import listed, shortened
 from presparse.data.header import (
     INFINITE,
     MISSING,
@@ -26,7 +26,6 @@ from presparse.data.header import (
     is_class,
     is_index,
     is_name,
-    listed,
     target_of,
 )
 from presparse.data.lines import Row, delimiter_of, rows

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -12,20 +11,20 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from presparse import opening
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.errors import ArgumentError, FeatureError, MissingExtra
+from presparse.estimator.samples import features_of, labeled
 from presparse.features.inputs import Inputs
 from presparse.features.scaling import Scaling
 from presparse.fitting.holding_out import Validation
+from presparse.fitting.rates import is_auto
 from presparse.messages.bundle import Manifest
 from presparse.model import Model
 from presparse.sizing.proposal import Auto, design
@@ -111,7 +110,7 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train afresh on X (samples, features), y (samples,): labels of any kind, at least two different ones."""
-        values, labels = self._samples(X, y, reset=True)
+        values, labels = labeled(self, X, y)
         device, source = self._target()
         self._begin(source, labels, len(values))
         if device is None:
@@ -130,7 +129,7 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):
         how features are scaled. In PyTorch a call is one epoch; a board learns the samples one by one in their order.
         """
         first = not hasattr(self, "model_")
-        values, labels = self._samples(X, y, reset=first)
+        values, labels = labeled(self, X, y, reset=first)
         device, source = self._target()
         if first:
             if classes is None:
@@ -154,18 +153,21 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Labels (samples,): of the largest score, the first of `classes_` if several are largest."""
-        values = self._features(X)
+        check_is_fitted(self, "model_")
+        values = features_of(self, X)
         return self.classes_[self.model_.decision_function(values).argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities (samples, classes), in the order of `classes_`; every row sums to 1."""
-        values = self._features(X)
+        check_is_fitted(self, "model_")
+        values = features_of(self, X)
         return self.model_.predict_proba(values)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Scores (samples, classes) as the output neurons give them; of two classes (samples,), the second's
         probability minus the first's."""
-        values = self._features(X)
+        check_is_fitted(self, "model_")
+        values = features_of(self, X)
         if len(self.classes_) > 2:
             return self.model_.decision_function(values)
         first, second = self.model_.predict_proba(values).T
@@ -218,7 +220,7 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):
         for name in ("pattern", "epochs", "patience", "class_weight"):
             if getattr(self, name) is not None:
                 given[name] = getattr(self, name)
-        if not (isinstance(self.lr, str) and self.lr == "auto"):
+        if not is_auto(self.lr):
             given["lr"] = self.lr
         return given
 
@@ -232,38 +234,6 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):
         """The model with the names of X's columns, if they have names."""
         names = tuple(getattr(self, "feature_names_in_", ()))
         return replace(model, inputs=replace(model.inputs, names=names))
-
-    def _samples(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-        with _refusals():
-            values, labels = validate_data(self, X, y, reset=reset, accept_sparse=True)
-            check_classification_targets(labels)
-        return _dense(values), labels
-
-    def _features(self, X: ArrayLike) -> NDArray[Any]:
-        check_is_fitted(self, "model_")
-        with _refusals():
-            return _dense(validate_data(self, X, reset=False, accept_sparse=True))
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """scikit-learn's refusals, of several lines at times, as errors of Presparse."""
-    try:
-        yield
-    except ValueError as error:
-        raise FeatureError(" ".join(str(error).split())) from error
-
-
-def _dense(values: Any) -> NDArray[Any]:
-    """The same if it was a sparse matrix. Raises FeatureError if there is not memory enough."""
-    if not issparse(values):
-        return values
-    try:
-        return values.toarray()
-    except MemoryError as error:
-        raise FeatureError(
-            f"X, of shape {values.shape}, needs more memory than there is as a dense array; select features first"
-        ) from error
 
 
 def _pytorch() -> ModuleType:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from presparse.arrays import numbers
 from presparse.contract.description import shortened
+from presparse.contract.images import written
 from presparse.errors import ArgumentError, FeatureError, ModelError
 from presparse.features.kernels import learned_kernels
 from presparse.validation import checked_count, checked_features, checked_seed, real_numbers, whole_numbers
@@ -128,7 +129,7 @@ class Convolution:
         given = numbers(X, "X").shape
         if given[1:] != (math.prod(shape),):
             raise FeatureError(
-                f"X must hold an image of {_called(shape)} pixels per row, shape (samples, {math.prod(shape)}), and "
+                f"X must hold an image of {written(shape)} pixels per row, shape (samples, {math.prod(shape)}), and "
                 f"has {given}; {_mend(given[1:], shape)}"
             )
         values = checked_features(X, math.prod(shape))
@@ -215,7 +216,7 @@ class Convolution:
 
     def __repr__(self) -> str:
         count, size, *_ = self.kernels.shape
-        return f"Convolution({count} kernels of {size} x {size}, {_called(self.image)} -> {_called(self.shape)})"
+        return f"Convolution({count} kernels of {size} x {size}, {written(self.image)} -> {written(self.shape)})"
 
     def _sums(self, values: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """Some images at a time: which of `values`, and their exact sums (m, rows, columns, kernels) over windows."""
@@ -250,7 +251,7 @@ def checked_image(image: object) -> tuple[int, int, int]:
     rows, columns, channels = (int(n) for n in (*given, 1)[:3])
     if channels * rows * columns > _MOST_PIXELS:
         raise ArgumentError(
-            f"image must have at most {_MOST_PIXELS:,} pixels, and is {_called((rows, columns, channels))}"
+            f"image must have at most {_MOST_PIXELS:,} pixels, and is {written((rows, columns, channels))}"
         )
     return rows, columns, channels
 
@@ -286,7 +287,7 @@ def geometry_for(features: int, image: Sequence[int]) -> tuple[int, int]:
     if features not in possible:
         nearest = min(possible, key=lambda n: (abs(n - features), n))
         raise ArgumentError(
-            f"an image of {_called(shape)} pixels does not become {features} features; use a network of {nearest}"
+            f"an image of {written(shape)} pixels does not become {features} features; use a network of {nearest}"
         )
     return min(possible[features], key=lambda found: (abs(math.log2(found[0] / KERNELS)), found))
 
@@ -300,10 +301,6 @@ def _check_geometry(image: tuple[int, int, int], kernels: int, size: int, pool: 
         )
 
 
-def _called(image: tuple[int, int, int]) -> str:
-    return " x ".join(map(str, image[:2] if image[2] == 1 else image))
-
-
 def _mend(given: tuple[int, ...], image: tuple[int, int, int]) -> str:
     """What to do about samples of another shape."""
     pixels = math.prod(given)
@@ -312,7 +309,7 @@ def _mend(given: tuple[int, ...], image: tuple[int, int, int]) -> str:
     for channels in (1, 3):
         side = math.isqrt(pixels // channels)
         if len(given) == 1 and side * side * channels == pixels:
-            return f"images of {_called((side, side, channels))} would have as many"
+            return f"images of {written((side, side, channels))} would have as many"
     return "give the shape that its images have"
 
 

@@ -19,6 +19,7 @@ from presparse.contract.activation import derivative_frac
 from presparse.contract.formats import Format, rescale, saturate
 from presparse.contract.network import Activation
 from presparse.errors import LearningWarning
+from presparse.fitting.class_weight import balanced_rows
 from presparse.history import Epoch, History
 from presparse.model import Model
 
@@ -103,6 +104,22 @@ def diagnose(
         warnings=(),
     )
     return replace(found, warnings=tuple(_told(found, encoded, learned, judged, history, model)))
+
+
+def diagnose_samples(
+    X: NDArray[np.float64],
+    learned: NDArray[np.int64],
+    held: NDArray[np.int64] | None,
+    history: History,
+    model: Model,
+    *,
+    balanced: bool,
+) -> Diagnosis:
+    """The same of checked samples X (k, width); with `balanced` every class counted alike in the history."""
+    rows = balanced_rows(learned) if balanced else np.arange(len(learned))
+    if balanced and held is not None:
+        held = held[balanced_rows(held)]
+    return diagnose(lambda some: model.encode_checked(X[rows[some]]), learned[rows], held, history, model)
 
 
 def suspicious(

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from presparse.fitting.class_weight import balanced_rows
 from presparse.fitting.holding_out import Part, Validation, parted
-from presparse.validation import Labels
 
 SHARE = 10
 """One of so many samples is held out where the training needs some, and its user names none."""
@@ -24,8 +23,6 @@ class Selection:
     """(k, features)"""
     labels: NDArray[np.int64]
     """(k,) class numbers."""
-    classes_: Labels
-    """(classes,): what users call them."""
     learned: NDArray[np.int64]
     """Rows, in the order that epochs permute."""
     held_out: NDArray[np.int64]
@@ -39,7 +36,6 @@ class Selection:
 
 def select(
     samples: Part,
-    classes_: Labels,
     validation: Validation,
     checked: Callable[[ArrayLike, ArrayLike], Part],
     *,
@@ -60,7 +56,7 @@ def select(
     if held is not None:
         held_out = len(labels) + (balanced_rows(held[1]) if balanced else np.arange(len(held[1])))
         values, labels = np.concatenate([values, held[0]]), np.concatenate([labels, held[1]])
-    return Selection(values=values, labels=labels, classes_=classes_, learned=learned, held_out=held_out)
+    return Selection(values=values, labels=labels, learned=learned, held_out=held_out)
 
 
 def tenth(samples: int) -> int | None:

@@ -11,16 +11,15 @@ from typing import Literal, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError, FeatureError
+from presparse.estimator.samples import labeled
 from presparse.features.inputs import Inputs
 from presparse.fitting.holding_out import hold_out
 from presparse.sparsity.penalties import Regularizer, SparseGroupLasso
@@ -143,15 +142,11 @@ class SparseFeatureSelector(SelectorMixin, BaseEstimator):
 
     def _samples(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """X, and class numbers."""
-        try:
-            values, labels = validate_data(self, X, y, accept_sparse=True, dtype=np.float64)
-            check_classification_targets(labels)
-        except ValueError as error:
-            raise FeatureError(" ".join(str(error).split())) from error
+        values, labels = labeled(self, X, y, dtype=np.float64)
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise FeatureError("y has only one class; give samples of at least two classes")
-        return values.toarray() if issparse(values) else values, numbers
+        return values, numbers
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -19,8 +18,8 @@ from presparse.errors import ArgumentError
 from presparse.features.convolution import Convolution
 from presparse.features.scaling import Scaling
 from presparse.fitting.checkpoint import Checkpoint
-from presparse.fitting.class_weight import ClassWeight, balanced_rows
-from presparse.fitting.diagnosis import diagnose
+from presparse.fitting.class_weight import ClassWeight
+from presparse.fitting.diagnosis import diagnose_samples
 from presparse.fitting.fresh import Fresh
 from presparse.fitting.holding_out import Part, Validation, parted
 from presparse.history import Callback, History
@@ -187,12 +186,7 @@ def _warn(model: Model, history: History, learn: Part, held: Part | None, plan: 
     """If a training that came to its end has not learned; every class counts as it did there."""
     if history.interrupted or history.stopped or not history.epochs:
         return
-    (X, y), rows = learn, np.arange(len(learn[1]))
-    measured = None if held is None else held[1]
-    if plan.balanced:
-        rows = balanced_rows(y)
-        measured = None if measured is None else measured[balanced_rows(measured)]
-    found = diagnose(lambda some: model.encode_checked(X[rows[some]]), y[rows], measured, history, model)
+    found = diagnose_samples(*learn, None if held is None else held[1], history, model, balanced=plan.balanced)
     history.warnings = found.warnings
     found.warn(stacklevel=2)
 

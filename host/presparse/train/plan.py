@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from presparse.fitting.class_weight import ClassWeight, checked_class_weight
 from presparse.fitting.holding_out import Validation
 from presparse.fitting.rate_schedule import epochs_for
+from presparse.fitting.rates import is_auto
 from presparse.fitting.selection import tenth
 from presparse.validation import MOST_EPOCHS, MOST_PER_STEP, checked_count, checked_epochs, checked_lr
 
@@ -59,7 +60,7 @@ class Plan:
         samples: int,
     ) -> Plan:
         """For so many samples. Raises ArgumentError for what is none of these."""
-        automatic = isinstance(lr, str) and lr == "auto"
+        automatic = is_auto(lr)
         length = epochs_for(samples) if epochs is None else checked_epochs(epochs)
         batch = checked_count("batch_size", batch_size, MOST_PER_STEP)
         sum_of_rates = LR / 2 * length * math.ceil(samples / batch)

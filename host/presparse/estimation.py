@@ -20,18 +20,18 @@ def estimate(
     mode: Literal["train", "infer"] = "train",
     lanes: Sequence[int] = (),
     store_samples: int = 0,
-    store_bits: int = 0,
+    sample_bits: int = 0,
 ) -> Estimate:
     """A network (given as such, by name or by file) on a board: verdict, use, clock, samples per second, latency.
 
     Without `lanes` (one number per junction) it gets those that make it fastest there, or, if none fit, the fewest, and
-    `advice` says what would fit. `store_samples` and `store_bits` ask for a sample store. A Build is estimated as it
+    `advice` says what would fit. `store_samples` and `sample_bits` ask for a sample store. A Build is estimated as it
     is, and brings all these itself.
 
     Raises MissingExtra without `presparse[build]`, BoardError for an unknown board, NetworkError, BuildError for lanes
     that the network does not allow.
     """
-    options = {key: n for key, n in (("store_samples", store_samples), ("store_bits", store_bits)) if n}
+    options = {key: n for key, n in (("store_samples", store_samples), ("sample_bits", sample_bits)) if n}
     if mode not in ("train", "infer"):
         raise ArgumentError(f"mode must be 'train' or 'infer', and is {mode!r}")
     if isinstance(network, Build):

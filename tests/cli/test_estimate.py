@@ -82,7 +82,7 @@ def test_all_boards_as_json(shell: Shell) -> None:
         (["digits", "-b", "icebreaker", "--lanes", "9" * 5000], "--lanes must be auto, or whole numbers"),
         (["digits", "-b", "icebreaker", "--lanes", "3,32"], "junction 1: a build's lanes must divide the network's"),
         (["digits", "-b", "icebreaker", "--lanes", "8"], "lanes needs one entry per junction (2), and has 1"),
-        (["digits", "-b", "icebreaker", "--store-bits", "5"], "store_bits is 5, and there is no store"),
+        (["digits", "-b", "icebreaker", "--store-bits", "5"], "sample_bits is 5, and there is no store"),
         (["no-such.toml", "-b", "icebreaker"], "no-such.toml: not a readable network file"),
     ],
 )

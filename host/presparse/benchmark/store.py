@@ -36,7 +36,7 @@ def with_store(build: Build) -> Build:
     if build.store is not None:
         return build
     return Build(
-        network=build.network, lanes=build.lanes, gap=build.gap, store_samples=_STORED, store_palettes="shared"
+        network=build.network, lanes=build.lanes, gap=build.gap, store_samples=_STORED, sample_palettes="shared"
     )
 
 

@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
+from presparse.cli.build_options import Lanes, Mode, Store, SampleBits, Wanted
 from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Project, Step
@@ -35,7 +35,7 @@ def run(
         int, typer.Option(help="Place-and-route runs, in parallel; the fastest is taken.", min=1, max=1000)
     ] = 1,
     store: Store = 0,
-    store_bits: StoreBits = 0,
+    sample_bits: SampleBits = 0,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -53,7 +53,7 @@ def run(
 
     For a board that needs Vivado: write a project for that.
     """
-    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
+    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, sample_bits=sample_bits)
     make = builder(NAME)
     folder = output or Path(f"{wanted.network.name}-{board}.bundle")
     check_outputs((folder, FOLDER), inputs=(network,))

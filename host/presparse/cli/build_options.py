@@ -14,7 +14,7 @@ from presparse.errors import ArgumentError
 Mode = Annotated[Literal["train", "infer"], typer.Option(help="infer: no hardware that learns.")]
 Lanes = Annotated[str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")]
 Store = Annotated[int, typer.Option(help="Samples that the board can keep to learn from.", min=0)]
-StoreBits = Annotated[
+SampleBits = Annotated[
     int, typer.Option(help="Bits per stored feature, of which 5 tell 32 values apart; 0: as many as usual.", min=0)
 ]
 
@@ -31,13 +31,13 @@ class Wanted:
     """Build's others."""
 
     @classmethod
-    def of(cls, network: str, *, mode: Literal["train", "infer"], lanes: str, store: int, store_bits: int) -> Wanted:
+    def of(cls, network: str, *, mode: Literal["train", "infer"], lanes: str, store: int, sample_bits: int) -> Wanted:
         """From what was typed. Raises ArgumentError, NetworkError."""
         return cls(
             network=Network.load(network),
             mode=mode,
             lanes=_lane_numbers(lanes),
-            options={key: n for key, n in (("store_samples", store), ("store_bits", store_bits)) if n},
+            options={key: n for key, n in (("store_samples", store), ("sample_bits", sample_bits)) if n},
         )
 
 

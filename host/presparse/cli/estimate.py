@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.cli.boards import warn_of_unusable
-from presparse.cli.build_options import Lanes, Mode, Store, StoreBits, Wanted
+from presparse.cli.build_options import Lanes, Mode, Store, SampleBits, Wanted
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Resource
 from presparse.messages.estimate import Estimate
@@ -29,7 +29,7 @@ def run(
     mode: Mode = "train",
     lanes: Lanes = "auto",
     store: Store = 0,
-    store_bits: StoreBits = 0,
+    sample_bits: SampleBits = 0,
     all_boards: Annotated[bool, typer.Option("--all-boards", help="Compare all boards.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +41,7 @@ def run(
         raise ArgumentError("estimate needs one of --board NAME and --all-boards; `presparse boards` lists the names")
     if all_boards:
         warn_of_unusable(builder("boards")())
-    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, store_bits=store_bits)
+    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=store, sample_bits=sample_bits)
     found: tuple[Estimate, ...] = builder(NAME)(**vars(wanted), boards=() if all_boards else (board,))
     shown = _compared(found) if all_boards else _single(found[0])
     figures = [estimate.model_dump(mode="json") for estimate in found]

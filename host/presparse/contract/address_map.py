@@ -3,8 +3,8 @@
 An address is region << 24 | word offset. Region 0 holds counters; junction i (from 1) has its edges in region
 2i - 1, one row of lanes per cycle, and its biases in region 2i, one row of right neurons per step. Rows start
 at multiples of a power of two, so that gateware splits an address without dividing; the words between the
-rows (none if lanes and groups are powers of two) ignore writes and read as 0. The last three regions are the
-sample store's (`presparse.contract.store`).
+rows (none if lanes and groups are powers of two) ignore writes and read as 0. The last two regions are the stored
+samples (`presparse.contract.store`) and the palettes (`presparse.contract.sample_words`).
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ COUNTER_BITS = 48
 """Width of a counter; it takes two words, low word first (reading the low word holds the high one)."""
 
 REGION_SHIFT = 24
-STORE_REGIONS = (0xFD, 0xFE, 0xFF)
-"""Of builds with a store: features, labels, palettes."""
-STORE_FEATURES, STORE_LABELS, STORE_PALETTES = (region << REGION_SHIFT for region in STORE_REGIONS)
+STORE_REGION, PALETTE_REGION = 0xFE, 0xFF
+"""Of builds with a store, and of those that know compressed samples."""
+STORE_WORDS, SAMPLE_PALETTES = (region << REGION_SHIFT for region in (STORE_REGION, PALETTE_REGION))
 WEIGHT_BITS = 18
 """Bits 0 .. 17 of an edge word: the weight, sign-extended."""
 WEIGHT_MASK = (1 << WEIGHT_BITS) - 1

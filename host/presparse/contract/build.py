@@ -11,21 +11,23 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from presparse.contract.address_map import REGION_SHIFT, STORE_REGIONS
+from presparse.contract.address_map import REGION_SHIFT, STORE_REGION
 from presparse.contract.description import Description, shortened
 from presparse.contract.errors import BuildError, PresparseError
 from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.operations import MAX_PAYLOAD
+from presparse.contract.sample_words import MOST_BITS, WORD_BITS, PaletteKind, SampleFormat, block_features
 from presparse.contract.schedule import DECIDE, RESULT, START, Schedule, forward_latency, schedule
-from presparse.contract.store import Palettes, StoreLayout
+from presparse.contract.store import StoreLayout, StoreMemory, largest_slot
 from presparse.contract.wire import value_bytes
 
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 """Changes whenever gateware of the old version would compute or store anything differently."""
 
 
-DEFAULT_STORE_BITS = 8
-_STORE_KEYS = {"store_samples", "store_bits", "store_palettes"}
+DEFAULT_SAMPLE_BITS = 4
+_SAMPLE_KEYS = {"sample_bits", "sample_palettes"}
+_STORE_KEYS = {"store_samples", "store_memory"}
 
 
 class Build(Description):
@@ -33,10 +35,11 @@ class Build(Description):
 
     `lanes` are the network's unless given: divisors of those, per junction. `mode` "infer" leaves training out.
     `gap` idle cycles per block are wanted (the schedule takes more if it must), `feature_port` features go into
-    the core at once, and `result_capacity` predictions fit the board. With `store_samples`, the board has a store
-    for so many samples, whose features take `store_bits` each: each feature, or with "shared" palettes all
-    together, may have 2^store_bits different values. By default a store's feature port is the narrowest that loads
-    a sample while the one before is processed.
+    the core at once, and `result_capacity` predictions fit the board. With `sample_bits`, the board takes compressed
+    samples (`presparse.contract.sample_words`), whose features take so many bits each: each feature, or with "shared"
+    palettes all together, may have 2^sample_bits different values. With `store_samples`, the board has a store for so
+    many samples, and more if they are sparse. By default a store's feature port is the narrowest that loads a sample
+    in half of the cycles that the core takes for one: the other half is for blocks that share a transfer.
 
     Raises BuildError, naming the key, its value and how to mend it.
     """
@@ -49,11 +52,18 @@ class Build(Description):
     )
     mode: Literal["train", "infer"] = "train"
     gap: int = Field(default=0, ge=0, le=65536, description="idle cycles wanted per block; the smallest valid is used")
-    store_samples: int = Field(default=0, ge=0, description="samples that the board's store holds; 0: no store")
-    store_bits: int = Field(
-        default=0, ge=0, validate_default=True, description=f"bits per stored feature; 0: {DEFAULT_STORE_BITS}"
+    store_samples: int = Field(
+        default=0, ge=0, description="samples, of whatever features, that the board's store holds; 0: no store"
     )
-    store_palettes: Palettes = Field(default="per feature", description="whose values the stored bits tell apart")
+    store_memory: StoreMemory = Field(default="block", description="what the store is made of")
+    sample_bits: int = Field(
+        default=0,
+        ge=0,
+        validate_default=True,
+        description="bits per feature of a compressed sample; 0: the board takes none, or, with a store, "
+        f"{DEFAULT_SAMPLE_BITS}",
+    )
+    sample_palettes: PaletteKind = Field(default="per feature", description="whose values these bits tell apart")
     feature_port: int = Field(
         default=0,
         ge=0,
@@ -76,23 +86,27 @@ class Build(Description):
         network: Network | None = info.data.get("network")  # None if it was refused itself
         return network.lanes if network is not None and not lanes else lanes
 
-    @field_validator("store_bits")
+    @field_validator("sample_bits")
     @classmethod
-    def _default_store_bits(cls, bits: int, info: ValidationInfo) -> int:
+    def _default_sample_bits(cls, bits: int, info: ValidationInfo) -> int:
         network: Network | None = info.data.get("network")
         if network is None or bits or not info.data.get("store_samples"):
             return bits
-        return min(DEFAULT_STORE_BITS, network.formats.activation.width)
+        return min(DEFAULT_SAMPLE_BITS, network.formats.activation.width)
 
     @field_validator("feature_port")
     @classmethod
     def _default_feature_port(cls, port: int, info: ValidationInfo) -> int:
         network: Network | None = info.data.get("network")
         lanes: tuple[int, ...] = info.data.get("lanes", ())
-        if port or network is None or not info.data.get("store_samples") or not _divide(lanes, network.lanes):
+        bits: int = info.data.get("sample_bits", 0)
+        if port or network is None or not 0 < bits <= MOST_BITS or not _divide(lanes, network.lanes):
             return port or 1
         left, cycles = network.layers[0], max(j.cycles for j in network.junctions_with(lanes))
-        return next(p for p in range(1, left + 1) if _port_fits(left, lanes[0], p) and left // p <= cycles)
+        most = max(1, cycles // 2) if info.data.get("store_samples") else left
+        ports = [p for p in range(1, left + 1) if _port_fits(left, lanes[0], p) and left // p <= most]
+        fullest = max(block_features(bits, p) for p in ports)
+        return next(p for p in ports if block_features(bits, p) == fullest)
 
     @model_validator(mode="after")
     def _valid(self) -> Build:
@@ -113,7 +127,7 @@ class Build(Description):
                 f"feature_port must divide the {left} left neurons and divide or be a multiple of the {first} "
                 f"lanes of junction 1, and is {self.feature_port}"
             )
-        self._check_store()
+        self._check_samples()
         in_flight = self.schedule.junctions[-1].forward + 1
         if self.result_capacity < in_flight:
             raise ValueError(
@@ -127,27 +141,33 @@ class Build(Description):
             )
         return self
 
-    def _check_store(self) -> None:
-        bits, widest = self.store_bits, self.network.formats.activation.width
-        if self.store is None:
-            if bits:
-                raise ValueError(f"store_bits is {bits}, and there is no store; give store_samples too")
+    def _check_samples(self) -> None:
+        """Compressed and stored ones."""
+        bits, widest = self.sample_bits, min(MOST_BITS, self.network.formats.activation.width)
+        if self.sample_format is None:
             return
         if bits > widest:
-            raise ValueError(f"store_bits must be at most the activation's {widest} bits, and is {bits}")
-        if 2 * len(self.lanes) >= min(STORE_REGIONS):
+            raise ValueError(f"sample_bits must be at most the activation's {widest} bits, and is {bits}")
+        if self.sample_format.most_words >= 1 << WORD_BITS:
             raise ValueError(
-                f"store_samples: a board with a store has room for {(min(STORE_REGIONS) - 1) // 2} junctions, and "
-                f"this network has {len(self.lanes)}"
+                f"sample_bits is {bits}, and so a sample has up to {self.sample_format.most_words} words, more than "
+                f"{(1 << WORD_BITS) - 1}; use fewer bits, or a wider feature_port"
             )
-        store, room = self.store, 1 << REGION_SHIFT
-        if store.feature_words > room:
-            most = room // (store.feature_words // store.samples)
-            raise ValueError(f"store_samples must be at most {most} with these features, and is {store.samples}")
-        if store.palette_words > room:
+        if 2 * len(self.lanes) >= STORE_REGION:
             raise ValueError(
-                f"store_bits is {bits}, and so the palettes have {store.palette_words} values, more than {room}; use "
-                f"fewer bits or store_palettes 'shared'"
+                f"sample_bits: a board that takes compressed samples has room for {(STORE_REGION - 1) // 2} junctions, "
+                f"and this network has {len(self.lanes)}"
+            )
+        room = 1 << REGION_SHIFT
+        if self.sample_format.palette_words > room:
+            raise ValueError(
+                f"sample_bits is {bits}, and so the palettes have {self.sample_format.palette_words} values, more than "
+                f"{room}; use fewer bits or sample_palettes 'shared'"
+            )
+        if self.store is not None and self.store.words > 2 * room:
+            raise ValueError(
+                f"store_samples must be at most {2 * room >> self.store.largest_slot} with these features, and is "
+                f"{self.store_samples}"
             )
 
     @property
@@ -197,24 +217,34 @@ class Build(Description):
         return loaded + begun + scored + RESULT
 
     @cached_property
-    def store(self) -> StoreLayout | None:
-        """The sample store, if the board has one."""
-        if not self.store_samples:
+    def sample_format(self) -> SampleFormat | None:
+        """How compressed samples are packed, if the board takes them."""
+        if not self.sample_bits:
             return None
-        return StoreLayout(
-            samples=self.store_samples,
-            bits=self.store_bits,
+        return SampleFormat(
+            bits=self.sample_bits,
             value_bits=self.network.formats.activation.width,
-            palettes=self.store_palettes,
+            palettes=self.sample_palettes,
             features=self.network.features,
             left=self.network.layers[0],
             port=self.feature_port,
+            classes=self.network.classes,
         )
 
     @cached_property
+    def store(self) -> StoreLayout | None:
+        """The sample store, if the board has one."""
+        if not self.store_samples or self.sample_format is None:
+            return None
+        fmt = self.sample_format
+        return StoreLayout(memory=self.store_memory, words=self.store_samples << largest_slot(fmt), format=fmt)
+
+    @cached_property
     def hash(self) -> str:
-        """SHA-256 over shape, formats, lanes, schedule, ports and store; `identify` returns it."""
-        others = {"network", "gap"} if self.store else {"network", "gap", *_STORE_KEYS}
+        """SHA-256 over shape, formats, lanes, schedule, ports, sample format and store; `identify` returns it."""
+        others = {"network", "gap"}
+        others |= set() if self.store else _STORE_KEYS
+        others |= set() if self.sample_format else _SAMPLE_KEYS
         content = {
             "version": CONTRACT_VERSION,
             "network": self.network.hash,

@@ -20,5 +20,9 @@ class BuildError(PresparseError, ValueError):
     """Lanes, gap or ports that this network cannot be built with."""
 
 
+class SampleError(PresparseError, ValueError):
+    """Sample words, codes or labels that stand for no sample of this build."""
+
+
 class StoreError(PresparseError, ValueError):
     """Samples that a board's store cannot hold, or a run over samples that are not stored."""

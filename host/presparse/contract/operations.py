@@ -66,7 +66,7 @@ class Payload:
     """What a request or an answer carries: fields, little-endian and without gaps, and then equal items."""
 
     fields: Mapping[str, FieldType] = field(default_factory=dict)
-    """In order; `zero` has nothing but 0 in it."""
+    """In order."""
     items: str = ""
     """What follows the fields; empty: nothing."""
     item_bytes: int = 1
@@ -136,6 +136,8 @@ OPERATIONS: Mapping[Operation, Exchange] = MappingProxyType(
                     "accepted": "u32",
                     "contract_hash": "32 bytes",
                     "build": "8 bytes",
+                    "store": "u8",
+                    "read_phase": "u8",
                 }
             ),
             half_record="dropped",
@@ -159,6 +161,7 @@ OPERATIONS: Mapping[Operation, Exchange] = MappingProxyType(
             refusals=frozenset((Status.BAD_SAMPLE, Status.STALLED)),
         ),
         Operation.RESULTS: Exchange(
+            request=Payload(fields={"form": "u8"}),
             answer=Payload(items="bytes of whole results, as many as are ready and fit", most=MAX_PAYLOAD),
             refusals=frozenset((Status.STALLED,)),
         ),
@@ -173,7 +176,7 @@ OPERATIONS: Mapping[Operation, Exchange] = MappingProxyType(
                     "kind": "u8",
                     "rate": "u8",
                     "order": "u8",
-                    "zero": "u8",
+                    "slot": "u8",
                     "first": "u32",
                     "count": "u32",
                     "seed": "u32",
@@ -207,7 +210,7 @@ STATUSES: Mapping[Status, Meaning] = MappingProxyType(
             text="this board has no such operation", mend="build the board again with this Presparse"
         ),
         Status.BAD_LENGTH: Meaning(
-            text="the payload's length, or the count of words in it, is none that the operation has",
+            text="the payload's length, or a count or a form in it, is none that the operation has",
             mend="build the board again with this Presparse",
         ),
         Status.BAD_ADDRESS: Meaning(
@@ -216,7 +219,8 @@ STATUSES: Mapping[Status, Meaning] = MappingProxyType(
         ),
         Status.NOT_DRAINED: Meaning(text="samples are in flight, or half received", mend="flush first"),
         Status.BAD_SAMPLE: Meaning(
-            text="a record has an unknown kind, or a rate or a label out of range; FLUSH in the middle of a record",
+            text="a record has an unknown kind, a rate or a label out of range, or words that are not what their "
+            "header says; FLUSH in the middle of a record",
             mend="reset the board, and load the model again",
         ),
         Status.STALLED: Meaning(
@@ -227,8 +231,9 @@ STATUSES: Mapping[Status, Meaning] = MappingProxyType(
             text="a run is on: wait for its end, or stop it", mend="wait for the end of the run, or stop it"
         ),
         Status.BAD_RUN: Meaning(
-            text="a run of an unknown kind or order, with a rate out of range, or over samples that are not all there",
-            mend="the board's store was built for other samples",
+            text="a run of an unknown kind, order or slot, with a rate out of range, over samples that are not all "
+            "there, or of a store that is not ready",
+            mend="the board's store was built for other samples, or its memory fails",
         ),
     }
 )

@@ -1,12 +1,13 @@
 """Samples on the board: how a build's store is laid out, and what is written to it.
 
-A stored feature is dictionary-encoded, a code: the number of its value in a palette. There is one palette for each
-feature, or one for all. A row of the store's memory holds the codes of one transfer of the core's sample stream, or of
-`fold` transfers if these are narrower than a 32-bit word; a sample is `rows` rows. Padding features are not stored.
+The store is a memory of 16-bit words. A sample's words (`presparse.contract.sample_words`) begin at the start of its
+*slot*; all slots have one size, a power of two that the host chooses for its samples and names in every run. What is
+behind a sample in its slot means nothing.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,100 +15,70 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, row_stride
+from presparse.contract.address_map import SAMPLE_PALETTES, STORE_WORDS
 from presparse.contract.errors import StoreError
 from presparse.contract.formats import integer_type
+from presparse.contract.sample_words import Palettes, SampleFormat, to_words
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind, StoredRun
 
-Palettes = Literal["per feature", "shared"]
+StoreMemory = Literal["block", "sdram"]
+"""Block RAM of the FPGA, or a chip beside it."""
 
-WORD_BITS = 32
-BANK_BITS = 14
-"""Address bits of a bank of the store, an ECP5 block RAM at its deepest: more words take further banks."""
+LEAST_SLOT = 1
+"""log2 of the words of the smallest slot: one word of the host's."""
+
+
+class StoreState(enum.IntEnum):
+    """What a board says about its store."""
+
+    NONE = 0
+    """The build has none."""
+    TESTING = 1
+    """The memory is being started and tested."""
+    READY = 2
+    FAILED = 3
+    """The memory failed its test: there are no runs, all else works."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreLayout:
     """The store of a build."""
 
-    samples: int
-    """Samples that it holds."""
-    bits: int
-    """Of a code."""
-    value_bits: int
-    """Of a value in a palette: the activation format's."""
-    palettes: Palettes
-    features: int
-    """Stored per sample: the user's."""
-    left: int
-    """Features that the core takes per sample, padding included."""
-    port: int
-    """Features per transfer."""
+    memory: StoreMemory
+    words: int
+    """16-bit words that it holds."""
+    format: SampleFormat
 
     @property
-    def field_bits(self) -> int:
-        """Bits that a code takes in a word of the features' region: the next power of two."""
-        return 1 << (self.bits - 1).bit_length()
+    def largest_slot(self) -> int:
+        """log2 of the words of a slot for any sample."""
+        return largest_slot(self.format)
 
-    @property
-    def codes_per_word(self) -> int:
-        return WORD_BITS // self.field_bits
+    def slot(self, most: int) -> int:
+        """log2 of the words of the smallest slot for samples of at most so many words."""
+        return max(LEAST_SLOT, (most - 1).bit_length())
 
-    @property
-    def transfers(self) -> int:
-        """Transfers per sample that hold a stored feature; those behind them are zeros."""
-        return -(-self.features // self.port)
+    def capacity(self, slot: int) -> int:
+        """Samples that fit, in slots of 2^slot words."""
+        return self.words >> slot
 
-    @property
-    def fold(self) -> int:
-        """Transfers per row."""
-        return max(1, min(self.codes_per_word // self.port, self.transfers))
-
-    @property
-    def rows(self) -> int:
-        """Rows per sample."""
-        return -(-self.transfers // self.fold)
-
-    @property
-    def row_codes(self) -> int:
-        """Codes in a row."""
-        return self.port * self.fold
-
-    @property
-    def slices(self) -> int:
-        """Words in a row."""
-        return -(-self.row_codes // self.codes_per_word)
-
-    @property
-    def depth(self) -> int:
-        """Rows in all."""
-        return self.samples * self.rows
-
-    @property
-    def feature_words(self) -> int:
-        """Words of the features' region: those of a row start at a multiple of a power of two."""
-        return self.depth * row_stride(self.slices)
-
-    @property
-    def colors(self) -> int:
-        """Values in a palette."""
-        return 1 << self.bits
-
-    @property
-    def palette_depth(self) -> int:
-        """Values that the palettes of one column of the port hold."""
-        return self.colors * (self.transfers if self.palettes == "per feature" else 1)
-
-    @property
-    def palette_words(self) -> int:
-        """Words of the palettes' region: transfer, then column (padded to a power of two), then code."""
-        return self.palette_depth * (row_stride(self.port) if self.palettes == "per feature" else 1)
-
-    def check_samples(self, count: int) -> None:
+    def check_samples(self, count: int, slot: int = LEAST_SLOT) -> None:
         """Raises StoreError if so many samples do not fit."""
-        if count > self.samples:
-            raise StoreError(f"the board's store holds {self.samples:,} samples, and these are {count:,}")
+        if count > self.capacity(slot):
+            raise StoreError(
+                f"the board's store holds {self.capacity(slot):,} samples of up to {1 << slot} words, and these are "
+                f"{count:,}"
+            )
+
+    def check_run(self, run: StoredRun) -> None:
+        """Raises StoreError if the run leaves the memory."""
+        self.check_samples(run.first + run.count, run.slot)
+
+
+def largest_slot(fmt: SampleFormat) -> int:
+    """log2 of the words of a slot for any sample of the format."""
+    return max(LEAST_SLOT, (fmt.most_words - 1).bit_length())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -115,94 +86,78 @@ class Contents:
     """What a store holds, from sample 0 on."""
 
     layout: StoreLayout
-    codes: NDArray[np.int64]
+    codes: NDArray[np.uint16]
     """(k, features): the place of every value in its palette."""
     labels: NDArray[np.int64]
     """(k,) classes."""
-    palettes: NDArray[np.int64]
-    """(features, 2^bits), or (1, 2^bits) if shared: values of the activation format, 0 where unused."""
+    palettes: Palettes
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @classmethod
-    def encode(cls, layout: StoreLayout, features: NDArray[np.integer], labels: NDArray[np.integer]) -> Contents:
-        """From encoded features (k, N_0) and labels (k,). Raises StoreError if they do not fit."""
+    def encode(
+        cls,
+        layout: StoreLayout,
+        features: NDArray[np.integer],
+        labels: NDArray[np.integer],
+        palettes: Palettes | None = None,
+    ) -> Contents:
+        """From encoded features (k, N_0) and labels (k,), with the palettes of these features unless given.
+
+        Raises StoreError if they do not fit.
+        """
         layout.check_samples(len(features))
-        if features[:, layout.features :].any():
-            raise StoreError(
-                f"the board's store holds the first {layout.features} input neurons, and a feature is in a later one; "
-                "give the image a margin, so that fewer neurons are padding between features"
-            )
-        values = np.asarray(features[:, : layout.features], dtype=np.int64)
-        columns = list(values.T) if layout.palettes == "per feature" else [values]
-        palettes = np.zeros((len(columns), layout.colors), dtype=np.int64)
-        codes = []
-        for number, column in enumerate(columns):
-            palette, places = np.unique(column, return_inverse=True)
-            if len(palette) > layout.colors:
-                which = f"feature {number} has" if layout.palettes == "per feature" else "all features have"
-                raise StoreError(
-                    f"the board's store tells {layout.colors} values apart ({layout.bits} bits, {layout.palettes}), "
-                    f"and {which} {len(palette)}; build the board with store_bits = "
-                    f"{(len(palette) - 1).bit_length()}, or round the features"
-                )
-            palettes[number, : len(palette)] = palette
-            codes.append(places.reshape(column.shape))
-        return cls(
+        palettes = Palettes.of(layout.format, features) if palettes is None else palettes
+        contents = cls(
             layout=layout,
-            codes=np.stack(codes, axis=1) if layout.palettes == "per feature" else codes[0],
+            codes=palettes.encode(features),
             labels=np.asarray(labels, dtype=np.int64),
             palettes=palettes,
         )
+        layout.check_samples(len(contents), contents.slot)
+        return contents
 
     def equals(self, other: Contents) -> bool:
         """Both hold the same."""
-        pairs = ((self.codes, other.codes), (self.labels, other.labels), (self.palettes, other.palettes))
-        return self.layout == other.layout and all(np.array_equal(a, b) for a, b in pairs)
+        same = np.array_equal(self.codes, other.codes) and np.array_equal(self.labels, other.labels)
+        return same and self.layout == other.layout and self.palettes.equals(other.palettes)
+
+    @property
+    def slot(self) -> int:
+        """log2 of the words of a slot."""
+        return self.layout.slot(int(self._packed[1].max(initial=1)))
 
     @cached_property
     def words(self) -> dict[int, NDArray[np.uint32]]:
-        """The regions that are written, by address; of the samples' regions as much as is used."""
-        return {
-            STORE_PALETTES: self._palette_words(),
-            STORE_LABELS: self.labels.astype(np.uint32),
-            STORE_FEATURES: self._feature_words(),
+        """What is written, by address: the palettes, and every sample by itself."""
+        words, lengths = self._packed
+        starts = np.cumsum(lengths) - lengths
+        pairs = (lengths + 1) // 2
+        firsts = np.cumsum(pairs) - pairs
+        halves = np.zeros(2 * int(pairs.sum()), dtype=np.uint16)
+        halves[np.arange(len(words)) + np.repeat(2 * firsts - starts, lengths)] = words
+        whole = halves[::2] | halves[1::2].astype(np.uint32) << np.uint32(16)
+        step = 1 << self.slot - 1
+        return {SAMPLE_PALETTES: self.palettes.words} | {
+            STORE_WORDS + number * step: whole[first : first + count]
+            for number, (first, count) in enumerate(zip(firsts.tolist(), pairs.tolist(), strict=True))
         }
 
     def samples(self, run: StoredRun) -> Samples:
         """What the core is fed in a run, in order. Raises StoreError if the run leaves the contents."""
-        if run.first + run.count > len(self):
+        if run.first + run.count > len(self) or run.slot != self.slot:
             raise StoreError(
-                f"samples {run.first} to {run.first + run.count - 1} are wanted, and {len(self)} are stored"
+                f"samples {run.first} to {run.first + run.count - 1} are wanted from slots of {1 << run.slot} words, "
+                f"and {len(self)} are stored in slots of {1 << self.slot}"
             )
-        order = run.indices()
-        features = np.zeros((run.count, self.layout.left), dtype=integer_type(self.layout.value_bits))
-        codes = self.codes[order]
-        own = np.arange(self.layout.features) if self.layout.palettes == "per feature" else 0
-        features[:, : self.layout.features] = self.palettes[own, codes]
+        order, fmt = run.indices(), self.layout.format
+        features = np.zeros((run.count, fmt.left), dtype=integer_type(fmt.value_bits))
+        features[:, : fmt.features] = self.palettes.decode(self.codes[order])
         if run.kind == SampleKind.TRAIN:
             return Samples.train(features, self.labels[order], run.rate)
         return Samples.evaluate(features, self.labels[order])
 
-    def _feature_words(self) -> NDArray[np.uint32]:
-        layout = self.layout
-        codes = np.zeros((len(self), layout.rows * layout.row_codes), dtype=np.uint32)
-        codes[:, : layout.features] = self.codes
-        words = np.zeros((len(self) * layout.rows, row_stride(layout.slices), layout.codes_per_word), dtype=np.uint32)
-        flat = words[:, : layout.slices].reshape(len(words), -1)  # a copy: the padding words are cut off
-        flat[:, : layout.row_codes] = codes.reshape(len(words), layout.row_codes)
-        words[:, : layout.slices] = flat.reshape(len(words), layout.slices, layout.codes_per_word)
-        shifts = np.arange(layout.codes_per_word, dtype=np.uint32) * np.uint32(layout.field_bits)
-        return np.bitwise_or.reduce(words << shifts, axis=2).reshape(-1).astype(np.uint32)
-
-    def _palette_words(self) -> NDArray[np.uint32]:
-        layout = self.layout
-        values = self.palettes & ((1 << layout.value_bits) - 1)
-        if layout.palettes == "shared":
-            return values.reshape(-1).astype(np.uint32)
-        palettes = np.zeros((layout.transfers * layout.port, layout.colors), dtype=np.int64)
-        palettes[: layout.features] = values
-        words = np.zeros((layout.transfers, row_stride(layout.port), layout.colors), dtype=np.int64)
-        words[:, : layout.port] = palettes.reshape(layout.transfers, layout.port, layout.colors)
-        return words.reshape(-1).astype(np.uint32)
+    @cached_property
+    def _packed(self) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        return to_words(self.layout.format, self.codes, self.labels)

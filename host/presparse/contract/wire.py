@@ -22,7 +22,7 @@ from presparse.contract.formats import Format
 from presparse.contract.operations import OPERATIONS, Operation
 from presparse.contract.permutation import permutation
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAGIC = b"PSPA"
 WINDOW = 4
 """Requests that may be unanswered at once; the board buffers as many, and remembers as many answers."""
@@ -43,6 +43,20 @@ class SampleKind(enum.IntEnum):
 
 RECORD_HEADER = struct.Struct("<BBH")
 """kind u8, rate exponent k u8 (0 unless training), label u16 (0 for predictions); features follow."""
+COMPRESSED = 4
+"""Added to a record's kind: instead of label and features, the sample's words (`presparse.contract.sample_words`)
+follow, two bytes each; the label of a prediction is 0."""
+COMPRESSED_HEADER = struct.Struct("<BB")
+"""kind u8, rate exponent k u8; words follow."""
+
+
+class ResultForm(enum.IntEnum):
+    """How RESULTS gives a predicted sample."""
+
+    SCORES = 0
+    """Of all outputs."""
+    CLASS = 1
+    """The number of the highest score, the first of equal ones: `class_bytes` bytes."""
 
 
 class Order(enum.IntEnum):
@@ -56,6 +70,11 @@ class Order(enum.IntEnum):
 def value_bytes(fmt: Format) -> int:
     """Bytes of one feature or score on the wire, two's complement, little-endian."""
     return 1 if fmt.width <= 8 else 2 if fmt.width <= 16 else 4
+
+
+def class_bytes(classes: int) -> int:
+    """Bytes of a class as a result."""
+    return 1 if classes <= 1 << 8 else 2
 
 
 def crc(body: bytes) -> bytes:
@@ -77,6 +96,10 @@ class Identity:
     """16 hexadecimal digits that tell bitstreams of one build apart (0: not set)."""
     accepted: int
     """Samples accepted since reset (modulo 2^32), those of runs too: where to go on after a cut."""
+    store: int
+    """Its `presparse.contract.store.StoreState`."""
+    read_phase: int
+    """Of an SDRAM: when its data are taken, of the phases that its test tries; 0 for others."""
 
     LAYOUT = OPERATIONS[Operation.IDENTIFY].answer.layout
 
@@ -89,14 +112,25 @@ class Identity:
             self.accepted,
             bytes.fromhex(self.contract_hash),
             bytes.fromhex(self.build),
+            self.store,
+            self.read_phase,
         )
 
     @classmethod
     def unpack(cls, payload: bytes) -> Identity:
-        """Raises ValueError if `payload` is no identity (another length or magic)."""
-        if len(payload) != cls.LAYOUT.size or payload[:4] != MAGIC:
-            raise ValueError(f"not a Presparse identity: {payload[:16].hex(' ')} ({len(payload)} bytes)")
-        _, protocol, window, capacity, accepted, contract, build = cls.LAYOUT.unpack(payload)
+        """Raises ValueError if `payload` is no identity (another length or magic), or that of another protocol."""
+        magic, protocol = payload[: len(MAGIC)], payload[len(MAGIC) : len(MAGIC) + 2]
+        if magic == MAGIC and len(protocol) == 2 and (found := int.from_bytes(protocol, "little")) != PROTOCOL_VERSION:
+            raise ValueError(
+                f"the board speaks protocol {found}, and this Presparse {PROTOCOL_VERSION}; build the board again, or "
+                "install the Presparse that built it"
+            )
+        if len(payload) != cls.LAYOUT.size or magic != MAGIC:
+            raise ValueError(
+                f"not a Presparse identity: {payload[:16].hex(' ')} ({len(payload)} bytes); is this a board that "
+                "Presparse built?"
+            )
+        _, protocol, window, capacity, accepted, contract, build, store, phase = cls.LAYOUT.unpack(payload)
         return cls(
             protocol=protocol,
             window=window,
@@ -104,6 +138,8 @@ class Identity:
             contract_hash=contract.hex(),
             build=build.hex(),
             accepted=accepted,
+            store=store,
+            read_phase=phase,
         )
 
 
@@ -115,6 +151,8 @@ class StoredRun:
     """TRAIN or EVALUATE."""
     rate: int = 0
     """Exponent k: the learning rate is 2^-k; 0 unless training."""
+    slot: int
+    """log2 of the words of a sample's slot."""
     first: int = 0
     count: int
     seed: int | None = None
@@ -129,7 +167,7 @@ class StoredRun:
 
     def pack(self) -> bytes:
         order = Order.SEQUENTIAL if self.seed is None else Order.PERMUTED
-        return self.LAYOUT.pack(self.kind, self.rate, order, 0, self.first, self.count, self.seed or 0)
+        return self.LAYOUT.pack(self.kind, self.rate, order, self.slot, self.first, self.count, self.seed or 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ Chosen with the scaling, "per feature", by cross-validation inside the digits to
 HELD_OUT = 0.25
 STORE_SAMPLES = 2048
 """All 1,797 digits fit into the store of the demo's board."""
-STORE_BITS = 5
+SAMPLE_BITS = 5
 """Digits have 17 grey levels."""
 _REPEATABLE: tuple[Counter, ...] = (
     "trained",
@@ -71,7 +71,7 @@ def run(
 ) -> Outcome:
     """The whole demo, report excluded. Raises PresparseError if the device cannot be used."""
     epochs, seed = checked_epochs(epochs), checked_seed(seed)
-    build = Build(network=Network.load("digits"), store_samples=STORE_SAMPLES, store_bits=STORE_BITS)
+    build = Build(network=Network.load("digits"), store_samples=STORE_SAMPLES, sample_bits=SAMPLE_BITS)
     split = load_split(seed)
     in_pytorch = train_in_pytorch(listener, build.network, split, seed)
     with open_board(listener, device, build) as board:

@@ -24,7 +24,7 @@ STORED = Build(
         activations=("relu", "sigmoid"),
     ),
     store_samples=200,
-    store_bits=4,
+    sample_bits=4,
     result_capacity=16,
 )
 """A store, and results that fill up soon."""
@@ -68,7 +68,7 @@ def random_contents(rng: np.random.Generator, build: Build, count: int) -> Conte
     """Samples for the store of a build that has one."""
     assert build.store is not None
     features = _features(rng, build.network, count)
-    coarse = features & -(1 << (build.network.formats.activation.width - build.store_bits))  # as few values as codes
+    coarse = features & -(1 << (build.network.formats.activation.width - build.sample_bits))  # as few values as codes
     return Contents.encode(build.store, coarse, rng.integers(build.network.classes, size=count))
 
 

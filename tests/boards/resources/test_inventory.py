@@ -82,7 +82,7 @@ def test_so_are_those_of_a_sample_store(seed: int, palettes: str, monkeypatch: p
         network=drawn.network,
         lanes=drawn.lanes,
         store_samples=int(rng.integers(2, 40)),
-        store_bits=int(rng.integers(1, min(8, drawn.network.formats.activation.width) + 1)),
-        store_palettes="shared" if palettes == "shared" else "per feature",
+        sample_bits=int(rng.integers(1, min(8, drawn.network.formats.activation.width) + 1)),
+        sample_palettes="shared" if palettes == "shared" else "per feature",
     )
     assert counted(memories(build)) == elaborated(build, monkeypatch).memories

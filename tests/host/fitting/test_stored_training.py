@@ -87,8 +87,8 @@ def reference_fit(
     ("options", "source"),
     [
         ({}, "store"),
-        ({"store_palettes": "shared"}, "store"),
-        ({"feature_port": 2, "store_bits": 7}, "store"),
+        ({"sample_palettes": "shared"}, "store"),
+        ({"feature_port": 2, "sample_bits": 7}, "store"),
         ({"store_samples": 400}, "store"),
         ({"store_samples": 399}, "link"),
         ({"store_samples": 0}, "link"),
@@ -129,7 +129,7 @@ def test_reasons() -> None:
     reasons: list[tuple[dict[str, Any], str]] = [
         ({}, "400 samples are in the board's store, 8 bits per feature"),
         ({"store_samples": 10}, "the board's store holds 10 samples, and these are 400"),
-        ({"store_bits": 2}, "the board's store tells 4 values apart"),
+        ({"sample_bits": 2}, "the board's store tells 4 values apart"),
         ({"store_samples": 0}, "the board has no sample store"),
     ]
     for options, reason in reasons:

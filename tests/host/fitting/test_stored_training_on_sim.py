@@ -33,7 +33,7 @@ FAST = Build(
         features=30, classes=5, layers=(32, 16, 8), out_degree=(4, 4), lanes=(8, 4), activations=("relu", "sigmoid")
     ),
     store_samples=1500,
-    store_bits=3,
+    sample_bits=3,
 )
 """C = 16 in both junctions, and exactly as many transfers per sample; two padding features; three banks of rows."""
 WIDE = Build(
@@ -41,8 +41,8 @@ WIDE = Build(
         features=13, classes=3, layers=(16, 12, 4), out_degree=(6, 2), lanes=(4, 6), activations=("relu", "sigmoid")
     ),
     store_samples=1100,
-    store_bits=6,
-    store_palettes="shared",
+    sample_bits=6,
+    sample_palettes="shared",
     feature_port=16,
 )
 """A port wider than the lanes, several words to a row, C = 24."""
@@ -50,7 +50,7 @@ WIDE = Build(
 
 def contents(rng: np.random.Generator, build: Build, count: int) -> Contents:
     network, fmt = build.network, build.network.formats.activation
-    values = rng.integers(fmt.min, fmt.max + 1, size=1 << build.store_bits)
+    values = rng.integers(fmt.min, fmt.max + 1, size=1 << build.sample_bits)
     features = np.zeros((count, network.layers[0]), np.int64)
     features[:, : network.features] = rng.choice(values, size=(count, network.features))
     assert build.store is not None
@@ -169,7 +169,7 @@ def test_rates_that_are_searched_for_and_balanced_classes(steps: int) -> None:
 def test_digits_from_the_store() -> None:
     """The issue's measure: at most 1 % more cycles than C per sample, over whole epochs; the same bits, of course."""
     X, y = load_digits()
-    build = Build(network=Network.load("digits-small"), store_samples=1797, store_bits=5)
+    build = Build(network=Network.load("digits-small"), store_samples=1797, sample_bits=5)
     cycles = max(junction.cycles for junction in build.junctions)
     model = Model.initial(build.network, random_state=1, inputs=Inputs.fit(X))
     with ps.open("sim", build) as board:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 SAMPLES = 12
-BUILD = small_build(feature_port=2, store_samples=SAMPLES, store_bits=3)
+BUILD = small_build(feature_port=2, store_samples=SAMPLES, sample_bits=3)
 
 
 def words(*values: int) -> bytes:
@@ -37,7 +37,7 @@ def contents(build: Build, seed: int = 0, count: int = SAMPLES) -> Contents:
     """As many values as the store tells apart, the extreme ones among them."""
     rng = np.random.default_rng(seed)
     fmt, network = build.network.formats.activation, build.network
-    values = np.append([fmt.min, fmt.max], rng.choice(np.arange(fmt.min + 1, fmt.max), (1 << build.store_bits) - 2))
+    values = np.append([fmt.min, fmt.max], rng.choice(np.arange(fmt.min + 1, fmt.max), (1 << build.sample_bits) - 2))
     features = np.zeros((count, network.layers[0]), np.int64)
     features[:, : network.features] = rng.choice(values, (count, network.features))
     assert build.store is not None
@@ -86,7 +86,7 @@ SHAPES = [
 
 @pytest.mark.parametrize(("port", "bits", "palettes"), SHAPES)
 def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per feature", "shared"]) -> None:
-    build = small_build(feature_port=port, store_samples=SAMPLES, store_bits=bits, store_palettes=palettes)
+    build = small_build(feature_port=port, store_samples=SAMPLES, sample_bits=bits, sample_palettes=palettes)
     stored = contents(build, port)
     runs = [
         StoredRun(kind=SampleKind.TRAIN, rate=3, count=SAMPLES),
@@ -113,7 +113,7 @@ def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per 
 @pytest.mark.parametrize("port", [1, 2, 4])
 def test_what_no_feature_fills_is_zero(port: int) -> None:
     """5 features of 8 neurons: the last transfers, or the end of one, are padding, which is not stored."""
-    build = small_build(feature_port=port, features=5, store_samples=SAMPLES, store_bits=5, store_palettes="shared")
+    build = small_build(feature_port=port, features=5, store_samples=SAMPLES, sample_bits=5, sample_palettes="shared")
     stored = contents(build, port)
 
     async def test(bench: Bench) -> None:
@@ -131,7 +131,7 @@ def test_what_no_feature_fills_is_zero(port: int) -> None:
 def test_every_word_is_kept_as_the_protocol_says(
     port: int, bits: int, palettes: Literal["per feature", "shared"]
 ) -> None:
-    build = small_build(feature_port=port, store_samples=3, store_bits=bits, store_palettes=palettes)
+    build = small_build(feature_port=port, store_samples=3, sample_bits=bits, sample_palettes=palettes)
     model = ProtocolStore(build)
 
     async def test(bench: Bench) -> None:
@@ -220,7 +220,7 @@ def test_a_build_that_only_infers_runs_evaluations() -> None:
         await bench.ask(Operation.RUN, StoredRun(kind=SampleKind.EVALUATE, count=3).pack())
         assert (await finished(bench)).fed == 3
 
-    Bench(small_build(mode="infer", store_samples=4, store_bits=2), compiled=False).run(test)
+    Bench(small_build(mode="infer", store_samples=4, sample_bits=2), compiled=False).run(test)
 
 
 def test_without_a_store_there_are_no_runs() -> None:

@@ -24,7 +24,7 @@ from presparse_sim.design import PINS_DIVISOR, pins_design
 from tests.host.small import NETWORK, clusters
 
 BUILD = Build(network=NETWORK, result_capacity=16)
-STORED = Build(network=NETWORK, store_samples=100, store_bits=7)
+STORED = Build(network=NETWORK, store_samples=100, sample_bits=7)
 FOLDER = Path(__file__).parent
 SIMULATED = f"simulated at the UART's pins, {PINS_DIVISOR} cycles per bit: no hardware"
 

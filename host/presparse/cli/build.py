@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from presparse.cli.build_options import Lanes, Mode, Store, SampleBits, Wanted
+from presparse.cli.build_options import Lanes, Mode, SampleBits, Store, Wanted
 from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Project, Step

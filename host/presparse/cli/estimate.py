@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.cli.boards import warn_of_unusable
-from presparse.cli.build_options import Lanes, Mode, Store, SampleBits, Wanted
+from presparse.cli.build_options import Lanes, Mode, SampleBits, Store, Wanted
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Resource
 from presparse.messages.estimate import Estimate

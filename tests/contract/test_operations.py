@@ -75,6 +75,6 @@ def test_lengths_of_payloads() -> None:
     assert OPERATIONS[Operation.READ].request.lengths == range(6, 7)
     assert list(OPERATIONS[Operation.WRITE].request.lengths)[:3] == [8, 12, 16]
     assert OPERATIONS[Operation.SAMPLES].request.lengths == range(1, 1025)
-    assert OPERATIONS[Operation.IDENTIFY].answer.lengths == range(54, 55)
+    assert OPERATIONS[Operation.IDENTIFY].answer.lengths == range(56, 57)
     assert OPERATIONS[Operation.RUN].request.lengths == range(16, 17)
     assert 0 in OPERATIONS[Operation.RESULTS].answer.lengths

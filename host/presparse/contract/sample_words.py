@@ -27,13 +27,15 @@ from presparse.contract.address_map import row_stride
 from presparse.contract.errors import SampleError, StoreError
 
 PaletteKind = Literal["per feature", "shared"]
+Codes = NDArray[np.unsignedinteger]
 
 WORD_BITS = 16
 """Of a sample word. The host reads and writes pairs of them, the first one in the lower half."""
 MOST_BITS = WORD_BITS
 """Of a code."""
-_AT_ONCE = 4096
-"""Samples that are packed together: what they take stays within a processor's cache."""
+_AT_ONCE = 1024
+_LOOKED_UP_AT_ONCE = 256
+"""Samples that are packed together, and encoded: what they take stays within a processor's cache."""
 _TABLE_BITS = 12
 """Values are looked up in a table if they have at most so many bits, else searched for."""
 
@@ -166,19 +168,18 @@ class Palettes:
             counts[number] = len(found)
         return cls(fmt, values, counts)
 
-    def encode(self, features: NDArray[np.integer]) -> NDArray[np.uint16]:
+    def encode(self, features: NDArray[np.integer]) -> Codes:
         """Codes (k, features) of encoded features (k, N_0). Raises StoreError if one has a value of no palette."""
         packed = _packed(self.format, features)
         codes = self._looked_up(packed) if self.format.value_bits <= _TABLE_BITS else self._searched(packed)
-        strange = codes >= self.format.colors
-        if strange.any():
-            sample, number = (int(i) for i in np.argwhere(strange)[0])
+        if codes.size and int(codes.max()) >= self.format.colors:
+            sample, number = (int(i) for i in np.argwhere(codes >= self.format.colors)[0])
             raise StoreError(
                 f"sample {sample} has {int(packed[sample, number])} in feature {number}, which is none of the "
                 f"{int(self.counts[number if len(self.counts) > 1 else 0])} values of its palette; fit palettes to "
                 "these samples too, or send them uncompressed"
             )
-        return codes.astype(np.uint16)
+        return codes
 
     def decode(self, codes: NDArray[np.integer]) -> NDArray[np.int64]:
         """(k, features) values of codes (k, features)."""
@@ -201,23 +202,32 @@ class Palettes:
         words[:, : fmt.port] = padded.reshape(fmt.transfers, fmt.port, fmt.colors)
         return words.reshape(-1).astype(np.uint32)
 
+    @property
+    def _code_type(self) -> type[np.unsignedinteger]:
+        """Of codes, and of one more, which stands for values of no palette."""
+        return np.uint8 if self.format.bits < 8 else np.uint32
+
     @cached_property
-    def _table(self) -> NDArray[np.int32]:
+    def _table(self) -> Codes:
         """(palettes, 2^value_bits): the code of every value, or one too many."""
         size = 1 << self.format.value_bits
-        table = np.full((len(self.values), size), self.format.colors, dtype=np.int32)
+        table = np.full((len(self.values), size), self.format.colors, dtype=self._code_type)
         for row, values, count in zip(table, self.values, self.counts, strict=True):
             row[values[:count] & (size - 1)] = np.arange(count)
         return table
 
-    def _looked_up(self, packed: NDArray[np.integer]) -> NDArray[np.int32]:
+    def _looked_up(self, packed: NDArray[np.integer]) -> Codes:
         size = 1 << self.format.value_bits
-        outside = (packed < -(size >> 1)) | (packed >= size >> 1)
-        own = np.arange(packed.shape[1]) if len(self.values) > 1 else 0
-        return np.where(outside, self.format.colors, self._table[own, packed & (size - 1)])
+        codes = np.empty(packed.shape, dtype=self._code_type)
+        rows = np.arange(packed.shape[1] if len(self.values) > 1 else 1, dtype=np.int64) * size
+        for part in _parts(len(packed), _LOOKED_UP_AT_ONCE):
+            np.take(self._table, rows + (packed[part] & (size - 1)), out=codes[part], mode="clip")
+        if packed.size and not -(size >> 1) <= int(packed.min()) <= int(packed.max()) < size >> 1:
+            codes[(packed < -(size >> 1)) | (packed >= size >> 1)] = self.format.colors
+        return codes
 
-    def _searched(self, packed: NDArray[np.integer]) -> NDArray[np.int32]:
-        codes = np.full(packed.shape, self.format.colors, dtype=np.int32)
+    def _searched(self, packed: NDArray[np.integer]) -> Codes:
+        codes = np.full(packed.shape, self.format.colors, dtype=self._code_type)
         for number, column in enumerate(packed.T):
             palette = number if len(self.values) > 1 else 0
             used = self.values[palette, : self.counts[palette]]
@@ -239,13 +249,13 @@ def to_words(
         raise SampleError(f"codes must be 0 to {fmt.colors - 1}, and are {int(codes.min())} to {int(codes.max())}")
     if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < fmt.classes:
         raise SampleError(f"labels must be 0 to {fmt.classes - 1}, and are {int(labels.min())} to {int(labels.max())}")
-    parts = [_packed_words(fmt, codes[part], labels[part]) for part in _parts(len(codes))]
+    parts = [_packed_words(fmt, codes[part], labels[part]) for part in _parts(len(codes), _AT_ONCE)]
     none = np.zeros(0, dtype=np.uint16), np.zeros(0, dtype=np.int64)
     words, lengths = zip(none, *parts, strict=True)
     return np.concatenate(words), np.concatenate(lengths)
 
 
-def from_words(fmt: SampleFormat, words: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+def from_words(fmt: SampleFormat, words: NDArray[np.uint16]) -> tuple[Codes, NDArray[np.int64]]:
     """Codes (k, features) and labels (k,) of the words of whole samples, one after the other.
 
     Raises SampleError, naming the sample and what is wrong, for words that `to_words` never gives.
@@ -271,8 +281,8 @@ def from_words(fmt: SampleFormat, words: NDArray[np.uint16]) -> tuple[NDArray[np
     return codes, np.array(labels, dtype=np.int64)
 
 
-def _parts(count: int) -> Iterator[slice]:
-    return (slice(first, first + _AT_ONCE) for first in range(0, count, _AT_ONCE))
+def _parts(count: int, at_once: int) -> Iterator[slice]:
+    return (slice(first, first + at_once) for first in range(0, count, at_once))
 
 
 def _packed(fmt: SampleFormat, features: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -290,12 +300,12 @@ def _packed_words(
 ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
     """A few samples: every word that they could have, side by side, and of those the ones that are kept."""
     count = len(codes)
-    padded = np.zeros((count, fmt.masks * fmt.mask_blocks * fmt.block_features), dtype=np.uint16)
+    padded = np.zeros((count, fmt.masks * fmt.mask_blocks * fmt.block_features), dtype=codes.dtype)
     padded[:, : fmt.features] = codes
     fields = padded.reshape(count, fmt.masks, fmt.mask_blocks, fmt.block_features)
-    blocks = fields[..., 0].copy()
+    blocks = fields[..., 0].astype(np.uint16)
     for i in range(1, fmt.block_features):
-        blocks |= fields[..., i] << np.uint16(i * fmt.bits)
+        blocks |= fields[..., i].astype(np.uint16) << np.uint16(i * fmt.bits)
     kept = blocks != 0
     all_words = np.empty((count, fmt.masks, 1 + fmt.mask_blocks), dtype=np.uint16)
     all_words[..., 1:] = blocks
@@ -312,7 +322,7 @@ def _packed_words(
     return words[keep], lengths
 
 
-def _unpacked(fmt: SampleFormat, words: NDArray[np.int64], starts: NDArray[np.int64], end: int) -> NDArray[np.uint16]:
+def _unpacked(fmt: SampleFormat, words: NDArray[np.int64], starts: NDArray[np.int64], end: int) -> Codes:
     """Codes (k, features) of samples that begin at `starts`, mask by mask, all samples at once."""
     ends = np.append(starts[1:], end)
     codes = np.zeros((len(starts), fmt.masks * fmt.mask_blocks, fmt.block_features), dtype=np.uint16)

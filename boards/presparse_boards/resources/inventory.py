@@ -11,8 +11,8 @@ from presparse.contract.lane_memories import lane_memories
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.store import StoreLayout
 from presparse.contract.wire import WINDOW
+from presparse_hw.lib.sizes import BANK_BITS
 from presparse_hw.link.sizes import ANSWER_BITS, COUNTER_SLICE, FRAME_RING, REQUEST_BITS
-from presparse_hw.store.sizes import BANK_BITS
 
 MemoryShape = tuple[tuple[int, ...], int]
 """Widths of the fields, and depth."""

@@ -1,4 +1,4 @@
-"""A queue in block RAM that gives one word per cycle, from a register."""
+"""Queues in memory that give one word per cycle, from a register."""
 
 from __future__ import annotations
 
@@ -63,4 +63,42 @@ class Queue(wiring.Component):
             count_modulo(m, read, self._depth)
         with m.If(move):
             m.d.sync += valid.eq(valid << 1 | ask)
+        return m
+
+
+class StreamQueue(wiring.Component):
+    """A `Queue` that takes words as long as there is room; a word comes out READ + 1 cycles after it went into an empty
+    queue.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+    depth : int
+
+    Members
+    -------
+    i : In(stream)    `ready` hangs on registers alone
+    o : Out(stream)
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, shape: ShapeLike, depth: int) -> None:
+        self._shape, self._depth = shape, depth
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.queue = queue = Queue(self._shape, self._depth)
+        wiring.connect(m, queue.words, wiring.flipped(self.o))
+        count = Signal(range(self._depth + 1))  # words in the queue, those in its registers included
+        m.d.comb += [
+            self.i.ready.eq(count != self._depth),
+            queue.write.eq(self.i.valid & self.i.ready),
+            queue.word.eq(self.i.payload),
+        ]
+        step = Signal(signed(2))
+        m.d.comb += step.eq(Mux(self.o.valid & self.o.ready, Mux(queue.write, 0, -1), queue.write))
+        m.d.sync += count.eq(count + step)
         return m

@@ -10,7 +10,7 @@ from amaranth.utils import exact_log2
 from presparse.contract.address_map import REGION_SHIFT, STORE_REGIONS, row_stride
 from presparse.contract.build import Build
 from presparse_hw.core.ports import AnswerLayout, CommandLayout
-from presparse_hw.store.banks import BANK_LATENCY
+from presparse_hw.lib.banks import BANK_LATENCY
 from presparse_hw.store.stored_samples import PlaceLayout, StoreWriteLayout, store_of
 
 FEATURES, LABELS, PALETTES = STORE_REGIONS

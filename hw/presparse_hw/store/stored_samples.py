@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.store import StoreLayout
+from presparse_hw.lib.banks import BANK_LATENCY, Banks
 from presparse_hw.lib.delays import later
-from presparse_hw.store.banks import BANK_LATENCY, Banks
 
 CODE_LATENCY = BANK_LATENCY + 1
 """Cycles from a place to its codes: the row, then the transfer within it."""

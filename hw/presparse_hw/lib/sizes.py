@@ -1,4 +1,4 @@
-"""Sizes of the store's memories, for those who count them without Amaranth."""
+"""Sizes of memories, for those who count them without Amaranth."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from amaranth.sim import SimulatorContext
 
-from presparse_hw.store import banks as banks_module
-from presparse_hw.store.banks import BANK_LATENCY, Banks
+from presparse_hw.lib import banks as banks_module
+from presparse_hw.lib.banks import BANK_LATENCY, Banks
 from tests.hw.bench import simulate
 
 

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.schedule import READ
 from presparse_hw.lib.delays import later
 from presparse_hw.lib.registered_memory import RegisteredMemory
-from presparse_hw.store.sizes import BANK_BITS
+from presparse_hw.lib.sizes import BANK_BITS
 
 BANK_LATENCY = READ + 1
 """Cycles from address to data."""

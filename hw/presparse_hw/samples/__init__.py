@@ -1,0 +1,1 @@
+"""From sample words to transfers of the core: the decoder and its palettes."""

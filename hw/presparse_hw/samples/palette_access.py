@@ -1,0 +1,103 @@
+"""The host's access to palettes, word by word."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from presparse.contract.address_map import REGION_SHIFT, row_stride
+from presparse.contract.build import Build
+from presparse_hw.core.ports import AnswerLayout, CommandLayout
+from presparse_hw.lib.banks import BANK_LATENCY
+from presparse_hw.samples.ports import ColorLayout, format_of
+
+
+class PaletteAccess(wiring.Component):
+    """Executes commands on the palettes' region, whatever region they name; one at a time, in order, each answered
+    within `BANK_LATENCY` + 6 cycles. Only while no sample is under way.
+
+    Members
+    -------
+    commands : In(stream), answers : Out(stream)   `not_drained` never comes
+    busy : Out(1)      a command is executed
+    color : Out, write : Out(1), value : Out   to the palettes; held during a command
+    found : In         `BANK_LATENCY` cycles after `color`
+    """
+
+    commands: stream.Interface
+    answers: stream.Interface
+    busy: Signal
+    color: data.View
+    write: Signal
+    value: Signal
+    found: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._format = fmt = format_of(build)
+        super().__init__(
+            {
+                "commands": In(stream.Signature(CommandLayout())),
+                "answers": Out(stream.Signature(AnswerLayout())),
+                "busy": Out(1),
+                "color": Out(ColorLayout(fmt)),
+                "write": Out(1),
+                "value": Out(fmt.value_bits),
+                "found": In(fmt.value_bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fmt = self._format
+        command = Signal(CommandLayout(), reset_less=True)
+        word, answer = command.address[:REGION_SHIFT], self.answers.payload
+        exists = Signal()
+        held = Signal(reset_less=True)  # the word is none of a column beyond the port
+        found = Signal(fmt.value_bits, reset_less=True)
+        wait = Signal(range(BANK_LATENCY + 1))
+        column_bits = exact_log2(row_stride(fmt.port))
+        m.d.sync += [
+            exists.eq(word < fmt.palette_words),
+            held.eq(1),
+            self.color.code.eq(word[: fmt.bits]),
+            found.eq(self.found),
+            self.write.eq(0),
+        ]
+        if fmt.palettes == "per feature":
+            column = word[fmt.bits : fmt.bits + column_bits]
+            m.d.sync += [
+                held.eq(column < fmt.port),
+                self.color.column.eq(column),
+                self.color.transfer.eq(word[fmt.bits + column_bits :]),
+            ]
+        m.d.comb += self.value.eq(command.data)
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("Accept"))
+            with m.State("Accept"):
+                m.d.comb += self.commands.ready.eq(1)
+                m.d.sync += command.eq(self.commands.payload)
+                with m.If(self.commands.valid):
+                    m.next = "Locate"
+            with m.State("Locate"):
+                m.next = "Execute"
+            with m.State("Execute"):
+                m.d.sync += [answer.eq(0), wait.eq(BANK_LATENCY)]
+                m.next = "Read"
+                with m.If(~exists):
+                    m.d.sync += answer.bad_address.eq(1)
+                    m.next = "Answer"
+                with m.Elif(command.write):
+                    m.d.sync += self.write.eq(held)
+                    m.next = "Answer"
+            with m.State("Read"):
+                m.d.sync += wait.eq(wait - 1)
+                with m.If(wait == 0):
+                    m.d.sync += answer.data.eq(Mux(held, found, 0))
+                    m.next = "Answer"
+            with m.State("Answer"):
+                m.d.comb += self.answers.valid.eq(1)
+                with m.If(self.answers.ready):
+                    m.next = "Accept"
+        return m

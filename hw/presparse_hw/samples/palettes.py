@@ -1,0 +1,87 @@
+"""From codes to features, through palettes that the host writes."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from presparse.contract.build import Build
+from presparse_hw.lib.banks import BANK_LATENCY, Banks
+from presparse_hw.lib.delays import later
+from presparse_hw.lib.skid import Skid
+from presparse_hw.samples.ports import CodesLayout, ColorLayout, FedLayout, format_of
+
+
+class Palettes(wiring.Component):
+    """Looks up a transfer per cycle, `BANK_LATENCY` + 1 cycles later, in memories per column of the port. Features of
+    padding, and those behind the last one, are 0. Reset drops what is under way; palettes stay.
+
+    Members
+    -------
+    transfers : In(stream)
+    samples : Out(stream)
+    by_host : In(1)    the host's color is read; only while no transfer is under way
+    color : In         the host's, of one column; stable while it is read
+    write : In(1)      the color becomes `value`
+    value : In         of the activation format
+    found : Out        the color's value, `BANK_LATENCY` cycles later
+    """
+
+    transfers: stream.Interface
+    samples: stream.Interface
+    by_host: Signal
+    color: data.View
+    write: Signal
+    value: Signal
+    found: Signal
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._format = fmt = format_of(build)
+        super().__init__(
+            {
+                "transfers": In(stream.Signature(CodesLayout(fmt))),
+                "samples": Out(stream.Signature(FedLayout(build))),
+                "by_host": In(1),
+                "color": In(ColorLayout(fmt)),
+                "write": In(1),
+                "value": In(fmt.value_bits),
+                "found": Out(fmt.value_bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fmt = self._format
+        m.submodules.skid = skid = Skid(FedLayout(self._build))
+        wiring.connect(m, skid.o, wiring.flipped(self.samples))
+        move, incoming, fed = skid.i.ready, self.transfers.payload, skid.i.payload
+        place = later(m, incoming.place, BANK_LATENCY, move, name="place")
+        m.d.comb += [
+            self.transfers.ready.eq(move),
+            skid.i.valid.eq(later(m, self.transfers.valid, BANK_LATENCY, move, name="valid", reset=True)),
+            fed.final.eq(place.final),
+            fed.sample.kind.eq(place.head.kind),
+            fed.sample.rate.eq(place.head.rate),
+            fed.sample.label.eq(place.head.label),
+        ]
+        shared = fmt.palettes == "shared"
+        in_tail = fmt.features - (fmt.transfers - 1) * fmt.port
+        with m.Switch(self.color.column):
+            for column, code in enumerate(incoming.codes):
+                m.submodules[f"palettes{column}"] = palettes = Banks([fmt.value_bits], fmt.palette_depth)
+                asked = code if shared else Cat(code, incoming.place.transfer)
+                named = self.color.code if shared else Cat(self.color.code, self.color.transfer)
+                behind = place.padding | (place.tail & (column >= in_tail))
+                m.d.comb += [
+                    palettes.move.eq(move),
+                    palettes.address.eq(Mux(self.by_host, named, asked)),
+                    palettes.write_address.eq(named),
+                    palettes.write_data.eq(self.value),
+                    palettes.write.eq(self.write & (shared | (self.color.column == column))),
+                    fed.sample.features[column].eq(Mux(behind, 0, palettes.data)),
+                ]
+                with m.Case(column):
+                    m.d.comb += self.found.eq(palettes.data)
+        return m

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from presparse.contract.wire import WINDOW
+from presparse.messages.bundle import LinkKind
 from presparse_boards.clocking.solver import Limits
 from presparse_boards.errors import BoardError
 from presparse_boards.families.family import FpgaFamily
@@ -17,6 +18,8 @@ from presparse_boards.resources.capacity import Capacity
 if TYPE_CHECKING:
     from amaranth.build import Platform
 
+USB_WINDOW = 16
+"""Requests under way at once over USB: 16 KiB, which take 0.4 ms, longer than a host needs to send the next."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 """It is part of file names, and `NAME:PORT` names a device."""
 
@@ -54,6 +57,10 @@ class Board:
     """Of the core, unless a build asks for another."""
     baud: int
     """Of the UART, in every build for this board: a build's clock is chosen so that the UART can make it."""
+    links: tuple[LinkKind, ...] = ("uart",)
+    """What a build's bytes can come by: the UART, or USB by a ULPI PHY. The first, unless a build asks for another."""
+    link: LinkKind = "uart"
+    """What they do come by (`with_link`)."""
     window: int = WINDOW
     """Requests that the link holds at once, a power of two: 2 KiB of block RAM each."""
     usb: UsbSerial | None = None
@@ -64,7 +71,8 @@ class Board:
     """Where `program` puts a bitstream: lost without power, or not."""
     pins: Callable[[], type[Platform]]
     """The class of the Amaranth platform that names the pins (imports Amaranth): the oscillator as its `default_clk`,
-    the resource `uart` 0 with `rx` and `tx`, and if there are any `led` 0 and 1 and a button as `default_rst`."""
+    the resource `uart` 0 with `rx` and `tx`, and if there are any `led` 0 and 1 and a button as `default_rst`; with
+    USB, `ulpi` 0 with `clk` (and its Clock), `data`, `dir`, `nxt`, `stp` and `rst`."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -78,6 +86,14 @@ class Board:
             )
         if self.window < 1 or self.window & self.window - 1:
             raise BoardError(f"board {self.name}: window must be a power of two, and is {self.window}")
+
+    def with_link(self, link: LinkKind | None) -> Board:
+        """The board for a build with this link; None: its usual one. Raises BoardError if it does not have it."""
+        if link is None or link == self.link:
+            return self
+        if link not in self.links:
+            raise BoardError(f"{self.name}: link must be {' or '.join(self.links)}, and is {link}")
+        return replace(self, link=link, window=USB_WINDOW)
 
     @property
     def pll_limits(self) -> Limits:

@@ -23,6 +23,7 @@ def _info(board: Board) -> BoardInfo:
         oscillator_mhz=board.oscillator_hz / 1e6,
         clock_mhz=board.default_clock_hz / 1e6,
         baud=board.baud,
+        links=board.links,
         link=f"{board.usb.chip} on USB" if board.usb else "a UART adapter on two pins",
         bitstream="open tools" if board.family.toolchain else board.family.vendor_tool,
         program=f"openFPGALoader {' '.join(board.program)}",

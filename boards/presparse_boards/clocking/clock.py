@@ -24,6 +24,8 @@ class ClockedBoard(Protocol):
     @property
     def baud(self) -> int: ...
     @property
+    def link(self) -> str: ...
+    @property
     def pll_limits(self) -> Limits: ...
 
 
@@ -57,8 +59,8 @@ class Clock:
 
 
 def divisor_bits(board: ClockedBoard) -> int:
-    """Bits that hold the UART's divisor at every clock the board's PLL makes."""
-    return (board.pll_limits.output.high_hz // board.baud + 1).bit_length()
+    """Bits that hold the UART's divisor at every clock the board's PLL makes; 0 without a UART."""
+    return 0 if board.link == "usb" else (board.pll_limits.output.high_hz // board.baud + 1).bit_length()
 
 
 def plan_clock(board: ClockedBoard, wanted_hz: float) -> Clock:

@@ -147,6 +147,7 @@ def _manifest(
         samples_per_second=round(clock_hz / period, 1),
         samples_per_second_at_fmax=round(taken.fmax_mhz * 1e6 / period, 1),
         use=use_in_report(board, taken.report, made.netlist.flip_flops),
+        link=board.link,
         baud=board.baud,
         critical_path=taken.critical_path,
         contract_hash=build.hash,

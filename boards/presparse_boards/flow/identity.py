@@ -26,7 +26,7 @@ def build_id(build: Build, board: Board, tools: Mapping[str, str]) -> str:
     Raises BoardError, as `Board.platform` does.
     """
     sources = _sources((*_DESIGN, *_others(board)), _ELSEWHERE)
-    return _digest([build.hash, board.name, json.dumps(tools, sort_keys=True), sources])[:16]
+    return _digest([build.hash, board.name, board.link, json.dumps(tools, sort_keys=True), sources])[:16]
 
 
 def bundle_key(identity: str, build: Build, clock_hz: float | None, seeds: Iterable[int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
-from presparse.messages.bundle import Manifest, Project, Step
+from presparse.messages.bundle import LinkKind, Manifest, Project, Step
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import BoardError, DoesNotFit
@@ -26,6 +26,7 @@ def bundle(
     folder: Path,
     mode: Literal["train", "infer"] = "train",
     lanes: tuple[int, ...] = (),
+    link: LinkKind | None = None,
     clock_hz: float | None = None,
     seeds: int = 1,
     force: bool = False,
@@ -35,12 +36,12 @@ def bundle(
     """A bundle at `folder`; of a board whose bitstreams need Vivado, a project for that.
 
     Without `lanes`, with those that make it fastest on the board: if synthesis finds that too many were chosen, with
-    fewer. `options` are Build's.
+    fewer. Without `link`, with the board's usual one. `options` are Build's.
 
-    Raises what `build_bundle` and `write_project` do, BoardError (unknown board, NoFit; what a project has no use for),
-    and BuildError (lanes that the network does not allow).
+    Raises what `build_bundle` and `write_project` do, BoardError (unknown board, a link that it does not have, NoFit;
+    what a project has no use for), and BuildError (lanes that the network does not allow).
     """
-    chosen = find_board(board)
+    chosen = find_board(board).with_link(link)
     vivado = chosen.family.vendor_tool == VIVADO
     if vivado and (seeds != 1 or force):
         raise BoardError(f"{board} needs {VIVADO}, and --seeds and --rebuild are for open tools; leave them out")

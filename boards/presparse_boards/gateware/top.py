@@ -7,18 +7,19 @@ from math import ceil
 from typing import Any
 
 from amaranth.build import Platform
-from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal
-from amaranth.lib import io
-from amaranth.lib.cdc import FFSynchronizer
+from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal, Value
+from amaranth.lib import io, wiring
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 
 from presparse.contract.build import Build
+from presparse.contract.usb import product_name
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock, divisor_bits, plan_clock
 from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.gateware.adjustable import AdjustableNumber
 from presparse_boards.gateware.leds import TICK_CYCLES, Afterglow, Heartbeat, SlowTick
 from presparse_boards.gateware.reset import ResetHold
-from presparse_hw.accelerator import UartAccelerator
+from presparse_hw.accelerator import Accelerator, UartAccelerator
 from presparse_hw.link.endpoint import NO_BUILD_ID
 
 RESET_SECONDS = Fraction(20, 1_000_000)
@@ -27,14 +28,16 @@ GLOW_SECONDS = Fraction(1, 20)
 
 
 class BoardTop(Elaboratable):
-    """An accelerator on a board: PLL, reset, UART, LEDs.
+    """An accelerator on a board: PLL, reset, UART or USB, LEDs.
 
         oscillator -> PLL -> domain "sync" <- reset: until the PLL locks, and while the board's button is pressed
                           -> domain "accelerator", which has no reset, but restarts
         uart.rx -> UartAccelerator -> uart.tx
+        or ulpi <-> UsbLink <-> Accelerator; domain "usb" is the PHY's, and reset with it
         led 0: heartbeat    led 1: bytes come or go
 
-    Resources of the platform: its default clock, `uart` 0, and where it has them `led` 0 and 1 and a default reset.
+    Resources of the platform: its default clock, `uart` 0 or `ulpi` 0, and where it has them `led` 0 and 1 and a
+    default reset.
     A platform with a method `get_pll` gives the PLL itself; simulations do.
 
     Parameters
@@ -63,7 +66,11 @@ class BoardTop(Elaboratable):
         if adjustable:
             self._divisor = AdjustableNumber(adjustable.clock.lut, self.clock.divisor, divisor_bits(board))
         divisor = self._divisor.o if self._divisor else self.clock.divisor
-        self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
+        self._build_id = build_id
+        if board.link == "usb":
+            self._accelerator = Accelerator(build, build_id=build_id, window=board.window)
+        else:
+            self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
         self._half_blink = self._ticks(1 / Fraction(blink_hz) / 2)
 
     def elaborate(self, platform: Platform) -> Module:
@@ -87,16 +94,39 @@ class BoardTop(Elaboratable):
         accelerator = self._accelerator
         m.submodules.accelerator = DomainRenamer("accelerator")(accelerator)
         m.d.comb += accelerator.restart.eq(reset_hold.o_reset)
+        if isinstance(accelerator, UartAccelerator):
+            busy = self._uart(m, platform, accelerator)
+        else:
+            busy = self._usb(m, platform, accelerator, reset_hold.o_reset)
+        if ("led", 0) in platform.resources:
+            self._lights(m, platform, busy)
+        return m
+
+    def _uart(self, m: Module, platform: Platform, accelerator: UartAccelerator) -> Value:
+        """Whether bytes come or go, too."""
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.d.comb += [accelerator.rx.eq(rx.i), tx.o.eq(accelerator.tx)]
+        received = Signal(init=1)
+        m.submodules.received = FFSynchronizer(rx.i, received, init=1)
+        return ~received | ~accelerator.tx
 
-        if ("led", 0) in platform.resources:
-            self._lights(m, platform, rx.i)
-        return m
+    def _usb(self, m: Module, platform: Platform, accelerator: Accelerator, reset: Signal) -> Value:
+        """Likewise."""
+        from presparse_boards.gateware.usb_link import UlpiPins, UsbLink  # imports luna, which other builds do not need
 
-    def _lights(self, m: Module, platform: Any, rx: Signal) -> None:
+        m.domains.usb = ClockDomain()
+        m.submodules.ulpi = ulpi = UlpiPins(platform.request("ulpi", 0, dir="-"))
+        m.submodules.usb_reset = ResetSynchronizer(reset, domain="usb")
+        link = UsbLink(ulpi, product=product_name(self._board.name, self._build.network.name), serial=self._build_id)
+        m.submodules.link = DomainRenamer("accelerator")(link)
+        m.d.comb += ulpi.reset.eq(reset)
+        wiring.connect(m, link.received, accelerator.i_bytes)
+        wiring.connect(m, accelerator.o_bytes, link.sent)
+        return link.received.valid | accelerator.o_bytes.valid
+
+    def _lights(self, m: Module, platform: Any, busy: Value) -> None:
         """A heartbeat, and whether bytes come or go."""
         m.submodules.tick = tick = SlowTick()
         m.submodules.heartbeat = heartbeat = Heartbeat(self._half_blink)
@@ -104,9 +134,7 @@ class BoardTop(Elaboratable):
         self._led(m, platform, 0, heartbeat.o)
         if ("led", 1) in platform.resources:
             m.submodules.activity = activity = Afterglow(self._ticks(GLOW_SECONDS))
-            received = Signal(init=1)
-            m.submodules.received = FFSynchronizer(rx, received, init=1)
-            m.d.comb += [activity.tick.eq(tick.o), activity.i.eq(~received | ~self._accelerator.tx)]
+            m.d.comb += [activity.tick.eq(tick.o), activity.i.eq(busy)]
             self._led(m, platform, 1, activity.o)
 
     def _oscillator(self, m: Module, platform: Any) -> tuple[Signal, Signal | Const]:

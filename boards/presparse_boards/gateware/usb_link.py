@@ -115,7 +115,7 @@ class UlpiPins(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for name in ("clk", "dir", "nxt", "data", "stp"):
+        for name in ("clk", "data", "dir", "nxt", "stp"):
             m.submodules[name] = getattr(self, name)
         m.submodules.rst = self._reset
         m.d.comb += [ClockSignal("usb").eq(self.clk.i), self._reset.o.eq(self.reset)]

@@ -32,6 +32,6 @@ def _drawn(boards: tuple[BoardInfo, ...]) -> str:
     for board in boards:
         held = board.capacity
         numbers = (f"{held['lut']:,}", str(held["dsp"]), str(held["block_ram"]), f"{board.clock_mhz:g}")
-        link = f"{board.link}, {board.baud:,} baud"
+        link = f"{board.link}, {board.baud:,} baud" + (", or USB" if "usb" in board.links else "")
         table.add_row(board.name, board.device, *numbers, link, board.bitstream, board.program)
     return drawn([table], width=200)

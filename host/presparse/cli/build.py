@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -28,6 +28,12 @@ def run(
     board: Annotated[str, typer.Option("--board", "-b", help="`presparse boards` lists them.", show_default=False)],
     mode: Mode = "train",
     lanes: Lanes = "auto",
+    link: Annotated[
+        Literal["uart", "usb"] | None,
+        typer.Option(
+            help="What the board is reached by; the usual one of the board, unless given.", show_default=False
+        ),
+    ] = None,
     clock: Annotated[
         str, typer.Option(help="auto: the fastest that is reached; or MHz that must be reached.")
     ] = "auto",
@@ -62,6 +68,7 @@ def run(
             **vars(wanted),
             board=board,
             folder=folder,
+            link=link,
             clock_hz=_clock(clock),
             seeds=seeds,
             force=rebuild,

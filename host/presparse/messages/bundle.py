@@ -18,6 +18,8 @@ BUNDLE_VERSION = 1
 MANIFEST = "manifest.json"
 PROJECT = "project.json"
 NETWORK = "network.toml"
+LinkKind = Literal["uart", "usb"]
+"""What carries a board's bytes: its serial port, or its FPGA's own USB."""
 _LARGEST_FILE = 1 << 26
 """Bytes; the bitstream of an LFE5U-85 has 2 million."""
 
@@ -121,6 +123,7 @@ class Manifest(Made):
     samples_per_second: float = Field(description="of the core, at `clock_mhz`")
     samples_per_second_at_fmax: float
     use: Use
+    link: LinkKind = Field(default="uart", description="what the host reaches it by")
     baud: int = Field(description="that the host sets its serial port to")
     critical_path: CriticalPath
     contract_hash: str = Field(description="what the board answers to IDENTIFY")
@@ -247,7 +250,8 @@ class BoardInfo(Description):
     oscillator_mhz: float
     clock_mhz: float = Field(description="that builds get unless they ask for another")
     baud: int
-    link: str
+    links: tuple[LinkKind, ...] = Field(description="that builds can have, the usual one first")
+    link: str = Field(description="the serial port")
     bitstream: str = Field(description="what makes its bitstreams")
     program: str = Field(description="what programs it")
 

@@ -8,6 +8,7 @@ from functools import cache
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
+from presparse.messages.bundle import LinkKind
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.gateware.top import BoardTop
@@ -32,9 +33,9 @@ class Plan:
 
 
 @cache
-def plan(name: str) -> Plan:
+def plan(name: str, link: LinkKind | None = None) -> Plan:
     """The plan of a small network on the board of this name, at its default clock."""
-    board: Board = find_board(name)
+    board: Board = find_board(name).with_link(link)
     built = board.platform().prepare(BoardTop(BUILD, board, board.default_clock_hz), "top")
     files = {name: content if isinstance(content, str) else content.decode() for name, content in built.files.items()}
     constraints = next(content for name, content in files.items() if name.endswith((".lpf", ".pcf", ".xdc")))
@@ -42,10 +43,10 @@ def plan(name: str) -> Plan:
     attributes: dict[str, set[str]] = {}
     clocks: dict[str, float] = {}
     for line in constraints.splitlines():
-        if match := re.fullmatch(r'LOCATE COMP "(\w+)__io" SITE "(\w+)";', line):  # LPF
-            sites[match[1]] = match[2]
-        elif match := re.fullmatch(r'IOBUF PORT "(\w+)__io" (.*);', line):
-            attributes[match[1]] = set(match[2].split())
+        if match := re.fullmatch(r'LOCATE COMP "(\w+)__io(\[\d+\])?" SITE "(\w+)";', line):  # LPF
+            sites[match[1] + (match[2] or "")] = match[3]
+        elif match := re.fullmatch(r'IOBUF PORT "(\w+)__io(\[\d+\])?" (.*);', line):
+            attributes[match[1] + (match[2] or "")] = set(match[3].split())
         elif match := re.fullmatch(r'FREQUENCY PORT "(\w+)__io" (.*) HZ;', line):
             clocks[match[1]] = float(match[2]) / 1e6
         elif match := re.fullmatch(r"set_io (\w+)__io (\w+)", line):  # PCF

@@ -82,7 +82,8 @@ def test_a_board_that_works(install: Install) -> None:
         ("BOARDS = {'pear': 'an FPGA'}", "pear", "must hold boards by their names, and holds a str as 'pear'"),
         (ABOUT + "BOARDS = {'pear': OURS}", "pear", "holds the board 'ulx3s-12f' as 'pear'"),
         (
-            "class Pear:\n    name, title, baud, usb = 'pear', 'Pear', 9600, None\nBOARDS = {'pear': Pear()}",
+            "class Pear:\n    name, title, baud, usb, links = 'pear', 'Pear', 9600, None, ('uart',)\n"
+            "BOARDS = {'pear': Pear()}",
             "pear",
             "gives 'pear' as a Pear, which must be a .*Board",
         ),

@@ -43,3 +43,13 @@ def test_boards_and_estimates_need_no_amaranth(arguments: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)
+
+
+def test_links() -> None:
+    board = find_board("ecpix5-85f")
+    assert (board.link, board.window) == ("uart", 4)
+    assert board.with_link(None) is board.with_link("uart") is board
+    usb = board.with_link("usb")
+    assert (usb.link, usb.window, usb.name) == ("usb", 16, board.name)
+    with pytest.raises(BoardError, match="ulx3s-85f: link must be uart, and is usb"):
+        find_board("ulx3s-85f").with_link("usb")

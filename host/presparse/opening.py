@@ -1,9 +1,9 @@
 """Device names, and what they open.
 
-`emulator` is the reference, `emulator:c` the same in C; `serial:PORT` and `tcp:HOST:PORT` are boards; `replay:FILE`
-was one (`--record`); the name of a board (`ulx3s-85f`) is the one attached, and `NAME:PORT` the one on that port.
-Every other name is an entry point of the group `presparse.devices`: a callable `(build, **options) -> Link`, such as
-`sim`, the simulated board.
+`emulator` is the reference, `emulator:c` the same in C; `serial:PORT`, `usb:SERIAL` (or `usb:`, the one there) and
+`tcp:HOST:PORT` are boards; `replay:FILE` was one (`--record`); the name of a board (`ulx3s-85f`) is the one attached,
+and `NAME:PORT` the one on that port. Every other name is an entry point of the group `presparse.devices`: a callable
+`(build, **options) -> Link`, such as `sim`, the simulated board.
 """
 
 from __future__ import annotations
@@ -48,12 +48,13 @@ def open(
 
     `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
     no cycles), "emulator:c" (the same in C, some ten times as fast; needs a C compiler), a board such as "ulx3s-85f"
-    (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "tcp:HOST:PORT" (one that `presparse serve` serves there), or
-    "replay:FILE": the board of a recorded session, which answers as it did then, to the same calls; it needs no
-    network. `record` names a file to record this session in.
+    (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "usb:" (the board on USB) or "usb:SERIAL", "tcp:HOST:PORT"
+    (one that `presparse serve` serves there), or "replay:FILE": the board of a recorded session, which answers as it
+    did then, to the same calls; it needs no network. `record` names a file to record this session in.
     `timeout` (seconds per answer, 0.001 to 3,600) and `retries` (0 to 1,000) are the link's: opening takes at most
     5 * timeout * (retries + 1) seconds once the link is there, whatever the board sends. `options` are the device's
-    own, such as `baud` of `serial:` and `token` of `tcp:`. Leaving the `with` block closes the device.
+    own, such as `baud` of `serial:`, `token` of `tcp:` and `link` ("uart" or "usb") of a board. Leaving the `with`
+    block closes the device.
 
     Raises UnknownDevice, MissingExtra, NetworkError, BuildError, BundleError, LinkError, DeviceMismatch, OutputError,
     and ArgumentError for what is no such number, an option that the device does not have, and what has no link to
@@ -83,7 +84,7 @@ def opener(device: str, network: Network | Build | str | Path, **options: object
 
 def available() -> list[str]:
     """Names that `open` takes here."""
-    own = [*_EMULATORS, "serial:PORT", "tcp:HOST:PORT", "replay:FILE"]
+    own = [*_EMULATORS, "serial:PORT", "usb:SERIAL", "tcp:HOST:PORT", "replay:FILE"]
     return [*own, *plugins.device_names(), *plugins.boards().boards]
 
 
@@ -102,7 +103,7 @@ def _build(network: object, device: str, options: dict[str, object]) -> Build:
 
 
 def _described(network: object, device: str, options: dict[str, object]) -> Network | Build:
-    """The network or build that is meant. A bundle of one knows the baud rate of its board, too."""
+    """The network or build that is meant. A bundle of one knows the baud rate of its board, and its link, too."""
     if isinstance(network, Network | Build):
         return network
     if not isinstance(network, str | Path):
@@ -115,6 +116,8 @@ def _described(network: object, device: str, options: dict[str, object]) -> Netw
     manifest = Manifest.load(network)
     if device.startswith("serial:"):
         options.setdefault("baud", manifest.baud)
+    elif device == manifest.board and manifest.link == "usb":
+        options.setdefault("link", "usb")
     return manifest.build
 
 
@@ -176,6 +179,10 @@ def _found(name: str, build: Build) -> Callable[..., Link]:
         from presparse.device.links.serial import SerialLink  # most uses need no serial port
 
         return partial(SerialLink, address)
+    if kind == "usb":
+        from presparse.device.links.usb import UsbLink  # most uses need no libusb
+
+        return partial(UsbLink, address, "")
     if kind == "tcp" and address:
         from presparse.device.links.tcp import TcpLink, parsed_address
 

@@ -1,4 +1,4 @@
-"""Boards by name: which USB serial port is theirs, and how fast.
+"""Boards by name: where they are attached, on USB themselves or by which serial port, and how fast that is.
 
 What boards there are comes from entry points of the group `presparse.boards`: mappings of names to boards. The host
 never imports what builds bitstreams for them, and neither does such a mapping.
@@ -12,8 +12,11 @@ from typing import Protocol, runtime_checkable
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
+from presparse.device.links.link import Link
 from presparse.device.links.serial import SerialLink
-from presparse.errors import LinkClosed
+from presparse.device.links.usb import UsbLink
+from presparse.device.usb_devices import is_attached
+from presparse.errors import ArgumentError, LinkClosed
 
 
 class UsbSerial(Protocol):
@@ -48,10 +51,23 @@ class Board(Protocol):
     def baud(self) -> int: ...
     @property
     def usb(self) -> UsbSerial | None: ...
+    @property
+    def links(self) -> tuple[str, ...]:
+        """What its bitstreams can be reached by: "uart", "usb"."""
+        ...
 
 
-def open_board(board: Board, port: str | None = None, *, baud: int | None = None) -> SerialLink:
-    """The link to a board at its own baud rate, on `port` or wherever it is attached. Raises as `SerialLink`."""
+def open_board(board: Board, port: str | None = None, *, baud: int | None = None, link: str | None = None) -> Link:
+    """The link to a board: over its own USB if it is there with a bitstream that has that; else at its baud rate, on
+    `port` or wherever it is attached.
+
+    `link` is "usb" or "uart" to have that alone. Raises as `UsbLink` or `SerialLink`, and ArgumentError for a link
+    that the board does not have.
+    """
+    if link is not None and link not in board.links:
+        raise ArgumentError(f"link of {board.name} must be {' or '.join(board.links)}, and is {link!r}")
+    if port is None and link != "uart" and "usb" in board.links and (link == "usb" or is_attached(board.name)):
+        return UsbLink(board=board.name)
     return SerialLink(port or find_port(board), baud=board.baud if baud is None else baud)
 
 

@@ -52,10 +52,13 @@ class Pins:
 
     def __init__(self, board: Board) -> None:
         real: Any = board.platform()
+        self.device = real.device
         self.resources = real.resources
         self.default_clk = real.default_clk
         self.default_rst = real.default_rst
         self.ports: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {}
+        """Ports that belong together, as the board requests them."""
         self.pll = PllModel()
         self.pll_settings: list[Settings] = []
 
@@ -71,13 +74,14 @@ class Pins:
         group: Any = type("Group", (), {})()
         for key, port in found:
             setattr(group, key, port)
+        self.groups[f"{name}_{number}"] = group
         return group
 
     def _port(self, path: str, pins: Any) -> Any:
         if hasattr(pins, "ios"):  # a signal of a group
             return pins.name, self._port(f"{path}.{pins.name}", pins.ios[0])
-        direction = {"i": io.Direction.Input, "o": io.Direction.Output}[pins.dir]
-        self.ports[path] = io.SimulationPort(direction, 1, invert=pins.invert, name=path)
+        direction = {"i": io.Direction.Input, "o": io.Direction.Output, "io": io.Direction.Bidir}[pins.dir]
+        self.ports[path] = io.SimulationPort(direction, len(pins.names), invert=pins.invert, name=path)
         return self.ports[path]
 
     def press(self, ctx: SimulatorContext, pressed: bool) -> None:

@@ -12,7 +12,7 @@ from luna.gateware.interface.utmi import UTMIInterface
 from luna.gateware.usb.usb2.reset import USBResetSequencer
 
 from presparse_boards.gateware.usb_link import SILENCE_CYCLES, UsbLink
-from tests.boards.gateware.usb_host import FULL, HZ, Stalled, UsbHost
+from tests.boards.gateware.usb_host import FULL, HZ, Stalled, UsbHost, UtmiBus
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ class Bench:
     def __init__(self, *, core_hz: float, seed: int = 0, stalls: float = 0.0) -> None:
         utmi = UTMIInterface()
         self.link = UsbLink(utmi, product=PRODUCT, serial=SERIAL)
-        self.host = UsbHost(utmi, seed=seed, stalls=stalls)
+        self.host = UsbHost(UtmiBus(utmi), seed=seed, stalls=stalls)
         self.taken = bytearray()
         """What came out of the link, in order."""
         self.taking = True
@@ -71,10 +71,10 @@ class Bench:
 
     async def until(self, ctx: SimulatorContext, done: Callable[[], bool]) -> None:
         """Let the host carry bytes. AssertionError after 10 ms."""
-        end = self.host.cycles + 600_000
+        end = self.host.bus.cycles + 600_000
         while not done():
             await self.host.carry_once(ctx)
-            assert self.host.cycles < end, self.host.seen
+            assert self.host.bus.cycles < end, self.host.seen
 
     async def echo(self, ctx: SimulatorContext, data: bytes) -> None:
         """There and back, whole and nothing more."""
@@ -130,7 +130,7 @@ def test_no_byte_is_lost_or_comes_twice(core_hz: float, seed: int) -> None:
                 host.to_device += left[:size]
                 left = left[size:]
             await host.carry_once(ctx)
-            assert host.cycles < 100_000, host.seen
+            assert host.bus.cycles < 100_000, host.seen
         assert bench.taken == data
         assert host.from_device == data
 
@@ -155,9 +155,9 @@ def test_what_waits_where_and_for_how_long() -> None:
             full, rest = divmod(size, FULL)
             assert host.packets == [FULL] * full + [rest] * bool(rest)
         bench.given += b"z"
-        began = host.cycles
+        began = host.bus.cycles
         await bench.until(ctx, lambda: bool(host.from_device))
-        assert host.cycles - began < SILENCE_CYCLES + 50
+        assert host.bus.cycles - began < SILENCE_CYCLES + 50
         host.from_device.clear()
 
         # A core that takes nothing: two packets less a byte fit, the queue takes some; the rest stays with the host.
@@ -171,7 +171,7 @@ def test_what_waits_where_and_for_how_long() -> None:
         # A host that reads nothing: what the core gives stays with the core, once two packets are full.
         host.reading, bench.taking = False, True
         await bench.until(ctx, lambda: bench.taken.endswith(data) and not host.to_device)
-        await host.tick(ctx, 300)
+        await host.bus.idle(ctx, 300)
         assert 2 * FULL <= len(data) - len(bench.given) <= 2 * FULL + 20
         host.reading = True
         await bench.echo(ctx, b"")

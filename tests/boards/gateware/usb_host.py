@@ -1,4 +1,4 @@
-"""A USB 2.0 host at high speed, in Amaranth's simulator: what is on the other side of a UTMI bus.
+"""A USB 2.0 host at high speed, in Amaranth's simulator, on the other side of a bus at UTMI level or at a PHY's pins.
 
 It knows the bus by the USB specification, chapters 8 and 9, and nothing of the device but its bulk endpoint's number.
 It may harm what passes, as a bad cable does: then whoever does not hear an answer repeats, and nothing may come twice
@@ -10,17 +10,20 @@ from __future__ import annotations
 import enum
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from amaranth.sim import SimulatorContext
 from luna.gateware.interface.utmi import UTMIInterface
 
 HZ = 60e6
-_MICROFRAME_CYCLES = 7500
-_TIMEOUT_CYCLES = 102
+TIMEOUT_CYCLES = 102
 """816 bit times without an answer: none comes."""
-_CHIRP_CYCLES = 300
+CHIRP_CYCLES = 300
 """Of a chirp of the host's: 5 us, a tenth of what hosts take; the device counts any of 2.5 us."""
+SE0, J, K = 0b00, 0b01, 0b10
+"""States of the line; SE0 is silence at high speed."""
+_MICROFRAME_CYCLES = 7500
 _TRIES = 100
 FULL = 512
 
@@ -40,6 +43,91 @@ class Stalled(Exception):
     """The device refuses a request."""
 
 
+class Bus(Protocol):
+    """What carries packets. `stalls` says of each cycle whether it passes without a byte."""
+
+    cycles: int
+    """Of the bus since the simulation began."""
+
+    async def idle(self, ctx: SimulatorContext, cycles: int) -> None: ...
+
+    async def send(self, ctx: SimulatorContext, packet: bytes, stalls: Callable[[], bool]) -> None: ...
+
+    async def heard(self, ctx: SimulatorContext, stalls: Callable[[], bool]) -> bytes:
+        """The device's packet; empty if none comes in time."""
+        ...
+
+    async def reset(self, ctx: SimulatorContext) -> None:
+        """Reset, and agree on high speed: the device chirps K, the host answers with K and J."""
+        ...
+
+
+class UtmiBus:
+    """The host's side of UTMI signals."""
+
+    def __init__(self, utmi: UTMIInterface) -> None:
+        self.utmi = utmi
+        self.cycles = 0
+
+    async def idle(self, ctx: SimulatorContext, cycles: int) -> None:
+        for _ in range(cycles):
+            await ctx.tick("usb")
+            self.cycles += 1
+
+    async def send(self, ctx: SimulatorContext, packet: bytes, stalls: Callable[[], bool]) -> None:
+        utmi = self.utmi
+        ctx.set(utmi.line_state, J)
+        ctx.set(utmi.rx_active, 1)
+        await self.idle(ctx, 1)
+        for byte in packet:
+            while stalls():
+                ctx.set(utmi.rx_valid, 0)
+                await self.idle(ctx, 1)
+            ctx.set(utmi.rx_data, byte)
+            ctx.set(utmi.rx_valid, 1)
+            await self.idle(ctx, 1)
+        ctx.set(utmi.rx_valid, 0)
+        ctx.set(utmi.rx_active, 0)
+        ctx.set(utmi.line_state, SE0)
+        await self.idle(ctx, 2)
+
+    async def heard(self, ctx: SimulatorContext, stalls: Callable[[], bool]) -> bytes:
+        utmi, packet = self.utmi, bytearray()
+        ctx.set(utmi.tx_ready, 0)
+        end = self.cycles + TIMEOUT_CYCLES
+        while not ctx.get(utmi.tx_valid):
+            if self.cycles == end:
+                return b""
+            await self.idle(ctx, 1)
+        while ctx.get(utmi.tx_valid):
+            ready = not stalls()
+            ctx.set(utmi.tx_ready, ready)
+            if ready:
+                packet.append(ctx.get(utmi.tx_data))
+            await self.idle(ctx, 1)
+        ctx.set(utmi.tx_ready, 0)
+        await self.idle(ctx, 2)
+        return bytes(packet)
+
+    async def reset(self, ctx: SimulatorContext) -> None:
+        utmi = self.utmi
+        ctx.set(utmi.line_state, SE0)
+        ctx.set(utmi.tx_ready, 1)
+        while not ctx.get(utmi.tx_valid):
+            await self.idle(ctx, 1)
+        assert ctx.get(utmi.op_mode) == 2, "a chirp goes without bit stuffing"
+        while ctx.get(utmi.tx_valid):
+            assert ctx.get(utmi.tx_data) == 0
+            await self.idle(ctx, 1)
+        for state in (K, J) * 3:
+            ctx.set(utmi.line_state, state)
+            await self.idle(ctx, CHIRP_CYCLES)
+        ctx.set(utmi.line_state, SE0)
+        await self.idle(ctx, 10)
+        mode = ctx.get(utmi.xcvr_select), ctx.get(utmi.term_select), ctx.get(utmi.op_mode)
+        assert mode == (0, 0, 0), "the device does not agree on high speed"
+
+
 class UsbHost:
     """Resets the bus, enumerates, and carries bytes: `to_device` out, and in to `from_device`.
 
@@ -48,12 +136,10 @@ class UsbHost:
     stalls : probability of a cycle without a byte while a packet passes, either way
     """
 
-    def __init__(self, utmi: UTMIInterface, *, seed: int = 0, stalls: float = 0.0) -> None:
-        self.utmi, self.stalls = utmi, stalls
+    def __init__(self, bus: Bus, *, seed: int = 0, stalls: float = 0.0) -> None:
+        self.bus = bus
         self.harm = 0.0
         """Probability that a packet is lost or comes with a wrong bit, either way."""
-        self.cycles = 0
-        """Of the bus since the simulation began."""
         self.to_device, self.from_device = bytearray(), bytearray()
         self.reading = True
         """False: the host asks for no bytes."""
@@ -62,21 +148,15 @@ class UsbHost:
         self.seen: Counter[str] = Counter()
         """What happened, by its name."""
         self._random = random.Random(seed)
+        self._stalls = lambda: self._random.random() < stalls
         self._address = 0
         self._frame = self._sof_at = 0
         self._out_toggle = self._in_toggle = False
         self._ping = False
 
-    # The bus
-
-    async def tick(self, ctx: SimulatorContext, cycles: int = 1) -> None:
-        for _ in range(cycles):
-            await ctx.tick("usb")
-            self.cycles += 1
+    # Packets, which may be harmed
 
     async def send(self, ctx: SimulatorContext, packet: bytes) -> None:
-        """A packet, as the PHY gives it to the device."""
-        utmi = self.utmi
         struck = self._random.random() < self.harm
         if struck and self._random.random() < 0.5:
             self.seen["lost to the device"] += 1
@@ -84,44 +164,16 @@ class UsbHost:
         if struck:
             self.seen["harmed to the device"] += 1
             packet = self._harmed(packet)
-        ctx.set(utmi.line_state, 1)
-        ctx.set(utmi.rx_active, 1)
-        await self.tick(ctx)
-        for byte in packet:
-            while self._random.random() < self.stalls:
-                ctx.set(utmi.rx_valid, 0)
-                await self.tick(ctx)
-            ctx.set(utmi.rx_data, byte)
-            ctx.set(utmi.rx_valid, 1)
-            await self.tick(ctx)
-        ctx.set(utmi.rx_valid, 0)
-        ctx.set(utmi.rx_active, 0)
-        ctx.set(utmi.line_state, 0)
-        await self.tick(ctx, 2)
+        await self.bus.send(ctx, packet, self._stalls)
 
     async def heard(self, ctx: SimulatorContext) -> bytes:
-        """The device's packet; empty if none comes, or only a harmed one."""
-        utmi, packet = self.utmi, bytearray()
-        ctx.set(utmi.tx_ready, 0)
-        for _ in range(_TIMEOUT_CYCLES):
-            if ctx.get(utmi.tx_valid):
-                break
-            await self.tick(ctx)
-        else:
+        packet = await self.bus.heard(ctx, self._stalls)
+        if not packet:
             self.seen["no answer"] += 1
-            return b""
-        while ctx.get(utmi.tx_valid):
-            ready = self._random.random() >= self.stalls
-            ctx.set(utmi.tx_ready, ready)
-            if ready:
-                packet.append(ctx.get(utmi.tx_data))
-            await self.tick(ctx)
-        ctx.set(utmi.tx_ready, 0)
-        await self.tick(ctx, 2)
-        if self._random.random() < self.harm:
+        elif self._random.random() < self.harm:
             self.seen["lost to the host"] += 1
             return b""
-        return bytes(packet)
+        return packet
 
     def _harmed(self, packet: bytes) -> bytes:
         bit = self._random.randrange(8 * len(packet))
@@ -200,33 +252,15 @@ class UsbHost:
             done = await attempt()
             if done is not None and done is not False:
                 return done
-            await self.tick(ctx, 5)
+            await self.bus.idle(ctx, 5)
         raise AssertionError(f"{_TRIES} attempts in vain: {self.seen}")
 
     # What a host does
 
     async def reset_bus(self, ctx: SimulatorContext) -> None:
-        """Reset, and agree on high speed: the device chirps K, the host answers with K and J."""
-        utmi = self.utmi
         self._address = 0
         self._out_toggle = self._in_toggle = self._ping = False
-        ctx.set(utmi.line_state, 0)
-        ctx.set(utmi.tx_ready, 1)
-        while not ctx.get(utmi.tx_valid):
-            await self.tick(ctx)
-        assert ctx.get(utmi.op_mode) == 2, "a chirp goes without bit stuffing"
-        while ctx.get(utmi.tx_valid):
-            assert ctx.get(utmi.tx_data) == 0
-            await self.tick(ctx)
-        for _ in range(3):
-            for state in (2, 1):
-                ctx.set(utmi.line_state, state)
-                await self.tick(ctx, _CHIRP_CYCLES)
-        ctx.set(utmi.line_state, 0)
-        await self.tick(ctx, 10)
-        assert (ctx.get(utmi.xcvr_select), ctx.get(utmi.term_select), ctx.get(utmi.op_mode)) == (0, 0, 0), (
-            "not high speed"
-        )
+        await self.bus.reset(ctx)
 
     async def set_up(self, ctx: SimulatorContext, address: int = 5) -> None:
         await self.control(ctx, 0x00, 5, address, 0, 0)
@@ -244,14 +278,9 @@ class UsbHost:
         else:
             self._out_toggle = False
 
-    async def carry(self, ctx: SimulatorContext) -> None:
-        """Runs for ever: bytes both ways, as they come, and a start of frame eight times per millisecond."""
-        while True:
-            await self.carry_once(ctx)
-
     async def carry_once(self, ctx: SimulatorContext) -> None:
-        """One packet each way, at most."""
-        if self.cycles >= self._sof_at:
+        """One packet each way, at most, and a start of frame when it is time."""
+        if self.bus.cycles >= self._sof_at:
             self._sof_at += _MICROFRAME_CYCLES
             self._frame += 1
             await self.send(ctx, _token(Pid.SOF, self._frame // 8 % 2048))
@@ -263,7 +292,7 @@ class UsbHost:
                 self._in_toggle = not self._in_toggle
                 self.packets.append(len(packet))
                 self.from_device += packet
-        await self.tick(ctx, 5)
+        await self.bus.idle(ctx, 5)
 
     async def _bulk_out(self, ctx: SimulatorContext) -> None:
         if self._ping and not await self.ping(ctx, endpoint=1):

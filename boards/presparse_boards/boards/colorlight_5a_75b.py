@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def _pins() -> type[LatticePlatform]:
     from amaranth.build import Attrs, Clock, Pins, Resource, Subsignal
     from amaranth.vendor import LatticeECP5Platform
+    from amaranth_boards.resources import SDRAMResource
 
     io = Attrs(IO_TYPE="LVCMOS33")
 
@@ -42,6 +43,19 @@ def _pins() -> type[LatticePlatform]:
             ),
             # J1, pin 1, behind a 5 V buffer: room for a LED with its resistor.
             Resource("led", 0, Pins("C4", dir="o"), io),
+            # Chip select and the byte masks are tied low, CKE high.
+            SDRAMResource(
+                0,
+                clk="C8",
+                we_n="B5",
+                ras_n="B6",
+                cas_n="A6",
+                ba="B7 A8",
+                a="A9 B9 B10 C10 D9 C9 E9 D8 E8 C7 B8",
+                dq="B2 A2 C3 A3 B3 A4 B4 A5 E7 C6 D7 D6 E6 D5 C5 E5 "
+                "A11 B11 B12 A13 B13 A14 B14 D14 D13 E11 C13 D11 C12 E10 C11 D10",
+                attrs=Attrs(IO_TYPE="LVCMOS33", SLEWRATE="FAST"),
+            ),
         ]
         connectors = []  # noqa: RUF012
 

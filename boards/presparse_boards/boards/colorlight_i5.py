@@ -1,7 +1,8 @@
 """Colorlight i5, a receiver card for LED walls as a plug-in module, revision 7.0, on Muse Lab's extension board.
 
-Sources: https://github.com/wuxx/Colorlight-FPGA-Projects (README.md: FPGA, clock, LED; the extension board's
+Sources: https://github.com/wuxx/Colorlight-FPGA-Projects (README.md: FPGA, clock, LED, SDRAM; the extension board's
 schematic: serial port of its debugger), https://tomverbeure.github.io/2021/01/30/Colorlight-i5-Extension-Board-Pin-Mapping.html.
+litex-boards (`colorlight_i5`) has the same pins for the SDRAM, its data in another order: no matter without byte masks.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def _pins() -> type[LatticePlatform]:
     from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
     from amaranth.vendor import LatticeECP5Platform
+    from amaranth_boards.resources import SDRAMResource
 
     io = Attrs(IO_TYPE="LVCMOS33")
 
@@ -36,6 +38,19 @@ def _pins() -> type[LatticePlatform]:
                 Subsignal("tx", Pins("J17", dir="o")),
                 Subsignal("rx", Pins("H18", dir="i"), Attrs(PULLMODE="UP")),
                 io,
+            ),
+            # Chip select and the byte masks are tied low, CKE high.
+            SDRAMResource(
+                0,
+                clk="B9",
+                we_n="A10",
+                ras_n="B10",
+                cas_n="A9",
+                ba="B11 C8",
+                a="B13 C14 A16 A17 B16 B15 A14 A13 A12 A11 B12",
+                dq="B6 A5 A6 A7 C7 B8 B5 A8 D8 D7 E8 D6 C6 D5 E7 C5 "
+                "C10 D9 E11 D11 C11 D12 E9 C12 E14 C15 E13 D15 E12 B17 D14 D13",
+                attrs=Attrs(IO_TYPE="LVCMOS33", SLEWRATE="FAST"),
             ),
         ]
         connectors = []  # noqa: RUF012

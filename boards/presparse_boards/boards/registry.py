@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from presparse import plugins
-from presparse_boards.boards import arty_a7, colorlight_5a_75b, colorlight_i5, ecpix5, icebreaker, ulx3s
+from presparse_boards.boards import (
+    arty_a7,
+    colorlight_5a_75b,
+    colorlight_i5,
+    ecpix5,
+    icebreaker,
+    icepi_zero,
+    icesugar_pro,
+    ulx3s,
+)
 from presparse_boards.boards.definition import Board
 from presparse_boards.errors import BoardError
 
-_FILES = (ulx3s, ecpix5, icebreaker, colorlight_i5, colorlight_5a_75b, arty_a7)
+_FILES = (ulx3s, ecpix5, icebreaker, colorlight_i5, colorlight_5a_75b, icepi_zero, icesugar_pro, arty_a7)
 
 BOARDS: Mapping[str, Board] = MappingProxyType({board.name: board for file in _FILES for board in file.BOARDS})
 """Those that come with Presparse: one of the mappings in the entry-point group "presparse.boards"."""

@@ -32,6 +32,12 @@ class Plan:
     """Frequencies of ports."""
 
 
+def sdram_pins(name: str) -> dict[str, str]:
+    """Pins of the board's SDRAM, by signal, lowest bit first; of those that are active low with a "~" before them."""
+    resource = find_board(name).pins()().resources["sdram", 0]
+    return {part.name: "~" * part.ios[0].invert + " ".join(part.ios[0].names) for part in resource.ios}
+
+
 @cache
 def plan(name: str, link: LinkKind | None = None) -> Plan:
     """The plan of a small network on the board of this name, at its default clock."""

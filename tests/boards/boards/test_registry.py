@@ -15,7 +15,7 @@ from presparse_boards.errors import BoardError
 def test_all_boards_by_name() -> None:
     assert list(BOARDS) == [
         "ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ulx3s-85f", "ecpix5-45f", "ecpix5-85f", "icebreaker",
-        "colorlight-i5", "colorlight-5a-75b", "arty-a7-35t", "arty-a7-100t",
+        "colorlight-i5", "colorlight-5a-75b", "icepi-zero", "icesugar-pro", "arty-a7-35t", "arty-a7-100t",
     ]  # fmt: skip
     for name, board in BOARDS.items():
         assert find_board(name) is board

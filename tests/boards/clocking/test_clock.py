@@ -38,7 +38,7 @@ def test_a_clock_gives_way_to_the_uart() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ulx3s-85f", "ecpix5-85f", "icebreaker", "colorlight-i5", "colorlight-5a-75b", "arty-a7-35t"]
+    "name", ["ulx3s-85f", "ecpix5-85f", "icebreaker", "colorlight-i5", "colorlight-5a-75b", "icepi-zero", "arty-a7-35t"]
 )
 def test_every_clock_of_every_kind_of_board(name: str) -> None:
     board = BOARDS[name]

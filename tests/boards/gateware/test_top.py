@@ -130,6 +130,8 @@ KINDS = {
     "icebreaker": 8.0,
     "colorlight-i5": 7.85,
     "colorlight-5a-75b": 8.0,
+    "icepi-zero": 8.0,
+    "icesugar-pro": 8.0,
     "arty-a7-35t": 6.119,
 }
 

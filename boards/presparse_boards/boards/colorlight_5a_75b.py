@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from presparse_boards.boards.definition import Board
 from presparse_boards.families.ecp5.capacity import CAPACITY
 from presparse_boards.families.ecp5.family import ECP5
+from presparse_hw.store.sdram.chip import M12L64322A
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
@@ -74,6 +75,7 @@ BOARDS = (
         oscillator_hz=25_000_000,
         default_clock_hz=100_000_000,
         baud=1_000_000,  # what cheap adapters do
+        sdram=M12L64322A,
         program=("--board", "colorlight", "--cable", "ft232"),
         pins=_pins,
     ),

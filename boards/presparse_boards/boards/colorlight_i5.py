@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from presparse_boards.boards.definition import Board, UsbSerial
 from presparse_boards.families.ecp5.capacity import CAPACITY
 from presparse_boards.families.ecp5.family import ECP5
+from presparse_hw.store.sdram.chip import EM638325
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
@@ -70,6 +71,7 @@ BOARDS = (
         oscillator_hz=25_000_000,
         default_clock_hz=100_000_000,
         baud=500_000,  # the debugger takes every byte in an interrupt
+        sdram=EM638325,
         usb=UsbSerial(chip="DAPLink", vendor_id=0x0D28, product_id=0x0204),
         program=("--board", "colorlight-i5"),
         pins=_pins,

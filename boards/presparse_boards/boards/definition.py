@@ -14,6 +14,7 @@ from presparse_boards.clocking.solver import Limits
 from presparse_boards.errors import BoardError
 from presparse_boards.families.family import FpgaFamily
 from presparse_boards.resources.capacity import Capacity
+from presparse_hw.store.sdram.chip import SdramChip
 
 if TYPE_CHECKING:
     from amaranth.build import Platform
@@ -63,6 +64,8 @@ class Board:
     """What they do come by (`with_link`)."""
     window: int = WINDOW
     """Requests that the link holds at once, a power of two: 2 KiB of block RAM each."""
+    sdram: SdramChip | None = None
+    """SDRAM on the FPGA's pins, to store samples in."""
     usb: UsbSerial | None = None
     """The board's own USB serial port; None: an adapter on the pins that docs/boards.md names."""
     program: tuple[str, ...]
@@ -71,8 +74,9 @@ class Board:
     """Where `program` puts a bitstream: lost without power, or not."""
     pins: Callable[[], type[Platform]]
     """The class of the Amaranth platform that names the pins (imports Amaranth): the oscillator as its `default_clk`,
-    the resource `uart` 0 with `rx` and `tx`, and if there are any `led` 0 and 1 and a button as `default_rst`; with
-    USB, `ulpi` 0 with `clk` (and its Clock), `data`, `dir`, `nxt`, `stp` and `rst`."""
+    the resource `uart` 0 with `rx` and `tx`, and if there are any `led` 0 and 1, a button as `default_rst`, and the
+    resource `sdram` 0 (`amaranth_boards.resources.SDRAMResource`); with USB, `ulpi` 0 with `clk` (and its Clock),
+    `data`, `dir`, `nxt`, `stp` and `rst`."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -86,6 +90,11 @@ class Board:
             )
         if self.window < 1 or self.window & self.window - 1:
             raise BoardError(f"board {self.name}: window must be a power of two, and is {self.window}")
+        if self.sdram and not self.family.sdram:
+            raise BoardError(
+                f"board {self.name}: sdram is {self.sdram.name}, and nothing drives an SDRAM from an FPGA of family "
+                f"{self.family.name}; leave it out"
+            )
 
     def with_link(self, link: LinkKind | None) -> Board:
         """The board for a build with this link; None: its usual one. Raises BoardError if it does not have it."""
@@ -146,4 +155,19 @@ def _missing(board: Board, platform: Any) -> str:
         return f"has no resource {platform.default_rst!r}, which its default_rst names"
     if platform.device != board.device:
         return f"is for the FPGA {platform.device}, and the board's device is {board.device}"
+    return _missing_sdram(board.sdram, there) if board.sdram else ""
+
+
+def _missing_sdram(chip: SdramChip, there: Any) -> str:
+    """The same of the pins of the board's SDRAM."""
+    if ("sdram", 0) not in there:
+        return f"has no SDRAM, and the board's is {chip.name}: add SDRAMResource(0, ...) of amaranth_boards.resources"
+    needed = {"clk": 1, "we": 1, "ras": 1, "cas": 1, "ba": chip.bank_bits, "a": chip.address_pins, "dq": chip.width}
+    pins = {part.name: len(part.ios[0].names) for part in there["sdram", 0].ios if hasattr(part, "ios")}
+    wrong = [f"{name} of {pins.get(name, 0)} pins" for name, width in needed.items() if pins.get(name) != width]
+    if wrong:
+        listed = ", ".join(f"{name} {width}" for name, width in needed.items())
+        return (
+            f"has a resource sdram 0 with {', '.join(wrong)}, and {chip.name} has {listed}: mend its pins or the chip"
+        )
     return ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from presparse_boards.boards.definition import Board, UsbSerial
 from presparse_boards.families.ecp5.capacity import CAPACITY
 from presparse_boards.families.ecp5.family import ECP5
+from presparse_hw.store.sdram.chip import W9825G6KH
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
@@ -37,6 +38,7 @@ BOARDS = (
         oscillator_hz=50_000_000,
         default_clock_hz=100_000_000,
         baud=3_000_000,  # the most that an FT231X does
+        sdram=W9825G6KH,
         usb=UsbSerial(chip="FT231X", vendor_id=0x0403, product_id=0x6015),
         program=("--board", "icepi-zero"),
         pins=_pins,

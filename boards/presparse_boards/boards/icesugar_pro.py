@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from presparse_boards.boards.definition import Board, UsbSerial
 from presparse_boards.families.ecp5.capacity import CAPACITY
 from presparse_boards.families.ecp5.family import ECP5
+from presparse_hw.store.sdram.chip import IS42S16160
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
@@ -47,6 +48,7 @@ BOARDS = (
         oscillator_hz=25_000_000,
         default_clock_hz=100_000_000,
         baud=500_000,  # iCELink takes every byte in an interrupt
+        sdram=IS42S16160,
         usb=UsbSerial(chip="iCELink", vendor_id=0x1D50, product_id=0x602B),
         program=("--cable", "cmsisdap", "--vid", "0x1d50", "--pid", "0x602b"),
         pins=_pins,

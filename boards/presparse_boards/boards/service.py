@@ -20,6 +20,7 @@ def _info(board: Board) -> BoardInfo:
         family=board.family.name,
         device=board.full_device,
         capacity={kind: getattr(board.capacity, kind) for kind in Use.model_fields},
+        sdram_bytes=2 * board.sdram.words if board.sdram else 0,
         oscillator_mhz=board.oscillator_hz / 1e6,
         clock_mhz=board.default_clock_hz / 1e6,
         baud=board.baud,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from presparse_boards.boards.definition import Board, UsbSerial
 from presparse_boards.families.ecp5.capacity import CAPACITY
 from presparse_boards.families.ecp5.family import ECP5
+from presparse_hw.store.sdram.chip import MT48LC16M16A2
 
 if TYPE_CHECKING:
     from amaranth.vendor import LatticePlatform
@@ -37,6 +38,7 @@ def _board(size: str) -> Board:
         oscillator_hz=25_000_000,
         default_clock_hz=100_000_000,
         baud=3_000_000,  # the most that an FT231X does
+        sdram=MT48LC16M16A2,
         usb=UsbSerial(chip="FT231X", vendor_id=0x0403, product_id=0x6015, product=f"ULX3S FPGA {size[:-1]}K"),
         program=("--board", "ulx3s"),
         pins=lambda: _pins(size),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from presparse.contract.build import Build
 from presparse_boards.clocking.solver import Limits, Settings
@@ -17,6 +17,7 @@ from presparse_boards.resources.capacity import Capacity
 from presparse_boards.resources.inferred_memory import MemoryCells, Storage
 from presparse_boards.resources.inventory import Memory
 from presparse_boards.resources.multipliers import DspBlock, logic_multiplier
+from presparse_hw.store.sdram.chip import SdramChip
 
 if TYPE_CHECKING:
     from amaranth.hdl import Module, Signal
@@ -36,6 +37,25 @@ class Pll(Protocol):
     """Out(1): high once the clock is right; asynchronous."""
 
     def elaborate(self, platform: object) -> Module: ...
+
+
+class SdramPhy(Protocol):
+    """The pins of an SDRAM: an Amaranth component."""
+
+    pads: Any
+    """In(presparse_hw.store.sdram.ports.SdramPadSignature)."""
+
+    def elaborate(self, platform: object) -> Module: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SdramPads:
+    """How an FPGA's pins drive an SDRAM."""
+
+    cycles: int
+    """That registers at the pins add, out and back together (`presparse_hw.store.sdram.chip.Sdram`)."""
+    phy: Callable[[SdramChip, Any], SdramPhy]
+    """The component for a chip and the platform's resource `sdram`, requested with `dir="-"` (imports Amaranth)."""
 
 
 TakenMemories = Callable[[Memory], Storage | None]
@@ -58,6 +78,9 @@ class FpgaFamily:
     pll_limits: Limits
     pll: Callable[[Settings, io.SingleEndedPort], Pll]
     """The component for given settings and the pin of the oscillator (imports Amaranth)."""
+
+    sdram: SdramPads | None = None
+    """None: its boards have no SDRAM that is used."""
 
     primitives: Callable[[], type] | None = None
     """A class to be mixed into an Amaranth platform (imports Amaranth), whose methods `plan(build, capacity, window)`,

@@ -27,11 +27,12 @@ def warn_of_unusable(found: BoardList) -> None:
 
 def _drawn(boards: tuple[BoardInfo, ...]) -> str:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("name", "FPGA", "LUT", "DSP", "block RAM", "MHz", "link", "bitstream", "programmed by"):
-        table.add_column(heading, justify="right" if heading in ("LUT", "DSP", "block RAM", "MHz") else "left")
+    for heading in ("name", "FPGA", "LUT", "DSP", "block RAM", "SDRAM", "MHz", "link", "bitstream", "programmed by"):
+        table.add_column(heading, justify="right" if heading in ("LUT", "DSP", "block RAM", "SDRAM", "MHz") else "left")
     for board in boards:
         held = board.capacity
-        numbers = (f"{held['lut']:,}", str(held["dsp"]), str(held["block_ram"]), f"{board.clock_mhz:g}")
+        sdram = f"{board.sdram_bytes >> 20} MiB" if board.sdram_bytes else "-"
+        numbers = (f"{held['lut']:,}", str(held["dsp"]), str(held["block_ram"]), sdram, f"{board.clock_mhz:g}")
         link = f"{board.link}, {board.baud:,} baud" + (", or USB" if "usb" in board.links else "")
         table.add_row(board.name, board.device, *numbers, link, board.bitstream, board.program)
     return drawn([table], width=200)

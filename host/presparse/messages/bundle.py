@@ -247,6 +247,7 @@ class BoardInfo(Description):
     family: str
     device: str
     capacity: dict[str, int] = Field(description="as `Use` has them")
+    sdram_bytes: int = Field(description="that samples can be stored in; 0: there is none")
     oscillator_mhz: float
     clock_mhz: float = Field(description="that builds get unless they ask for another")
     baud: int

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from amaranth.build import Attrs, Clock, Pins, Resource, Subsignal
 from amaranth.vendor import LatticeECP5Platform
+from amaranth_boards.resources import SDRAMResource
 
 import presparse as ps
 from presparse.errors import UnknownDevice
@@ -157,11 +158,14 @@ def test_a_board_whose_clock_cannot_be_made_takes_no_other_away(
 
 CLOCK = Resource("clk25", 0, Pins("G2", dir="i"), Clock(25e6), Attrs(IO_TYPE="LVCMOS33"))
 UART = Resource("uart", 0, Subsignal("tx", Pins("L4", dir="o")), Subsignal("rx", Pins("M1", dir="i")))
+SDRAM = SDRAMResource(
+    0, clk="F19", we_n="T20", cas_n="T19", ras_n="R20", ba="P19", a=" ".join(f"A{i}" for i in range(13)), dq="J16 L18"
+)
 LED = Resource("led", 0, Pins("B2", dir="o"))
 
 
 def _board(*resources: Resource, **others: Any) -> Board:
-    """A ULX3S 12F with nothing but these."""
+    """A ULX3S 12F with nothing but these, and without its SDRAM."""
     content = {
         "device": "LFE5U-12F",
         "package": "BG381",
@@ -171,7 +175,7 @@ def _board(*resources: Resource, **others: Any) -> Board:
         "connectors": [],
     }
     pins = type("Pear", (LatticeECP5Platform,), {**content, **others})
-    return replace(OURS, name="pear", pins=lambda: pins)
+    return replace(OURS, name="pear", sdram=None, pins=lambda: pins)
 
 
 @pytest.mark.parametrize("resources", [(CLOCK, UART, LED), (CLOCK, UART)], ids=["one LED", "no LED"])
@@ -193,6 +197,14 @@ def test_leds_and_a_button_may_be_missing(resources: tuple[Resource, ...]) -> No
         (_board(CLOCK, Resource("uart", 0, Subsignal("tx", Pins("L4")))), "uart 0 without rx: add a Subsignal of"),
         (_board(CLOCK, Resource("uart", 0, Pins("L4"))), "uart 0 without rx and tx: add"),
         (_board(CLOCK, UART, default_rst="button"), "has no resource 'button', which its default_rst names"),
+        (
+            replace(_board(CLOCK, UART), sdram=OURS.sdram),
+            r"has no SDRAM, and the board's is MT48LC16M16A2: add SDRAMRes",
+        ),
+        (
+            replace(_board(CLOCK, UART, SDRAM), sdram=OURS.sdram),
+            "a resource sdram 0 with ba of 1 pins, dq of 2 pins, and MT48LC16M16A2 has clk 1, we 1, .*, dq 16: mend",
+        ),
         (_board(CLOCK, UART, device="LFE5U-85F"), "is for the FPGA LFE5U-85F, and the board's device is LFE5U-12F"),
     ],
 )

@@ -38,7 +38,7 @@ MADE_UP = FpgaFamily(
 
 
 def _on(family: FpgaFamily) -> Board:
-    return replace(BOARDS["ulx3s-85f"], name="pear", family=family)
+    return replace(BOARDS["ulx3s-85f"], name="pear", family=family, sdram=None)
 
 
 def test_estimate() -> None:
@@ -50,6 +50,13 @@ def test_estimate() -> None:
     real = estimate(build, _on(ECP5))
     assert found.use.block_ram.used > real.use.block_ram.used  # blocks of 8 Ki bits
     assert found.use.lut.used > real.use.lut.used
+
+
+def test_an_sdram_needs_a_family_that_drives_it() -> None:
+    with pytest.raises(
+        BoardError, match=r"board ulx3s-85f: sdram is MT48LC16M16A2, and nothing drives an SDRAM from .* pear"
+    ):
+        replace(BOARDS["ulx3s-85f"], family=MADE_UP)
 
 
 def test_only_families_with_real_builds_stand_in() -> None:

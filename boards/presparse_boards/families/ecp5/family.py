@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from presparse_boards.clocking.solver import Settings
 from presparse_boards.families.ecp5.block_plan import taken_memories
-from presparse_boards.families.ecp5.cells import DSP, MEMORY
+from presparse_boards.families.ecp5.cells import DSP, INPUT_CYCLES, MEMORY, OUTPUT_CYCLES
 from presparse_boards.families.ecp5.dividers import LIMITS, dividers
 from presparse_boards.families.ecp5.multiplier_cost import carry_multiplier_cost
 from presparse_boards.families.ecp5.routed_clock import patched, placed_lut
-from presparse_boards.families.family import FpgaFamily, Pll
+from presparse_boards.families.family import FpgaFamily, Pll, SdramPads, SdramPhy
 from presparse_boards.families.toolchain import ClockCells, Toolchain, wheel_tool
+from presparse_hw.store.sdram.chip import SdramChip
 
 if TYPE_CHECKING:
     from amaranth.lib import io
@@ -32,6 +33,12 @@ def _pll(settings: Settings, pin: io.SingleEndedPort) -> Pll:
     return Ecp5Pll(settings, pin)
 
 
+def _sdram_phy(chip: SdramChip, port: Any) -> SdramPhy:
+    from presparse_boards.families.ecp5.sdram_phy import Ecp5SdramPhy
+
+    return Ecp5SdramPhy(chip, port)
+
+
 def _primitives() -> type:
     from presparse_boards.families.ecp5.primitives import Ecp5Primitives
 
@@ -42,6 +49,7 @@ ECP5 = FpgaFamily(
     name="ecp5",
     pll_limits=LIMITS,
     pll=_pll,
+    sdram=SdramPads(cycles=OUTPUT_CYCLES + INPUT_CYCLES, phy=_sdram_phy),
     primitives=_primitives,
     dsp=DSP,
     lut_multiplier=carry_multiplier_cost,

@@ -11,7 +11,11 @@ class BoardError(PresparseError, ValueError):
 
 
 class ClockError(BoardError):
-    """A clock that a board cannot make."""
+    """A clock that a board cannot make, or that something on it is too slow for."""
+
+
+class NoSdram(BoardError):
+    """SDRAM that a board is asked to store samples in, and has not."""
 
 
 class MakeError(PresparseError):

@@ -15,6 +15,7 @@ from presparse.support import atomic_folders
 from presparse.support.cache import Cache, cache_folder, contents
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.clocking.sdram import plan_sdram
 from presparse_boards.errors import DoesNotFit, MakeError
 from presparse_boards.estimate.lane_search import what_would_fit
 from presparse_boards.flow.identity import build_id, bundle_key
@@ -51,9 +52,10 @@ def build_bundle(
     force : make it anew, whatever the cache holds
     progress : receives each step as it begins and ends
 
-    Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, OutputError (the folder), CacheError.
+    Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, NoSdram, OutputError (the folder),
+    CacheError.
     """
-    plan_clock(board, clock_hz or board.default_clock_hz)
+    plan_sdram(build, board, plan_clock(board, clock_hz or board.default_clock_hz).hz)
     tools = tool_versions(toolchain_of(board).tools)
     atomic_folders.check_folder(folder, _WHAT, _owned, parents=True)
     identity = build_id(build, board, tools)

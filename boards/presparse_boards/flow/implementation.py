@@ -56,11 +56,16 @@ class Flow:
             plan, netlist, routes = self._routed(self.clock_hz)
             return self._clocked(plan, netlist, routes, plan.clock)
         plan, netlist, routes = self._routed(self.board.default_clock_hz)
+        fmax_hz = routes[0].fmax_mhz * 1e6
         try:
-            clock = fastest_clock(self.board, routes[0].fmax_mhz * 1e6, plan.clock)
-        except ClockError:  # slower than the PLL can be: without one
-            plan, netlist, routes = self._routed(self.board.oscillator_hz)
-            clock = plan.clock
+            clock = fastest_clock(self.board, fmax_hz, plan.clock, plan.clocks)
+        except ClockError:
+            if plan.clocks:  # slower than it was made for
+                plan, netlist, routes = self._routed(fmax_hz)
+                clock = fastest_clock(self.board, routes[0].fmax_mhz * 1e6, plan.clock, plan.clocks)
+            else:  # slower than the PLL can be: without one
+                plan, netlist, routes = self._routed(self.board.oscillator_hz)
+                clock = plan.clock
         return self._clocked(plan, netlist, routes, clock)
 
     def _routed(self, clock_hz: float) -> tuple[Plan, Netlist, list[Routed]]:

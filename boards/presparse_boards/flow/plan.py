@@ -11,6 +11,7 @@ from pathlib import Path
 from presparse.contract.build import Build
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock
+from presparse_boards.clocking.solver import Band
 from presparse_boards.errors import MakeError
 from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.gateware.top import BoardTop
@@ -27,6 +28,8 @@ class Plan:
 
     toolchain: Toolchain
     clock: Clock
+    clocks: Band | None
+    """To which the design can be set after routing; None: to all that the board makes."""
     files: dict[str, str | bytes]
     device_options: tuple[str, ...]
     """Place-and-route: device, package, speed grade, and the placer if it is not the tool's own choice."""
@@ -53,7 +56,7 @@ def toolchain_of(board: Board) -> Toolchain:
 
 
 def make_plan(build: Build, board: Board, clock_hz: float, build_id: str) -> Plan:
-    """Elaborate (1 to 60 s). Raises ClockError, MakeError, BoardError (what the board's platform lacks)."""
+    """Elaborate (1 to 60 s). Raises ClockError, MakeError, BoardError (what the board's platform lacks; NoSdram)."""
     toolchain = toolchain_of(board)
     platform = board.platform()
     top = BoardTop(build, board, clock_hz, build_id=build_id, adjustable=toolchain)
@@ -77,6 +80,7 @@ def make_plan(build: Build, board: Board, clock_hz: float, build_id: str) -> Pla
     return Plan(
         toolchain=toolchain,
         clock=top.clock,
+        clocks=top.sdram.clocks if top.sdram else None,
         files={name: plan.files[name] for name in needed},
         device_options=_without(commands[1][1:], "--quiet", "--log", "--json", *options),
         pack_options=("--compress",) if "--compress" in commands[2] else (),

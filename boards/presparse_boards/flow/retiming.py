@@ -15,14 +15,16 @@ from pathlib import Path
 
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock, divisor_bits, plan_clock
-from presparse_boards.clocking.solver import settings_for
+from presparse_boards.clocking.solver import Band, settings_for
 from presparse_boards.errors import ClockError, ToolFailed
 from presparse_boards.families.toolchain import table
 from presparse_boards.flow.plan import TOP, toolchain_of
 
 
-def fastest_clock(board: Board, fmax_hz: float, built_for: Clock) -> Clock:
-    """The fastest clock up to `fmax_hz` that a netlist built for another can be set to. Raises ClockError."""
+def fastest_clock(board: Board, fmax_hz: float, built_for: Clock, clocks: Band | None = None) -> Clock:
+    """The fastest clock up to `fmax_hz` that a netlist built for another can be set to; within `clocks`, if any are
+    given. Raises ClockError."""
+    fmax_hz = min(fmax_hz, clocks.high_hz) if clocks else fmax_hz
     if built_for.pll is None:  # nothing to set
         if built_for.hz > fmax_hz:
             raise ClockError(
@@ -40,6 +42,11 @@ def fastest_clock(board: Board, fmax_hz: float, built_for: Clock) -> Clock:
                 f"{board.oscillator_hz / 1e6:g} MHz are left; ask for that clock: --clock {board.oscillator_hz / 1e6:g}"
             )
         clock = replace(clock, pll=same)
+    if clocks and clock.hz not in clocks:
+        raise ClockError(
+            f"{board.name}: the routed design reaches {float(clock.hz) / 1e6:.2f} MHz, and was made for {clocks}; ask "
+            f"for a clock that it reaches: --clock {int(clock.hz / 10**6)}"
+        )
     return clock
 
 

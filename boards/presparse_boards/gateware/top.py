@@ -15,6 +15,7 @@ from presparse.contract.build import Build
 from presparse.contract.usb import product_name
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock, divisor_bits, plan_clock
+from presparse_boards.clocking.sdram import plan_sdram
 from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.gateware.adjustable import AdjustableNumber
 from presparse_boards.gateware.leds import TICK_CYCLES, Afterglow, Heartbeat, SlowTick
@@ -28,26 +29,27 @@ GLOW_SECONDS = Fraction(1, 20)
 
 
 class BoardTop(Elaboratable):
-    """An accelerator on a board: PLL, reset, UART or USB, LEDs.
+    """An accelerator on a board: PLL, reset, UART or USB, LEDs, and SDRAM if the build stores samples there.
 
         oscillator -> PLL -> domain "sync" <- reset: until the PLL locks, and while the board's button is pressed
                           -> domain "accelerator", which has no reset, but restarts
         uart.rx -> UartAccelerator -> uart.tx
         or ulpi <-> UsbLink <-> Accelerator; domain "usb" is the PHY's, and reset with it
+                          |
+                   the SDRAM's pads -- sdram
         led 0: heartbeat    led 1: bytes come or go
 
-    Resources of the platform: its default clock, `uart` 0 or `ulpi` 0, and where it has them `led` 0 and 1 and a
-    default reset.
-    A platform with a method `get_pll` gives the PLL itself; simulations do.
+    Resources of the platform: its default clock, `uart` 0 or `ulpi` 0, and where it has them `led` 0 and 1, a default
+    reset and `sdram` 0. A platform with a method `get_pll` or `get_sdram_phy` gives PLL or pads itself; simulations do.
 
     Parameters
     ----------
-    clock_hz : at most; `clock` says what comes of it
+    clock_hz : at most; `clock` says what comes of it, and `sdram` what it may be set to later
     build_id : 16 hexadecimal digits that IDENTIFY returns
     blink_hz : of the heartbeat
     adjustable : with these tools PLL and UART can be set to another clock later (`presparse_boards.flow.retiming`)
 
-    Raises ClockError.
+    Raises ClockError, NoSdram.
     """
 
     def __init__(
@@ -67,10 +69,12 @@ class BoardTop(Elaboratable):
             self._divisor = AdjustableNumber(adjustable.clock.lut, self.clock.divisor, divisor_bits(board))
         divisor = self._divisor.o if self._divisor else self.clock.divisor
         self._build_id = build_id
+        self.sdram = plan_sdram(build, board, self.clock.hz)
+        options = {"build_id": build_id, "window": board.window, "sdram": self.sdram.sdram if self.sdram else None}
         if board.link == "usb":
-            self._accelerator = Accelerator(build, build_id=build_id, window=board.window)
+            self._accelerator = Accelerator(build, **options)
         else:
-            self._accelerator = UartAccelerator(build, divisor, build_id=build_id, window=board.window)
+            self._accelerator = UartAccelerator(build, divisor, **options)
         self._half_blink = self._ticks(1 / Fraction(blink_hz) / 2)
 
     def elaborate(self, platform: Platform) -> Module:
@@ -98,6 +102,11 @@ class BoardTop(Elaboratable):
             busy = self._uart(m, platform, accelerator)
         else:
             busy = self._usb(m, platform, accelerator, reset_hold.o_reset)
+        if self.sdram:
+            make = getattr(platform, "get_sdram_phy", self.sdram.pads.phy)
+            phy = make(self.sdram.sdram.chip, platform.request("sdram", 0, dir="-"))
+            m.submodules.sdram = DomainRenamer("accelerator")(phy)
+            wiring.connect(m, accelerator.sdram, phy.pads)
         if ("led", 0) in platform.resources:
             self._lights(m, platform, busy)
         return m

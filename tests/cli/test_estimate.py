@@ -12,16 +12,19 @@ from presparse.contract.network import Network
 from presparse.messages.estimate import Estimate
 from tests.cli.command import Shell
 
-BOARD_COUNT = 11
+BOARD_COUNT = 13
 
 
 def test_a_network_that_fits(shell: Shell) -> None:
     ran = shell("estimate", "digits-small", "--board", "ulx3s-85f")
     assert ran.status == 0
-    first, speed, latency, *rest = ran.out.splitlines()
+    first, speed, link, store, latency, *rest = ran.out.splitlines()
     assert first == "digits-small, training, lanes 16,16, on ulx3s-85f: fits"
     assert "samples/s: 64 cycles per sample at " in speed
-    cycles = Build(network=Network.load("digits-small"), lanes=(16, 16)).latency
+    rates = r"[\d,]+ to [\d,]+ samples/s of 18 to 2 words"
+    assert re.fullmatch(rf"over the link {rates}, bound by the link", link)
+    assert re.fullmatch(r"from its SDRAM [\d,]+ samples/s of 18 to 2 words, bound by the core", store)
+    cycles = Build(network=Network.load("digits-small"), lanes=(16, 16), store_memory="sdram", store_samples=9).latency
     assert re.fullmatch(rf"one inference takes [\d.]+ µs in the core: {cycles} cycles", latency)
     assert [line.split("  ")[0] for line in rest] == [
         "LUT", "FF", "DSP", "block RAM", "distributed RAM", "junction 1", "junction 2",
@@ -43,7 +46,19 @@ def test_a_store_takes_block_ram(shell: Shell) -> None:
         ran = shell("estimate", "digits", "--board", "ecpix5-45f", "--lanes", "16,16", *options, "--json")
         return Estimate.model_validate(ran.figures).use.block_ram.used
 
-    assert block_ram() < block_ram("--store", "1347", "--store-bits", "5") < block_ram("--store", "1347")
+    assert block_ram("--store", "none") == block_ram() < block_ram("--store", "1347", "--sample-bits", "2")
+    assert block_ram("--store", "1347", "--sample-bits", "2") < block_ram("--store", "1347")
+
+
+def test_a_store_is_where_there_is_sdram_and_room(shell: Shell) -> None:
+    def sources(board: str, *options: str) -> list[str]:
+        found = Estimate.model_validate(shell("estimate", "digits", "--board", board, *options, "--json").figures)
+        return [source.source for source in found.sources]
+
+    assert sources("ulx3s-85f") == sources("ulx3s-85f", "--store", "sdram") == ["link", "SDRAM"]
+    assert sources("ulx3s-85f", "--store", "none") == sources("ecpix5-85f") == ["link"]
+    assert sources("ulx3s-85f", "--store", "50") == ["link", "block RAM"]
+    assert sources("ulx3s-12f", "--lanes", "16,16") == ["link"]  # which do not fit anyhow
 
 
 def test_idle_junctions_and_a_misfit_are_told(shell: Shell) -> None:
@@ -82,7 +97,15 @@ def test_all_boards_as_json(shell: Shell) -> None:
         (["digits", "-b", "icebreaker", "--lanes", "9" * 5000], "--lanes must be auto, or whole numbers"),
         (["digits", "-b", "icebreaker", "--lanes", "3,32"], "junction 1: a build's lanes must divide the network's"),
         (["digits", "-b", "icebreaker", "--lanes", "8"], "lanes needs one entry per junction (2), and has 1"),
-        (["digits", "-b", "icebreaker", "--store-bits", "5"], "sample_bits is 5, and there is no store"),
+        (
+            ["digits", "-b", "icebreaker", "--store", "some"],
+            "--store must be auto, sdram, none, or a number of samples",
+        ),
+        (
+            ["digits", "-b", "icebreaker", "--store", "sdram"],
+            "1BitSquared iCEBreaker 1.0 has no SDRAM to store samples",
+        ),
+        (["digits", "-b", "ulx3s-85f", "--sample-bits", "17"], "sample_bits must be at most the activation's 10 bits"),
         (["no-such.toml", "-b", "icebreaker"], "no-such.toml: not a readable network file"),
     ],
 )

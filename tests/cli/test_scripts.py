@@ -163,10 +163,7 @@ def pruned() -> None:
         (("train", "small.toml", "small.npz", "--start", "small.safetensors"), "--start is for a board"),
         (("train", "small.toml", "small.npz", "--record", "tape"), "--record is for a board"),
         (("train", "small.toml", "small.npz", "-d", "emulator", "--batch-size", "8"), "--batch-size is for torch"),
-        (
-            ("estimate", "small.toml", "-b", "icebreaker", "--store-bits", "4"),
-            "sample_bits is 4, and there is no store",
-        ),
+        (("estimate", "small.toml", "-b", "icebreaker", "--store", "-1"), "--store must be auto, sdram, none, or a"),
     ],
 )
 def test_options_that_do_not_apply_are_refused(shell: Shell, command: tuple[str, ...], said: str) -> None:

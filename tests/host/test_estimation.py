@@ -22,11 +22,12 @@ def test_a_network_by_name_and_as_such() -> None:
 
 def test_lanes_store_and_a_build() -> None:
     network = ps.Network.load("digits")
-    found = ps.estimate(network, "ulx3s-85f", lanes=(8, 8), store_samples=500)
+    found = ps.estimate(network, "ulx3s-85f", lanes=(8, 8), store=500)
     assert found.lanes == (8, 8)
     build = ps.Build(network=network, lanes=(8, 8), store_samples=500)
     assert ps.estimate(build, "ulx3s-85f") == found
-    assert found.use.block_ram.used > ps.estimate(network, "ulx3s-85f", lanes=(8, 8)).use.block_ram.used
+    without = ps.estimate(network, "ulx3s-85f", lanes=(8, 8), store="none")
+    assert found.use.block_ram.used > without.use.block_ram.used
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from typing import Any, Literal
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.messages.estimate import Estimate
+from presparse.messages.store import StoreWish
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board, known_boards
-from presparse_boards.errors import ClockError
+from presparse_boards.errors import ClockError, NoSdram
 from presparse_boards.estimate.estimate import estimate
-from presparse_boards.estimate.lane_search import NoFit, best_build, smallest_build, what_would_fit
+from presparse_boards.estimate.lane_search import NoFit, smallest_build, what_would_fit
+from presparse_boards.estimate.store_choice import chosen_build, ways
 
 _LOG = logging.getLogger("presparse.estimate")
 
@@ -24,18 +26,23 @@ def estimates(
     *,
     mode: Literal["train", "infer"],
     lanes: tuple[int, ...] = (),
+    store: StoreWish = "auto",
     options: Mapping[str, Any] | None = None,
 ) -> tuple[Estimate, ...]:
     """One estimate per board (all boards, if none are named); without `lanes`, with the best lanes of each.
 
     Where no lanes fit, the fewest are estimated; `advice` says what would fit. `options` are Build's. Of all boards,
-    those are left out, with a warning in the log, that can make no clock as slow as the design is estimated to be.
-    Raises BoardError (unknown board; ClockError) and BuildError (lanes that the network does not allow).
+    those are left out, with a warning in the log, that can make no clock as slow as the design is estimated to be, or
+    that have no SDRAM, if that is wished for. Raises BoardError (unknown board; ClockError; NoSdram) and BuildError
+    (lanes that the network does not allow).
     """
-    build = Build(network=network, lanes=lanes, mode=mode, **(options or {})) if lanes else None
 
     def one(board: Board) -> Estimate:
-        return _advised(build, board) if build else _best(network, board, mode, options or {})
+        try:
+            build = chosen_build(network, board, store=store, mode=mode, lanes=lanes, options=options or {})
+        except NoFit:
+            build = smallest_build(network, mode=mode, **ways(network, board, store, options or {})[-1])
+        return _advised(build, board)
 
     if boards:
         return tuple(one(find_board(name)) for name in boards)
@@ -43,16 +50,9 @@ def estimates(
     for board in known_boards().boards.values():
         try:
             found.append(one(board))
-        except ClockError as error:
+        except (ClockError, NoSdram) as error:
             _LOG.warning("no estimate: %s", error)
     return tuple(found)
-
-
-def _best(network: Network, board: Board, mode: Literal["train", "infer"], options: Mapping[str, Any]) -> Estimate:
-    try:
-        return estimate(best_build(network, board, mode=mode, **options), board)
-    except NoFit:
-        return _advised(smallest_build(network, mode=mode, **options), board)
 
 
 def _advised(build: Build, board: Board) -> Estimate:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from presparse.contract.build import Build
 from presparse.contract.network import Junction
+from presparse.contract.sample_words import SampleFormat
 from presparse.contract.schedule import (
     BACKPROPAGATE,
     EDGE_READ,
@@ -63,8 +64,10 @@ def structure(build: Build) -> Structure:
             _bias_update(parts, build, junction)
             _delta_source(parts, build, index)
     _ports(parts, build)
+    if build.sample_format:
+        _decoder(parts, build.sample_format)
     if build.store:
-        _store(parts, build, build.store)
+        _store(parts, build.store)
     return parts
 
 
@@ -176,11 +179,17 @@ def _ports(parts: Structure, build: Build) -> None:
     parts.add(j.group, adder=width, choice=2 * width, register=2 * width)
 
 
-def _store(parts: Structure, build: Build, store: StoreLayout) -> None:
-    """Rows of codes, the values that palettes say, and what goes through the samples of a run."""
-    row = store.row_codes * store.bits
-    values = store.port * build.network.formats.activation.width
-    parts.add(choice=row + values + 750, register=2 * row + 2 * values + 750)
+def _decoder(parts: Structure, fmt: SampleFormat) -> None:
+    """Codes of a transfer, and the values that palettes say of them."""
+    codes, values = fmt.port * fmt.bits, fmt.port * fmt.value_bits
+    parts.add(choice=codes + values + 350, register=codes + 3 * values + 350)
+
+
+def _store(parts: Structure, store: StoreLayout) -> None:
+    """What goes through the samples of a run, and the controller of an SDRAM."""
+    parts.add(choice=500, register=500)
+    if store.memory == "sdram":
+        parts.add(choice=500, register=500)
 
 
 def _left_values(build: Build, index: int) -> int:

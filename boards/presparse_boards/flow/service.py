@@ -9,10 +9,12 @@ from typing import Any, Literal
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.messages.bundle import LinkKind, Manifest, Project, Step
+from presparse.messages.store import StoreWish
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import BoardError, DoesNotFit
-from presparse_boards.estimate.lane_search import best_build, fewer_lanes
+from presparse_boards.estimate.lane_search import fewer_lanes
+from presparse_boards.estimate.store_choice import chosen_build, filled
 from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.implementation import Progress
 from presparse_boards.flow.plan import toolchain_of
@@ -27,6 +29,7 @@ def bundle(
     mode: Literal["train", "infer"] = "train",
     lanes: tuple[int, ...] = (),
     link: LinkKind | None = None,
+    store: StoreWish = "auto",
     clock_hz: float | None = None,
     seeds: int = 1,
     force: bool = False,
@@ -38,8 +41,8 @@ def bundle(
     Without `lanes`, with those that make it fastest on the board: if synthesis finds that too many were chosen, with
     fewer. Without `link`, with the board's usual one. `options` are Build's.
 
-    Raises what `build_bundle` and `write_project` do, BoardError (unknown board, a link that it does not have, NoFit;
-    what a project has no use for), and BuildError (lanes that the network does not allow).
+    Raises what `build_bundle` and `write_project` do, BoardError (unknown board, a link that it does not have, NoFit,
+    NoSdram; what a project has no use for), and BuildError (lanes that the network does not allow).
     """
     chosen = find_board(board).with_link(link)
     vivado = chosen.family.vendor_tool == VIVADO
@@ -47,10 +50,7 @@ def bundle(
         raise BoardError(f"{board} needs {VIVADO}, and --seeds and --rebuild are for open tools; leave them out")
     if not vivado:
         toolchain_of(chosen)
-    if lanes:
-        build = Build(network=network, lanes=lanes, mode=mode, **(options or {}))
-    else:
-        build = best_build(network, chosen, mode=mode, **(options or {}))
+    build = chosen_build(network, chosen, store=store, mode=mode, lanes=lanes, options=options or {})
     if vivado:
         return write_project(build, chosen, folder, clock_hz=clock_hz, progress=progress)
 
@@ -84,7 +84,7 @@ def _with_lanes_that_fit(
                 raise
             found = f"{_listed(build)} take {error.use.lut.share:.0%} of the LUTs; going on with {_listed(fewer)}"
             progress(Step(name="fewer lanes", done=True, found=found))
-            build = fewer
+            build = filled(fewer, board)
 
 
 def _listed(build: Build) -> str:

@@ -9,10 +9,14 @@ from presparse.contract.address_map import COUNTER_BITS, COUNTERS
 from presparse.contract.build import Build
 from presparse.contract.lane_memories import lane_memories
 from presparse.contract.operations import MAX_PAYLOAD
+from presparse.contract.sample_words import WORD_BITS, SampleFormat
 from presparse.contract.store import StoreLayout
 from presparse.contract.wire import WINDOW
 from presparse_hw.lib.sizes import BANK_BITS
 from presparse_hw.link.sizes import ANSWER_BITS, COUNTER_SLICE, FRAME_RING, REQUEST_BITS
+
+_AHEAD = 16
+"""Masks and blocks that wait in the decoder of compressed samples."""
 
 MemoryShape = tuple[tuple[int, ...], int]
 """Widths of the fields, and depth."""
@@ -46,8 +50,10 @@ def memories(build: Build, *, window: int = WINDOW) -> list[Memory]:
     for index in range(len(build.junctions)):
         found += _neurons(build, index)
     found.append(_results(build))
+    if build.sample_format:
+        found += _decoder(build.sample_format)
     if build.store:
-        found += _store(build, build.store)
+        found += _store(build.store)
     return found + _link(window)
 
 
@@ -94,13 +100,16 @@ def _results(build: Build) -> Memory:
     return Memory(depth=build.result_capacity * j.steps, fields=(j.group * width + 1,))
 
 
-def _store(build: Build, store: StoreLayout) -> list[Memory]:
-    """Rows of codes, palettes and labels of the samples on the board."""
-    per_word, codes = store.codes_per_word, store.row_codes
-    words = tuple(min(per_word, codes - first) * store.bits for first in range(0, codes, per_word))
-    value, label = build.network.formats.activation.width, max(1, (build.network.classes - 1).bit_length())
-    rows, labels = _banks(1, store.depth, words), _banks(1, store.samples, (label,))
-    return rows + _banks(store.port, store.palette_depth, (value,)) + labels
+def _decoder(fmt: SampleFormat) -> list[Memory]:
+    """Palettes, and masks and blocks that wait."""
+    head = 2 + 4 + fmt.label_bits  # kind, rate, label
+    waiting = [Memory(depth=_AHEAD, fields=(width,)) for width in (fmt.mask_blocks + head, WORD_BITS)]
+    return _banks(fmt.port, fmt.palette_depth, (fmt.value_bits,)) + waiting
+
+
+def _store(store: StoreLayout) -> list[Memory]:
+    """Words, two by two."""
+    return _banks(1, store.words // 2, (2 * WORD_BITS,)) if store.memory == "block" else []
 
 
 def _banks(count: int, depth: int, fields: tuple[int, ...]) -> list[Memory]:

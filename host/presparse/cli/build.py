@@ -40,7 +40,7 @@ def run(
     seeds: Annotated[
         int, typer.Option(help="Place-and-route runs, in parallel; the fastest is taken.", min=1, max=1000)
     ] = 1,
-    store: Store = 0,
+    store: Store = "auto",
     sample_bits: SampleBits = 0,
     output: Annotated[
         Path | None,

@@ -10,12 +10,24 @@ import typer
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
+from presparse.messages.store import StoreWish
 
 Mode = Annotated[Literal["train", "infer"], typer.Option(help="infer: no hardware that learns.")]
 Lanes = Annotated[str, typer.Option(help="auto: the fastest that fit; or one number per junction, such as 32,16.")]
-Store = Annotated[int, typer.Option(help="Samples that the board can keep to learn from.", min=0)]
+Store = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|sdram|N|none",
+        help="Where the board keeps samples to learn from: its SDRAM, or block RAM for N samples. auto: SDRAM, if the "
+        "board has one and the design fits.",
+    ),
+]
 SampleBits = Annotated[
-    int, typer.Option(help="Bits per stored feature, of which 5 tell 32 values apart; 0: as many as usual.", min=0)
+    int,
+    typer.Option(
+        help="Bits per feature of a compressed sample, stored or sent; 4 tell 16 values apart; 0: as many as usual.",
+        min=0,
+    ),
 ]
 
 
@@ -27,18 +39,28 @@ class Wanted:
     mode: Literal["train", "infer"]
     lanes: tuple[int, ...]
     """Per junction; none: the fastest that fit."""
+    store: StoreWish
     options: dict[str, Any]
     """Build's others."""
 
     @classmethod
-    def of(cls, network: str, *, mode: Literal["train", "infer"], lanes: str, store: int, sample_bits: int) -> Wanted:
+    def of(cls, network: str, *, mode: Literal["train", "infer"], lanes: str, store: str, sample_bits: int) -> Wanted:
         """From what was typed. Raises ArgumentError, NetworkError."""
         return cls(
             network=Network.load(network),
             mode=mode,
             lanes=_lane_numbers(lanes),
-            options={key: n for key, n in (("store_samples", store), ("sample_bits", sample_bits)) if n},
+            store=_store(store),
+            options={"sample_bits": sample_bits} if sample_bits else {},
         )
+
+
+def _store(text: str) -> StoreWish:
+    if text in ("auto", "sdram", "none"):
+        return text
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ArgumentError(f"--store must be auto, sdram, none, or a number of samples such as 300, and is {text!r}")
+    return int(text)
 
 
 def _lane_numbers(text: str) -> tuple[int, ...]:

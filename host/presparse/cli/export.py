@@ -31,7 +31,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Write Verilog of the core with its stream ports, a table of the ports, and a test bench that checks itself."""
-    wanted = Wanted.of(network, mode=mode, lanes=lanes, store=0, sample_bits=0)
+    wanted = Wanted.of(network, mode=mode, lanes=lanes, store="none", sample_bits=0)
     check_outputs((output, FOLDER), inputs=(network, model))
     made: Export = exporter()(
         wanted.network,

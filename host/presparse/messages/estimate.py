@@ -19,6 +19,27 @@ class Load(Description):
     idle: int = Field(description="cycles per sample in which it waits for the slowest junction")
 
 
+Bound = Literal["core", "decoder", "memory", "link"]
+"""What takes the most time per sample: the network's own cycles; sample words, of which one is decoded per cycle; the
+store's memory; the bytes of the link."""
+
+
+class Rate(Description):
+    """Samples per second of one kind of data."""
+
+    words: int = Field(description="16-bit words of a compressed sample; 0: samples are not compressed")
+    samples_per_second: float
+    bound: Bound
+
+
+class Source(Description):
+    """A place that samples come from, and how fast: between these two, as their values are."""
+
+    source: Literal["link", "block RAM", "SDRAM"]
+    dense: Rate = Field(description="of samples in which nothing has a feature's most frequent value")
+    sparse: Rate = Field(description="of samples in which everything has")
+
+
 class Estimate(Description):
     """A build on a board, estimated from the contract's numbers and from real builds (docs/performance.md)."""
 
@@ -36,5 +57,6 @@ class Estimate(Description):
     samples_per_second: float = Field(description="of the core, at `clock_mhz`")
     latency_cycles: int = Field(description="of one inference in the core, from first feature to last score")
     latency_us: float = Field(description="the same in microseconds, at `clock_mhz`")
+    sources: tuple[Source, ...]
     junctions: tuple[Load, ...]
     advice: tuple[str, ...] = Field(default=(), description="what would fit, if this does not")

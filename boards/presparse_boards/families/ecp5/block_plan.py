@@ -110,8 +110,8 @@ def _logic_luts(build: Build, capacity: Capacity) -> int:
     """About what everything but these memories takes."""
     multipliers = plan_multipliers(build, blocks=capacity.dsp, block=DSP)
     products = sum(a * b * count for (a, b), count in multipliers.lut.items())
-    store = 350 * build.store.port if build.store else 0  # its columns, and those of the sample loader
-    return 3000 + (100 if build.training else 30) * sum(build.lanes) + products + store
+    samples = 350 * build.feature_port if build.sample_format else 0  # columns of the decoder and of the sample loader
+    return 3000 + (100 if build.training else 30) * sum(build.lanes) + products + samples
 
 
 def is_planned(memory: Memory) -> bool:

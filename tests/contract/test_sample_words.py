@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -148,6 +149,39 @@ def test_palettes(palettes: PaletteKind, value_bits: int) -> None:
     values[3, 23] = 1
     with pytest.raises(StoreError, match="hold the first 22 input neurons, and a feature is in a later one"):
         found.encode(values)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    own=formats(),
+    palettes=st.sampled_from(["per feature", "shared"]),
+    value_bits=st.sampled_from([8, 10, 18]),
+    seed=st.integers(0, 2**32 - 1),
+    common=st.sampled_from([0, 0.8, 1]),
+)
+def test_packing_is_encoding_and_words(
+    own: SampleFormat, palettes: PaletteKind, value_bits: int, seed: int, common: float
+) -> None:
+    own = replace(own, palettes=palettes, value_bits=value_bits)
+    rng = np.random.default_rng(seed)
+    half = 1 << value_bits - 1
+    values = rng.integers(-half, half, size=min(own.colors, 7))
+    features = np.zeros((530, own.left), dtype=np.int32)  # more than are packed together
+    drawn = rng.choice(values, size=(530, own.features))
+    features[:, : own.features] = np.where(rng.random(drawn.shape) < common, values[0], drawn)
+    labels = rng.integers(own.classes, size=530).astype(np.uint16)
+    found = Palettes.of(own, features)
+    for part in (features, features[:0]):
+        words, lengths = found.pack(part, labels[: len(part)])
+        wanted, wanted_lengths = to_words(own, found.encode(part), labels[: len(part)])
+        assert words.dtype == np.uint16
+        assert np.array_equal(words, wanted)
+        assert np.array_equal(lengths, wanted_lengths)
+    features[520, own.features - 1] = half
+    with pytest.raises(StoreError, match=f"sample 520 has {half} in feature {own.features - 1}, which is none"):
+        found.pack(features, labels)
+    with pytest.raises(SampleError, match="labels must be"):
+        found.pack(features, labels + own.classes)
 
 
 def test_too_many_values() -> None:

@@ -15,7 +15,7 @@ features of two transfers of the core's sample stream, nor a mask blocks of one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -27,15 +27,15 @@ from presparse.contract.address_map import row_stride
 from presparse.contract.errors import SampleError, StoreError
 
 PaletteKind = Literal["per feature", "shared"]
-Codes = NDArray[np.unsignedinteger]
 
 WORD_BITS = 16
 """Of a sample word. The host reads and writes pairs of them, the first one in the lower half."""
 MOST_BITS = WORD_BITS
 """Of a code."""
-_AT_ONCE = 1024
-_LOOKED_UP_AT_ONCE = 256
-"""Samples that are packed together, and encoded: what they take stays within a processor's cache."""
+_AT_ONCE = 512
+"""Samples that are packed together: what they take stays within a processor's cache."""
+_ONES = np.unpackbits(np.arange(1 << WORD_BITS, dtype="<u2").view(np.uint8).reshape(-1, 2), axis=1).sum(1, np.int64)
+"""Bits of every word that are 1."""
 _TABLE_BITS = 12
 """Values are looked up in a table if they have at most so many bits, else searched for."""
 
@@ -168,18 +168,35 @@ class Palettes:
             counts[number] = len(found)
         return cls(fmt, values, counts)
 
-    def encode(self, features: NDArray[np.integer]) -> Codes:
+    def encode(self, features: NDArray[np.integer]) -> NDArray[np.uint16]:
         """Codes (k, features) of encoded features (k, N_0). Raises StoreError if one has a value of no palette."""
         packed = _packed(self.format, features)
         codes = self._looked_up(packed) if self.format.value_bits <= _TABLE_BITS else self._searched(packed)
-        if codes.size and int(codes.max()) >= self.format.colors:
-            sample, number = (int(i) for i in np.argwhere(codes >= self.format.colors)[0])
+        strange = codes >= self.format.colors
+        if strange.any():
+            sample, number = (int(i) for i in np.argwhere(strange)[0])
             raise StoreError(
                 f"sample {sample} has {int(packed[sample, number])} in feature {number}, which is none of the "
                 f"{int(self.counts[number if len(self.counts) > 1 else 0])} values of its palette; fit palettes to "
                 "these samples too, or send them uncompressed"
             )
-        return codes
+        return codes.astype(np.uint16)
+
+    def pack(
+        self, features: NDArray[np.integer], labels: NDArray[np.integer]
+    ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """The words of samples, and how many each has: `to_words` of `encode`, but for that only the blocks that are
+        kept are looked up. Features (k, N_0), labels (k,). Raises StoreError, SampleError.
+        """
+        fmt = self.format
+        _check_labels(fmt, labels)
+        if fmt.value_bits > _TABLE_BITS:
+            return to_words(fmt, self.encode(features), labels)
+        packed = _packed(fmt, features)
+        parts = [self._pack(packed[part], labels[part]) for part in _parts(len(packed))]
+        if any(part is None for part in parts):
+            self.encode(features)  # which says what is wrong
+        return _joined(part for part in parts if part is not None)
 
     def decode(self, codes: NDArray[np.integer]) -> NDArray[np.int64]:
         """(k, features) values of codes (k, features)."""
@@ -202,32 +219,61 @@ class Palettes:
         words[:, : fmt.port] = padded.reshape(fmt.transfers, fmt.port, fmt.colors)
         return words.reshape(-1).astype(np.uint32)
 
-    @property
-    def _code_type(self) -> type[np.unsignedinteger]:
-        """Of codes, and of one more, which stands for values of no palette."""
-        return np.uint8 if self.format.bits < 8 else np.uint32
-
     @cached_property
-    def _table(self) -> Codes:
-        """(palettes, 2^value_bits): the code of every value, or one too many."""
+    def _table(self) -> NDArray[np.uint16]:
+        """(palettes + 1, 2^value_bits): the code of every value, or one too many; the last row is for what is no
+        feature."""
         size = 1 << self.format.value_bits
-        table = np.full((len(self.values), size), self.format.colors, dtype=self._code_type)
-        for row, values, count in zip(table, self.values, self.counts, strict=True):
+        table = np.full((len(self.values) + 1, size), self.format.colors, dtype=np.uint16)
+        table[-1] = 0
+        for row, values, count in zip(table, self.values, self.counts, strict=False):
             row[values[:count] & (size - 1)] = np.arange(count)
         return table
 
-    def _looked_up(self, packed: NDArray[np.integer]) -> Codes:
-        size = 1 << self.format.value_bits
-        codes = np.empty(packed.shape, dtype=self._code_type)
-        rows = np.arange(packed.shape[1] if len(self.values) > 1 else 1, dtype=np.int64) * size
-        for part in _parts(len(packed), _LOOKED_UP_AT_ONCE):
-            np.take(self._table, rows + (packed[part] & (size - 1)), out=codes[part], mode="clip")
-        if packed.size and not -(size >> 1) <= int(packed.min()) <= int(packed.max()) < size >> 1:
-            codes[(packed < -(size >> 1)) | (packed >= size >> 1)] = self.format.colors
-        return codes
+    @cached_property
+    def _rows(self) -> NDArray[np.int32]:
+        """(blocks, block_features): where the table's row of every code begins."""
+        fmt = self.format
+        own = np.arange(fmt.blocks * fmt.block_features)
+        row = np.where(own < fmt.features, own if len(self.values) > 1 else 0, len(self.values))
+        return (row << fmt.value_bits).astype(np.int32).reshape(fmt.blocks, fmt.block_features)
 
-    def _searched(self, packed: NDArray[np.integer]) -> Codes:
-        codes = np.full(packed.shape, self.format.colors, dtype=self._code_type)
+    @cached_property
+    def _common(self) -> NDArray[np.int64]:
+        """(blocks, block_features): the value of code 0."""
+        fmt = self.format
+        common = np.zeros(fmt.blocks * fmt.block_features, dtype=np.int64)
+        common[: fmt.features] = self.values[:, 0]
+        return common.reshape(fmt.blocks, fmt.block_features)
+
+    def _pack(
+        self, packed: NDArray[np.integer], labels: NDArray[np.integer]
+    ) -> tuple[NDArray[np.uint16], NDArray[np.int64]] | None:
+        """A few samples (m, features); None if one has a value of no palette."""
+        fmt = self.format
+        values = np.zeros((len(packed), fmt.blocks * fmt.block_features), dtype=packed.dtype)
+        values[:, : fmt.features] = packed
+        values = values.reshape(len(packed), fmt.blocks, fmt.block_features)
+        kept = _any_in_blocks(values != self._common.astype(packed.dtype))
+        there = np.flatnonzero(kept)
+        found = values.reshape(-1, fmt.block_features).take(there, axis=0)
+        half = 1 << fmt.value_bits - 1
+        if found.size and not -half <= int(found.min()) <= int(found.max()) < half:
+            return None
+        rows = self._rows.take(there % fmt.blocks, axis=0)
+        codes = self._table.reshape(-1).take(rows + (found & (2 * half - 1)))
+        if codes.max(initial=0) >= fmt.colors:
+            return None
+        return _assembled(fmt, kept, _blocks_of(fmt, codes), labels)
+
+    def _looked_up(self, packed: NDArray[np.integer]) -> NDArray[np.int32]:
+        size = 1 << self.format.value_bits
+        outside = (packed < -(size >> 1)) | (packed >= size >> 1)
+        own = np.arange(packed.shape[1]) if len(self.values) > 1 else 0
+        return np.where(outside, self.format.colors, self._table[own, packed & (size - 1)]).astype(np.int32)
+
+    def _searched(self, packed: NDArray[np.integer]) -> NDArray[np.int32]:
+        codes = np.full(packed.shape, self.format.colors, dtype=np.int32)
         for number, column in enumerate(packed.T):
             palette = number if len(self.values) > 1 else 0
             used = self.values[palette, : self.counts[palette]]
@@ -247,15 +293,11 @@ def to_words(
     """
     if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < fmt.colors:
         raise SampleError(f"codes must be 0 to {fmt.colors - 1}, and are {int(codes.min())} to {int(codes.max())}")
-    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < fmt.classes:
-        raise SampleError(f"labels must be 0 to {fmt.classes - 1}, and are {int(labels.min())} to {int(labels.max())}")
-    parts = [_packed_words(fmt, codes[part], labels[part]) for part in _parts(len(codes), _AT_ONCE)]
-    none = np.zeros(0, dtype=np.uint16), np.zeros(0, dtype=np.int64)
-    words, lengths = zip(none, *parts, strict=True)
-    return np.concatenate(words), np.concatenate(lengths)
+    _check_labels(fmt, labels)
+    return _joined(_packed_words(fmt, codes[part], labels[part]) for part in _parts(len(codes)))
 
 
-def from_words(fmt: SampleFormat, words: NDArray[np.uint16]) -> tuple[Codes, NDArray[np.int64]]:
+def from_words(fmt: SampleFormat, words: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
     """Codes (k, features) and labels (k,) of the words of whole samples, one after the other.
 
     Raises SampleError, naming the sample and what is wrong, for words that `to_words` never gives.
@@ -281,8 +323,8 @@ def from_words(fmt: SampleFormat, words: NDArray[np.uint16]) -> tuple[Codes, NDA
     return codes, np.array(labels, dtype=np.int64)
 
 
-def _parts(count: int, at_once: int) -> Iterator[slice]:
-    return (slice(first, first + at_once) for first in range(0, count, at_once))
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(first, first + _AT_ONCE) for first in range(0, count, _AT_ONCE))
 
 
 def _packed(fmt: SampleFormat, features: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -295,34 +337,75 @@ def _packed(fmt: SampleFormat, features: NDArray[np.integer]) -> NDArray[np.inte
     return features[:, : fmt.features]
 
 
+def _check_labels(fmt: SampleFormat, labels: NDArray[np.integer]) -> None:
+    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < fmt.classes:
+        raise SampleError(f"labels must be 0 to {fmt.classes - 1}, and are {int(labels.min())} to {int(labels.max())}")
+
+
+def _joined(
+    parts: Iterable[tuple[NDArray[np.uint16], NDArray[np.int64]]],
+) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Words and lengths of all parts together."""
+    none = np.zeros(0, dtype=np.uint16), np.zeros(0, dtype=np.int64)
+    words, lengths = zip(none, *parts, strict=True)
+    return np.concatenate(words), np.concatenate(lengths)
+
+
 def _packed_words(
     fmt: SampleFormat, codes: NDArray[np.integer], labels: NDArray[np.integer]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """A few samples: every word that they could have, side by side, and of those the ones that are kept."""
-    count = len(codes)
-    padded = np.zeros((count, fmt.masks * fmt.mask_blocks * fmt.block_features), dtype=codes.dtype)
+    """A few samples."""
+    padded = np.zeros((len(codes), fmt.blocks * fmt.block_features), dtype=np.uint16)
     padded[:, : fmt.features] = codes
-    fields = padded.reshape(count, fmt.masks, fmt.mask_blocks, fmt.block_features)
-    blocks = fields[..., 0].astype(np.uint16)
-    for i in range(1, fmt.block_features):
-        blocks |= fields[..., i].astype(np.uint16) << np.uint16(i * fmt.bits)
+    blocks = _blocks_of(fmt, padded.reshape(-1, fmt.block_features)).reshape(len(codes), fmt.blocks)
     kept = blocks != 0
-    all_words = np.empty((count, fmt.masks, 1 + fmt.mask_blocks), dtype=np.uint16)
-    all_words[..., 1:] = blocks
-    all_words[..., 0] = kept @ (np.uint16(1) << np.arange(fmt.mask_blocks, dtype=np.uint16))
-    all_kept = np.ones_like(all_words, dtype=bool)
-    all_kept[..., 1:] = kept
-    lengths = fmt.least_words + kept.sum(axis=(1, 2), dtype=np.int64)
+    return _assembled(fmt, kept, blocks[kept], labels)
+
+
+def _any_in_blocks(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(m, blocks) of (m, blocks, block_features): whether there is one in a block."""
+    features = found.shape[2]
+    if features in (1, 2, 4, 8):
+        return found.view(f"u{features}")[..., 0].astype(bool)  # all of a block at once
+    return np.any(found, axis=2)
+
+
+def _blocks_of(fmt: SampleFormat, codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """(n,) of codes (n, block_features)."""
+    blocks = codes[:, 0].copy()
+    for i in range(1, fmt.block_features):
+        blocks |= codes[:, i] << np.uint16(i * fmt.bits)
+    return blocks
+
+
+def _assembled(
+    fmt: SampleFormat, kept: NDArray[np.bool_], blocks: NDArray[np.uint16], labels: NDArray[np.integer]
+) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Headers, masks and blocks, each in its place: `kept` (m, blocks) says which blocks are there, in this order."""
+    count = len(kept)
+    grouped = np.zeros((count, fmt.masks * fmt.mask_blocks), dtype=bool)
+    grouped[:, : fmt.blocks] = kept
+    bits = np.zeros((count, fmt.masks, WORD_BITS), dtype=bool)
+    bits[..., : fmt.mask_blocks] = grouped.reshape(count, fmt.masks, fmt.mask_blocks)
+    masks = np.packbits(bits.reshape(-1), bitorder="little").view("<u2")  # (m * masks,)
+    behind = _ONES[masks]
+    lengths = fmt.least_words + behind.reshape(count, fmt.masks).sum(axis=1, dtype=np.int64)
+
+    # The words before a mask: the headers, the masks and the blocks so far; before a block: its own mask, too.
+    number = np.arange(len(masks))
+    headers_and_masks = (number // fmt.masks + 1) * fmt.header_words + number
+    words = np.empty(int(lengths.sum()), dtype=np.uint16)
+    words[headers_and_masks + np.cumsum(behind) - behind] = masks
+    words[np.repeat(headers_and_masks + 1, behind) + np.arange(len(blocks))] = blocks
+    starts = np.cumsum(lengths) - lengths
     if fmt.header_words == 1:
-        header = (labels | lengths << fmt.label_bits)[:, None]
+        words[starts] = labels | lengths << fmt.label_bits
     else:
-        header = np.stack([lengths, labels], axis=1)
-    words = np.concatenate([header.astype(np.uint16), all_words.reshape(count, -1)], axis=1)
-    keep = np.concatenate([np.ones(header.shape, dtype=bool), all_kept.reshape(count, -1)], axis=1)
-    return words[keep], lengths
+        words[starts], words[starts + 1] = lengths, labels
+    return words, lengths
 
 
-def _unpacked(fmt: SampleFormat, words: NDArray[np.int64], starts: NDArray[np.int64], end: int) -> Codes:
+def _unpacked(fmt: SampleFormat, words: NDArray[np.int64], starts: NDArray[np.int64], end: int) -> NDArray[np.uint16]:
     """Codes (k, features) of samples that begin at `starts`, mask by mask, all samples at once."""
     ends = np.append(starts[1:], end)
     codes = np.zeros((len(starts), fmt.masks * fmt.mask_blocks, fmt.block_features), dtype=np.uint16)

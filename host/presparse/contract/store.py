@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from presparse.contract.address_map import SAMPLE_PALETTES, STORE_WORDS
 from presparse.contract.errors import StoreError
 from presparse.contract.formats import integer_type
-from presparse.contract.sample_words import Codes, Palettes, SampleFormat, to_words
+from presparse.contract.sample_words import Palettes, SampleFormat, to_words
 from presparse.contract.samples import Samples
 from presparse.contract.wire import SampleKind, StoredRun
 
@@ -86,7 +86,7 @@ class Contents:
     """What a store holds, from sample 0 on."""
 
     layout: StoreLayout
-    codes: Codes
+    codes: NDArray[np.uint16]
     """(k, features): the place of every value in its palette."""
     labels: NDArray[np.int64]
     """(k,) classes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from presparse.contract.errors import BuildError, NetworkError, PatternError, StoreError
+from presparse.contract.errors import BuildError, NetworkError, PatternError, SampleError, StoreError
 from presparse.support.errors import CacheError, OutputError, PresparseError
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "RateError",
     "RecordingError",
     "ResultsLost",
+    "SampleError",
     "ScaleWarning",
     "StoreError",
     "TrainingError",

@@ -1,4 +1,5 @@
-"""What a device takes: models of its network whose patterns fit its lanes, and samples that its build can learn."""
+"""What a device takes: models of its network whose patterns fit its lanes, samples that its build can learn, palettes
+of its build, and stored samples if it has a store."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import numpy as np
 
 from presparse.contract.build import Build
 from presparse.contract.pattern import check
+from presparse.contract.sample_words import Palettes
 from presparse.contract.samples import Samples
-from presparse.contract.wire import SampleKind
-from presparse.errors import FeatureError, ModelError
+from presparse.contract.store import StoreState
+from presparse.contract.wire import ResultForm, SampleKind
+from presparse.errors import ArgumentError, BuildError, FeatureError, ModelError, StoreError
 from presparse.model import Model
 
 
@@ -50,3 +53,35 @@ def check_samples(build: Build, samples: Samples) -> None:
     ):
         if bad.any():
             raise FeatureError(f"sample {int(np.argmax(bad))}: {problem}")
+
+
+def check_palettes(build: Build, palettes: Palettes, stored: Palettes | None) -> None:
+    """Raise BuildError for a build that takes no compressed samples, or packs them otherwise; StoreError if what is
+    stored goes by other palettes."""
+    if build.sample_format is None:
+        raise BuildError("this build takes no compressed samples; build the board with sample_bits")
+    if palettes.format != build.sample_format:
+        raise BuildError(
+            f"the palettes are for samples as {palettes.format}, and the board packs them as {build.sample_format}; "
+            "fit palettes to the board's format"
+        )
+    if stored is not None and not stored.equals(palettes):
+        raise StoreError("the stored samples go by other palettes; store them again with these")
+
+
+def check_store(build: Build, state: StoreState) -> None:
+    """Raise BuildError for a build without a store, StoreError for one that is not ready."""
+    if build.store is None:
+        raise BuildError("this build has no sample store; build the board with store_samples")
+    if state != StoreState.READY:
+        failed = "failed its test" if state == StoreState.FAILED else "is still being tested"
+        raise StoreError(f"the memory of the board's store {failed}; see presparse doctor --device")
+
+
+def check_form(waiting: int, own: ResultForm, wanted: ResultForm) -> None:
+    """Raise ArgumentError if so many predictions wait for their results in another form than is wanted of more."""
+    if waiting and wanted != own:
+        raise ArgumentError(
+            f"{waiting} predicted samples wait with their results as {own.name}, and {wanted.name} is wanted of more; "
+            "flush first"
+        )

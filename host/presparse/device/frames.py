@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 from cobs import cobs
@@ -23,9 +22,9 @@ class Answer:
     payload: bytes
 
 
-def encode_request(sequence: int, operation: Operation, payload: bytes) -> bytes:
+def encode_request(sequence: int, operation: Operation, payload: bytes | memoryview) -> bytes:
     """The frame, delimiter included."""
-    body = struct.pack("<BB", sequence, operation) + payload
+    body = bytes((sequence, operation)) + payload
     return cobs.encode(body + crc(body)) + b"\0"
 
 

@@ -13,6 +13,8 @@ from presparse.validation import checked_number
 TIMEOUT = 2.0
 RETRIES = 3
 RECONNECTS = 5
+LONGEST_TEST = 1.0
+"""Seconds of pauses in which a board's store must have been tested."""
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.001, 3600.0
 MOST_RETRIES = 1000
 _OPENING = 5

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
+from presparse.contract.sample_words import Palettes
 from presparse.contract.samples import Samples
-from presparse.contract.store import Contents
-from presparse.contract.wire import Identity, RunState, StoredRun
+from presparse.contract.store import Contents, StoreState
+from presparse.contract.wire import Identity, ResultForm, RunState, StoredRun
 from presparse.device.clock import Clock
 from presparse.model import Model
 
@@ -34,7 +35,7 @@ class Parameters:
 
 
 class Device(Protocol):
-    """Samples go through a pipeline in order; scores of predictions come out in the same order.
+    """Samples go through a pipeline in order; results of predictions come out in the same order.
 
     What a device holds depends on the order of samples, rates, loads, flushes and runs only. A run feeds stored
     samples while time passes, until it is followed to its end or stopped; every call but `follow`, `counters`,
@@ -57,16 +58,34 @@ class Device(Protocol):
         """The current weights, biases and pattern. Flushes first if samples are in flight."""
         ...
 
-    def feed(self, samples: Samples) -> NDArray[np.int64]:
-        """Feed samples; returns the scores (m, N_L) that have come out, in the output format."""
+    @property
+    def palettes(self) -> Palettes | None:
+        """What compressed samples go by; None: they are not known, and samples come as they are."""
+        ...
+
+    def set_palettes(self, palettes: Palettes) -> None:
+        """From now on samples whose values these hold come compressed. Flushes first. Only for a build with
+        `sample_bits`."""
+        ...
+
+    def feed(self, samples: Samples, form: ResultForm = ResultForm.SCORES) -> NDArray[np.int64]:
+        """Feed samples; returns the results that have come out: scores (m, N_L) in the output format, or classes (m,).
+
+        All predictions whose results wait must be of one form: flush before another is asked for.
+        """
         ...
 
     def flush(self) -> NDArray[np.int64]:
-        """Drain the pipeline; returns the scores (m, N_L) of all predictions that had not come out."""
+        """Drain the pipeline; returns the results of all predictions that had not come out, in their form."""
+        ...
+
+    def store_state(self) -> StoreState:
+        """Whether there is a store, and whether it can be used; may wait a second for the end of its test."""
         ...
 
     def store(self, contents: Contents, told: Callable[[int, int], None]) -> None:
-        """Write stored samples, read them back and compare; `told(done, of)` is called in between. Flushes first.
+        """Write stored samples and their palettes, read them back and compare; `told(done, of)` is called in between.
+        Flushes first.
 
         Only for a build with a store, as the next three.
         """

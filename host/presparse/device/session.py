@@ -5,28 +5,38 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.address_map import Counter
+from presparse.contract.address_map import SAMPLE_PALETTES, Counter
 from presparse.contract.build import Build
 from presparse.contract.operations import MAX_PAYLOAD, Operation
+from presparse.contract.sample_words import Palettes
 from presparse.contract.samples import Samples
-from presparse.contract.store import Contents
-from presparse.contract.wire import PROTOCOL_VERSION, Identity, RunState, SampleKind, StoredRun
+from presparse.contract.store import Contents, StoreState
+from presparse.contract.wire import Identity, ResultForm, RunState, SampleKind, StoredRun
 from presparse.device import memory_transfer
-from presparse.device.acceptance import check_model
+from presparse.device.acceptance import check_form, check_model, check_palettes, check_store
 from presparse.device.clock import Clock
 from presparse.device.links.link import Link
-from presparse.device.patience import RECONNECTS, RETRIES, TIMEOUT, Patience
+from presparse.device.memory_transfer import LOOKED_AT, Piece, Upload, pieces
+from presparse.device.patience import LONGEST_TEST, RECONNECTS, RETRIES, TIMEOUT, Patience
 from presparse.device.protocol import CLOSED, Parameters
 from presparse.device.run_watch import FIRST_PAUSE, LONGEST_PAUSE, RunWatch
 from presparse.device.transport import Transport
-from presparse.device.wire_records import pack, record_bytes, unpack_scores
-from presparse.errors import BuildError, DeviceFault, DeviceMismatch, LinkClosed, ResultsLost
+from presparse.device.wire_records import (
+    Records,
+    compressed_records,
+    raw_records,
+    record_bytes,
+    result_bytes,
+    unpack_results,
+)
+from presparse.errors import DeviceFault, DeviceMismatch, LinkClosed, ResultsLost, StoreError
 from presparse.model import Model
 
 _LOG = logging.getLogger(__name__)
@@ -68,7 +78,6 @@ class Session:
         self.clock = clock
         self._open_link = open_link
         self._patience = Patience(timeout=timeout, retries=retries, reconnects=reconnects)
-        self._record_bytes = record_bytes(build.network)
 
         self._certain = False
         """Nothing is unanswered, and the board is where this object says."""
@@ -83,15 +92,21 @@ class Session:
         self._learning = False
         """Training samples may be among them."""
         self._unread = 0
-        """Predicted samples that were begun to be sent, and whose scores have not come."""
+        """Predicted samples that were begun to be sent, and whose results have not come."""
+        self._form = ResultForm.SCORES
+        """In which they come."""
         self._asked = 0
         """RESULTS requests that are unanswered."""
         self._results = bytearray()
-        """Scores that have come and were not returned yet."""
+        """Results that have come and were not returned yet."""
         self._loaded: tuple[Model, int] | None = None
         """What was loaded last, and the count of accepted samples then."""
+        self._palettes: tuple[Palettes, int] | None = None
+        """What compressed samples go by, likewise."""
         self._stored: tuple[Contents, int] | None = None
         """What was stored last, likewise."""
+        self._store_state = StoreState.NONE
+        """As the board said last."""
         self._watch: RunWatch | None = None
         """The run that is on."""
 
@@ -126,15 +141,8 @@ class Session:
         """Raises ModelError for a model of another network, PatternError for one whose pattern clashes on this
         build's lanes, and DeviceFault with the first address that reads back wrong."""
         check_model(self.build, model)
-        words = memory_transfer.model_words(self.build, model)
-
-        def write_and_compare() -> None:
-            self._drain()
-            memory_transfer.write(self._transport, words)
-            memory_transfer.compare(self._transport, words)
-
         self._loaded = None
-        self._persist(write_and_compare)
+        self._upload(Upload(memory_transfer.model_words(self.build, model)))
         self._loaded = model, self._accepted
 
     def read(self) -> Parameters:
@@ -144,19 +152,35 @@ class Session:
 
         return self._persist(drain_and_read)
 
+    @property
+    def palettes(self) -> Palettes | None:
+        return None if self._palettes is None else self._palettes[0]
+
+    def set_palettes(self, palettes: Palettes) -> None:
+        """Raises BuildError for a build that takes no compressed samples, StoreError if stored samples go by other
+        palettes, and DeviceFault with the first address that reads back wrong."""
+        check_palettes(self.build, palettes, None if self._stored is None else self._stored[0].palettes)
+        if self._palettes is None or not self._palettes[0].equals(palettes):
+            self._palettes = None
+            self._upload(Upload({SAMPLE_PALETTES: palettes.words}))
+            self._palettes = palettes, self._accepted
+
+    def store_state(self) -> StoreState:
+        """Waits up to a second while the memory is tested."""
+        waited = 0.0
+        while self._store_state == StoreState.TESTING and waited < LONGEST_TEST:
+            self.clock.sleep(LONGEST_PAUSE)
+            waited += LONGEST_PAUSE
+            self.identify()
+        return self._store_state
+
     def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
-        """Raises DeviceFault with the first address that reads back wrong."""
+        """Raises StoreError if the board's memory is not ready, DeviceFault with the first address that reads back
+        wrong."""
         self._check_store()
-        total = sum(len(region) for region in contents.words.values())
-
-        def write_and_compare() -> None:
-            self._drain()
-            memory_transfer.write(self._transport, contents.words, lambda words: told(words, 2 * total))
-            memory_transfer.compare(self._transport, contents.words, lambda words: told(total + words, 2 * total))
-
-        self._stored = None
-        self._persist(write_and_compare)
-        self._stored = contents, self._accepted
+        self._stored = self._palettes = None
+        self._upload(Upload(contents.words, told))
+        self._stored, self._palettes = (contents, self._accepted), (contents.palettes, self._accepted)
 
     def begin(self, run: StoredRun) -> None:
         self._check_store()
@@ -200,16 +224,21 @@ class Session:
 
         return self._persist(end_and_ask)
 
-    def feed(self, samples: Samples) -> NDArray[np.int64]:
-        """Feed samples; returns the scores (m, N_L) that have come out, those of earlier runs first.
+    def feed(self, samples: Samples, form: ResultForm = ResultForm.SCORES) -> NDArray[np.int64]:
+        """Feed samples, compressed if the board's palettes hold their values; returns the results that have come out,
+        those of earlier calls first: scores (m, N_L) or classes (m,).
 
         What the board accepted before an exception stays trained; `identify().accepted` counts it.
-        Raises ResultsLost if a cut lost scores, of this run or an earlier one.
+        Raises ResultsLost if a cut lost results, of this call or an earlier one, and ArgumentError if results of
+        another form wait.
         """
         if not len(samples):
             return self._take_results()
-        predictions = np.concatenate([[0], np.cumsum(samples.kinds == SampleKind.PREDICT)])
-        records = pack(self.build.network, samples)
+        predictions = [0, *np.cumsum(samples.kinds == SampleKind.PREDICT).tolist()]
+        if predictions[-1] and self._certain:  # else nobody waits for results any more
+            size = result_bytes(self.build.network, self._form)
+            check_form(self._unread + len(self._results) // size, self._form, form)
+        records = self._records(samples)
         start: int | None = None
 
         def go_on() -> None:
@@ -217,6 +246,8 @@ class Session:
             self._end_run()
             if start is None:  # not before: an uncertain session has just learned where the board stands
                 start = self._accepted
+                if predictions[-1]:
+                    self._form = form
             self._learning |= bool((samples.kinds == SampleKind.TRAIN).any())
             self._send_records(records, predictions, start)
 
@@ -224,9 +255,10 @@ class Session:
         return self._take_results()
 
     def flush(self) -> NDArray[np.int64]:
-        """Drain the pipeline; returns the scores (m, N_L) of all predictions that had not come out.
+        """Drain the pipeline; returns the results of all predictions that had not come out, in the form that was asked
+        for.
 
-        Raises ResultsLost if a cut lost scores.
+        Raises ResultsLost if a cut lost results.
         """
 
         def drain_and_collect() -> None:
@@ -247,9 +279,13 @@ class Session:
     def reset(self) -> None:
         def reset() -> None:
             # Before: should the answer be cut off, the count starts anew, and says nothing about what was loaded.
-            self._offered = self._loaded = self._stored = None
+            self._offered = self._loaded = None
             self._transport.request(Operation.RESET)
             self._accepted = self._offered = 0
+            if self._palettes is not None:
+                self._palettes = self._palettes[0], 0
+            if self._stored is not None:
+                self._stored = self._stored[0], 0
             self._watch = None
             self._forget_samples()
 
@@ -310,10 +346,8 @@ class Session:
                 self._stop_run()
         if reopened and not self._running():
             # If no sample was accepted before, a board that lost its power has the same count, and other contents.
-            if self._loaded is not None and accepted == self._loaded[1]:
-                memory_transfer.compare(self._transport, memory_transfer.model_words(self.build, self._loaded[0]))
-            if self._stored is not None and accepted == self._stored[1]:
-                memory_transfer.compare(self._transport, self._stored[0].words)
+            for words in self._held(accepted):
+                memory_transfer.compare(self._transport, words)
         lost = self._unread
         if lost:
             with self._transport.within(self._patience.opening):
@@ -321,21 +355,32 @@ class Session:
         if lost and own:
             self._certain = True
             raise ResultsLost(
-                f"the connection was cut while the scores of {lost} predicted samples were on their way; "
+                f"the connection was cut while the results of {lost} predicted samples were on their way; "
                 f"it is up again, and the pipeline is flushed: predict these samples again"
             )
+
+    def _held(self, accepted: int) -> Iterator[list[Piece]]:
+        """What must be in the board's memory if it has accepted so many samples; of stored ones the last."""
+        if self._loaded is not None and accepted == self._loaded[1]:
+            yield pieces(memory_transfer.model_words(self.build, self._loaded[0]))
+        if self._palettes is not None and accepted == self._palettes[1]:
+            yield pieces({SAMPLE_PALETTES: self._palettes[0].words})
+        if self._stored is not None and accepted == self._stored[1]:
+            yield pieces(self._stored[0].words)[-LOOKED_AT:]
+
+    def _upload(self, upload: Upload) -> None:
+        def go_on() -> None:
+            self._drain()
+            upload.go_on(self._transport)
+
+        self._persist(go_on)
 
     def _synchronize(self) -> Identity:
         """IDENTIFY: end what was in flight, check whose board this is, and take over what it says."""
         try:
             identity = Identity.unpack(self._transport.start())
         except ValueError as error:
-            raise DeviceMismatch(f"{error}; is this a board that Presparse built?") from error
-        if identity.protocol != PROTOCOL_VERSION:
-            raise DeviceMismatch(
-                f"the board speaks protocol {identity.protocol}, and this Presparse {PROTOCOL_VERSION}; "
-                f"build the board again, or install the Presparse that built it"
-            )
+            raise DeviceMismatch(str(error)) from error
         if identity.contract_hash != self.build.hash:
             raise DeviceMismatch(
                 f"the board was built as {identity.contract_hash}, and network {self.build.network.name} with lanes "
@@ -354,6 +399,7 @@ class Session:
             self._progress += news
         self._transport.window = min(identity.window, 127)  # half the sequence numbers
         self._capacity = identity.result_capacity
+        self._store_state = _store_state(identity)
         self._accepted = self._offered = identity.accepted
         if self._watch is not None:
             self._offered = self._watch.end
@@ -368,8 +414,7 @@ class Session:
     # Runs
 
     def _check_store(self) -> None:
-        if self.build.store is None:
-            raise BuildError("this build has no sample store; build the board with store_samples")
+        check_store(self.build, self.store_state())
 
     def _run_state(self) -> RunState:
         try:
@@ -406,29 +451,41 @@ class Session:
 
     # Samples and results
 
-    def _send_records(self, records: bytes, predictions: NDArray[np.int64], start: int) -> None:
+    def _records(self, samples: Samples) -> Records:
+        """Compressed, if the board's palettes hold all values and it saves bytes."""
+        raw = len(samples) * record_bytes(self.build.network)
+        if self._palettes is not None:
+            try:
+                compressed = compressed_records(self._palettes[0], samples)
+            except StoreError as error:
+                _LOG.info("%d samples are sent uncompressed: %s", len(samples), error)
+            else:
+                if len(compressed.data) < raw:
+                    return compressed
+        return raw_records(self.build.network, samples)
+
+    def _send_records(self, records: Records, predictions: list[int], start: int) -> None:
         """Send the records that the board has not accepted since it had accepted `start`.
 
         `predictions[n]` counts the predictions among the first n records.
         """
-        size = self._record_bytes
-        position = (self._accepted - start) % _MODULUS * size
-        while position < len(records):
-            begun = -(-position // size)
-            end = min(position + MAX_PAYLOAD, len(records))
+        data, starts = memoryview(records.data), records.starts.tolist()
+        position = starts[(self._accepted - start) % _MODULUS]
+        while position < len(data):
+            begun = bisect_left(starts, position)
+            end = min(position + MAX_PAYLOAD, len(data))
             room = self._capacity - self._unread
-            if predictions[-(-end // size)] - predictions[begun] > room:
+            if predictions[bisect_left(starts, end)] - predictions[begun] > room:
                 # Stop before the first prediction for which the board would have no room.
-                allowed = int(np.searchsorted(predictions, predictions[begun] + room, side="right")) - 1
-                end = min(end, allowed * size)
+                end = min(end, starts[bisect_right(predictions, predictions[begun] + room) - 1])
             if end <= position:
                 self._await_results()
                 continue
-            accepted = (start + end // size) % _MODULUS
-            self._unread += int(predictions[-(-end // size)] - predictions[begun])
+            accepted = (start + bisect_right(starts, end) - 1) % _MODULUS
+            self._unread += predictions[bisect_left(starts, end)] - predictions[begun]
             self._offered = accepted
             self._in_flight = True
-            self._transport.send(Operation.SAMPLES, records[position:end], lambda _, n=accepted: self._acknowledge(n))
+            self._transport.send(Operation.SAMPLES, data[position:end], lambda _, n=accepted: self._acknowledge(n))
             position = end
             if 2 * self._unread >= self._capacity and not self._asked:
                 self._ask_results()
@@ -448,15 +505,16 @@ class Session:
 
     def _ask_results(self) -> None:
         self._asked += 1
-        self._transport.send(Operation.RESULTS, b"", self._take_answer)
+        self._transport.send(Operation.RESULTS, bytes((self._form,)), self._take_answer)
 
     def _take_answer(self, results: bytes) -> None:
         self._asked -= 1
-        count, rest = divmod(len(results), self.build.result_bytes)
+        size = result_bytes(self.build.network, self._form)
+        count, rest = divmod(len(results), size)
         if rest or count > self._unread:
             raise DeviceFault(
                 f"the board answers RESULTS with {len(results)} bytes, and {self._unread} results of "
-                f"{self.build.result_bytes} bytes are due; reset the board, and load the model again"
+                f"{size} bytes are due; reset the board, and load the model again"
             )
         self._unread -= count
         self._results += results
@@ -482,7 +540,7 @@ class Session:
         """Read all results that are due; the pipeline is drained."""
         while self._unread:
             unread = self._unread
-            for _ in range(-(-unread // self.build.results_per_answer)):
+            for _ in range(-(-unread // (MAX_PAYLOAD // result_bytes(self.build.network, self._form)))):
                 self._ask_results()
             self._transport.finish()
             if self._unread == unread:
@@ -495,8 +553,8 @@ class Session:
         """Drain the pipeline and drop all results, whoever asked for them."""
         self._transport.request(Operation.FLUSH)
         left = self._capacity
-        while results := self._transport.request(Operation.RESULTS):
-            left -= -(-len(results) // self.build.result_bytes)
+        while results := self._transport.request(Operation.RESULTS, bytes((ResultForm.CLASS,))):
+            left -= -(-len(results) // result_bytes(self.build.network, ResultForm.CLASS))
             if left < 0:
                 raise DeviceFault("the board has more results than it has room for; power-cycle it")
         self._forget_samples()
@@ -509,6 +567,16 @@ class Session:
             self._in_flight = self._learning = False
 
     def _take_results(self) -> NDArray[np.int64]:
-        scores = unpack_scores(self.build.network, bytes(self._results))
+        results = unpack_results(self.build.network, self._form, bytes(self._results))
         self._results.clear()
-        return scores
+        return results
+
+
+def _store_state(identity: Identity) -> StoreState:
+    """Raises DeviceMismatch for a state that there is not."""
+    try:
+        return StoreState(identity.store)
+    except ValueError as error:
+        raise DeviceMismatch(
+            f"the board says that its store is in state {identity.store}, which there is not; build it again"
+        ) from error

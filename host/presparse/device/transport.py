@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from presparse.contract.operations import STATUSES, Operation, Status
 from presparse.device.clock import Clock
-from presparse.device.frames import AnswerReader, encode_request
+from presparse.device.frames import Answer, AnswerReader, encode_request
 from presparse.device.links.link import Link
 from presparse.device.protocol import CLOSED
 from presparse.errors import DeviceFault, LinkClosed, LinkCorrupt, LinkTimeout
@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 _READ_LIMIT = 1 << 16
 _LOOK = 0.1
 """Seconds of one read at most, so that whoever cancels need not wait longer."""
+_WRITTEN_AT_ONCE = 1 << 14
+"""Bytes that are handed to the link even if the window has room for more."""
 _STARTS = 8
 """Sequence numbers tried for IDENTIFY: a late answer to an earlier session may have the first."""
 
@@ -57,6 +59,9 @@ class Transport:
         """Requests that may be unanswered; `start`'s caller sets what the board announces."""
         self.next_sequence = first_sequence
         self._unanswered: deque[_Request] = deque()
+        self._outgoing: list[bytes] = []
+        """Of these, frames that the link has not been given yet."""
+        self._outgoing_bytes = 0
         self._reader = AnswerReader()
         self._deadline = 0.0
         """Of the oldest request."""
@@ -77,6 +82,8 @@ class Transport:
         Raises LinkTimeout, LinkCorrupt, LinkClosed, DeviceFault.
         """
         self._unanswered.clear()
+        self._outgoing.clear()
+        self._outgoing_bytes = 0
         self.window = 1
         end = self.clock.monotonic() + self.timeout
         while self._read(0) and self.clock.monotonic() < end:  # answers that nobody waits for any more
@@ -98,7 +105,7 @@ class Transport:
     def send(
         self,
         operation: Operation,
-        payload: bytes = b"",
+        payload: bytes | memoryview = b"",
         deliver: Callable[[bytes], None] | None = None,
         *,
         resynchronize: bool = False,
@@ -109,6 +116,7 @@ class Transport:
         """
         while len(self._unanswered) >= self.window:
             self.receive()
+        # Frames are handed to the link together: as many as were answered together, or as many as pay.
         sequence = self.next_sequence
         self.next_sequence = (sequence + 1) % 256
         request = _Request(sequence, operation, encode_request(sequence, operation, payload), deliver)
@@ -116,7 +124,10 @@ class Transport:
             self._expect()
         self._unanswered.append(request)
         # A delimiter first ends what an interrupted write may have left half-sent.
-        self.link.write(b"\0" + request.frame if resynchronize else request.frame)
+        self._outgoing.append(b"\0" + request.frame if resynchronize else request.frame)
+        self._outgoing_bytes += len(request.frame)
+        if len(self._unanswered) >= self.window or self._outgoing_bytes >= _WRITTEN_AT_ONCE:
+            self._write()
 
     def request(self, operation: Operation, payload: bytes = b"") -> bytes:
         """Send a request, wait for it and all before it; returns its answer's payload. Raises as `send`."""
@@ -127,6 +138,7 @@ class Transport:
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the link: a simulated board's passes only while somebody reads."""
+        self._write()
         self._reader.feed(self._read(seconds))
 
     @contextmanager
@@ -146,28 +158,38 @@ class Transport:
             self.receive()
 
     def receive(self) -> None:
-        """Wait for the oldest request's answer and deliver it. Raises as `send`."""
+        """Wait for the oldest request's answer, and deliver it and those that have come behind it. Raises as `send`."""
+        self._write()
+        while not self._take(self._next_answer()):
+            pass
+        while self._unanswered and (answer := self._reader.next()) is not None:
+            self._take(answer)
+
+    def _next_answer(self) -> Answer:
+        """The next one, whatever request it answers; requests are repeated until one comes."""
+        while (answer := self._reader.next()) is None:
+            now = self.clock.monotonic()
+            if now >= self._end:
+                raise LinkTimeout(
+                    f"the board answers, and is not ready after {self._whole:g} s: no end of "
+                    f"{self._unanswered[0].operation.name}; power-cycle it, or give a longer timeout= if the link is "
+                    "slow"
+                )
+            if now < self._deadline:
+                self._reader.feed(self._read(min(self._deadline, self._end) - now))
+            else:
+                self._repeat()
+        return answer
+
+    def _take(self, answer: Answer) -> bool:
+        """Deliver an answer if it is the oldest request's; whether it is."""
         oldest = self._unanswered[0]
-        while True:
-            answer = self._reader.next()
-            if answer is None:
-                now = self.clock.monotonic()
-                if now >= self._end:
-                    raise LinkTimeout(
-                        f"the board answers, and is not ready after {self._whole:g} s: no end of "
-                        f"{oldest.operation.name}; power-cycle it, or give a longer timeout= if the link is slow"
-                    )
-                if now < self._deadline:
-                    self._reader.feed(self._read(min(self._deadline, self._end) - now))
-                else:
-                    self._repeat()
-                continue
-            if answer.sequence == oldest.sequence:
-                break
+        if answer.sequence != oldest.sequence:
             self._others += 1
             if not self._hurried and any(answer.sequence == r.sequence for r in self._unanswered):
                 self._hurried = True  # answers come in order, so the oldest one's was lost: do not wait
                 self._send_again()
+            return False
         if answer.operation != oldest.operation:
             raise _OtherOperation(
                 f"request {oldest.sequence} was {oldest.operation.name}, and the board answers operation "
@@ -179,6 +201,7 @@ class Transport:
             raise DeviceFault(_refusal(oldest.operation, answer.status))
         if oldest.deliver is not None:
             oldest.deliver(answer.payload)
+        return True
 
     def _expect(self) -> None:
         """From now on the oldest request has all its time and repeats."""
@@ -218,6 +241,14 @@ class Transport:
         _LOG.info("no answer to %s in %g s: repeat %d of %d", oldest, self.timeout, self._repeats, self.retries)
         self._deadline = self.clock.monotonic() + self.timeout
         self._send_again()
+
+    def _write(self) -> None:
+        """Hand over what is to be sent."""
+        if self._outgoing:
+            data = b"".join(self._outgoing)
+            self._outgoing.clear()
+            self._outgoing_bytes = 0
+            self.link.write(data)
 
     def _send_again(self) -> None:
         """All unanswered requests in order, after a delimiter that ends what the board may have half-received."""

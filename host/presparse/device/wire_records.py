@@ -1,34 +1,78 @@
-"""Samples to the bytes of sample records, and bytes to scores (docs/protocol.md, Requests)."""
+"""Samples to the bytes of sample records, and bytes to results (docs/protocol.md, Requests)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.formats import Format
 from presparse.contract.network import Network
+from presparse.contract.sample_words import Palettes
 from presparse.contract.samples import Samples
-from presparse.contract.wire import RECORD_HEADER, value_bytes
+from presparse.contract.wire import (
+    COMPRESSED,
+    COMPRESSED_HEADER,
+    RECORD_HEADER,
+    ResultForm,
+    class_bytes,
+    value_bytes,
+)
+
+_WORD_BYTES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """The records of k samples, one after the other."""
+
+    data: bytes
+    starts: NDArray[np.int64]
+    """(k + 1,): the byte where each begins, and the end of the last."""
 
 
 def record_bytes(network: Network) -> int:
-    """Bytes of one sample record."""
+    """Bytes of one record that is not compressed."""
     return _record(network).itemsize
 
 
-def pack(network: Network, samples: Samples) -> bytes:
-    """The records of `samples`, one after the other."""
+def raw_records(network: Network, samples: Samples) -> Records:
+    """Every feature as it is."""
     records = np.empty(len(samples), dtype=_record(network))
     records["kind"] = samples.kinds
     records["rate"] = samples.rates
     records["label"] = samples.labels
     records["features"] = samples.features
-    return records.tobytes()
+    return Records(records.tobytes(), np.arange(len(samples) + 1) * records.itemsize)
 
 
-def unpack_scores(network: Network, results: bytes) -> NDArray[np.int64]:
-    """Scores (m, N_L) from whole results."""
-    return np.frombuffer(results, dtype=_value(network.formats.output)).astype(np.int64).reshape(-1, network.layers[-1])
+def compressed_records(palettes: Palettes, samples: Samples) -> Records:
+    """Sample words. Raises StoreError if the palettes lack a value, SampleError for a label out of range."""
+    words, lengths = palettes.pack(samples.features, samples.labels)
+    firsts = np.cumsum(lengths + 1) - (lengths + 1)
+    whole = np.empty(len(words) + len(lengths), dtype="<u2")
+    behind = np.ones(len(whole), dtype=bool)
+    behind[firsts] = False
+    whole[firsts] = (samples.kinds + COMPRESSED) | samples.rates.astype(np.uint16) << 8
+    whole[behind] = words
+    assert COMPRESSED_HEADER.size == _WORD_BYTES  # so a record is words all over
+    return Records(whole.tobytes(), np.append(firsts, len(whole)) * _WORD_BYTES)
+
+
+def result_bytes(network: Network, form: ResultForm) -> int:
+    """Bytes of one result."""
+    if form == ResultForm.CLASS:
+        return class_bytes(network.classes)
+    return network.layers[-1] * value_bytes(network.formats.output)
+
+
+def unpack_results(network: Network, form: ResultForm, results: bytes) -> NDArray[np.int64]:
+    """Scores (m, N_L) or classes (m,) from whole results."""
+    if form == ResultForm.CLASS:
+        return np.frombuffer(results, dtype=f"<u{class_bytes(network.classes)}").astype(np.int64)
+    scores = np.frombuffer(results, dtype=_value(network.formats.output))
+    return scores.astype(np.int64).reshape(-1, network.layers[-1])
 
 
 def _record(network: Network) -> np.dtype[np.void]:

@@ -8,15 +8,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from presparse import inference
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
+from presparse.contract.sample_words import Palettes
 from presparse.contract.samples import Samples
-from presparse.contract.store import Contents
-from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, RunState, SampleKind, StoredRun
-from presparse.device.acceptance import check_samples
+from presparse.contract.store import Contents, StoreState
+from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity, ResultForm, RunState, SampleKind, StoredRun
+from presparse.device.acceptance import check_form, check_palettes, check_samples, check_store
 from presparse.device.clock import Clock
 from presparse.device.protocol import CLOSED, Parameters
-from presparse.errors import BuildError, LinkClosed, MissingExtra, ModelError, StoreError
+from presparse.errors import LinkClosed, MissingExtra, ModelError, StoreError
 from presparse.model import Model
 from presparse.reference.native.native_reference import NativeReference
 from presparse.support.interrupts import deferred_interrupts
@@ -50,6 +52,10 @@ class Emulator:
         self._cancelled = False
         self._waiting: list[NDArray[np.int64]] = []
         """Scores (m, N_L) that came out while the pipeline was flushed for `load`, `read` or a run."""
+        self._form = ResultForm.SCORES
+        self._predicted = 0
+        """Predictions whose results were not returned yet."""
+        self._palettes: Palettes | None = None
         self._stored: Contents | None = None
         self._run: Samples | None = None
         """Of the run that is on, its samples in order."""
@@ -64,6 +70,8 @@ class Emulator:
             contract_hash=self.build.hash,
             build="0" * 16,
             accepted=self._accepted,
+            store=self.store_state(),
+            read_phase=0,
         )
 
     def load(self, model: Model) -> None:
@@ -80,9 +88,21 @@ class Emulator:
         model = reference.model()
         return Parameters(left=model.left, weights=model.weights, biases=model.biases)
 
-    def feed(self, samples: Samples) -> NDArray[np.int64]:
+    @property
+    def palettes(self) -> Palettes | None:
+        return self._palettes
+
+    def set_palettes(self, palettes: Palettes) -> None:
+        check_palettes(self.build, palettes, None if self._stored is None else self._stored.palettes)
+        self._drain()
+        self._palettes = palettes
+
+    def feed(self, samples: Samples, form: ResultForm = ResultForm.SCORES) -> NDArray[np.int64]:
         self._loaded()
         self.stop()
+        if (samples.kinds == SampleKind.PREDICT).any():
+            check_form(self._predicted, self._form, form)
+            self._form = form
         training = (samples.kinds == SampleKind.TRAIN).any()
         step = _TRAINED_AT_ONCE if training else _PREDICTED_AT_ONCE
         scores = self._waiting
@@ -90,13 +110,15 @@ class Emulator:
         for first in range(0, len(samples), step):
             with deferred_interrupts():
                 scores.append(self._compute(samples[first : first + step]))
-        return self._stacked(scores)
+        return self._results(scores)
+
+    def store_state(self) -> StoreState:
+        return StoreState.NONE if self.build.store is None else StoreState.READY
 
     def store(self, contents: Contents, told: Callable[[int, int], None] = lambda done, of: None) -> None:
-        if self.build.store is None:
-            raise BuildError("this build has no sample store; build the board with store_samples")
+        check_store(self.build, self.store_state())
         self._drain()
-        self._stored = contents
+        self._stored, self._palettes = contents, contents.palettes
 
     def begin(self, run: StoredRun) -> None:
         if self._stored is None:
@@ -123,13 +145,13 @@ class Emulator:
         return self._run_state()
 
     def flush(self) -> NDArray[np.int64]:
-        reference = self._loaded()
+        self._loaded()
         self.stop()
         with deferred_interrupts():
-            scores = [*self._waiting, reference.flush()]
+            self._finish()
+            scores = self._waiting
             self._waiting = []
-            self._in_flight = False
-        return self._stacked(scores)
+        return self._results(scores)
 
     def counters(self) -> dict[Counter, int]:
         return dict(self._reference.counters) if self._reference is not None else {}
@@ -145,6 +167,7 @@ class Emulator:
         self._in_flight = False
         self._run = None
         self._waiting = []
+        self._predicted = 0
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -155,6 +178,7 @@ class Emulator:
     def _compute(self, samples: Samples) -> NDArray[np.int64]:
         self._in_flight = True
         scores = self._loaded().run(samples)
+        self._predicted += int(np.count_nonzero(samples.kinds == SampleKind.PREDICT))
         self._accepted = (self._accepted + len(samples)) % (1 << 32)
         return scores
 
@@ -169,7 +193,13 @@ class Emulator:
     def _drain(self) -> None:
         self.stop()
         if self._in_flight:
-            self._waiting = [self.flush()]
+            with deferred_interrupts():
+                self._finish()
+
+    def _finish(self) -> None:
+        """Empty the pipeline."""
+        self._waiting.append(self._loaded().flush())
+        self._in_flight = False
 
     def _loaded(self) -> Reference | NativeReference:
         if self._cancelled:
@@ -178,5 +208,8 @@ class Emulator:
             raise ModelError("the emulator holds no model yet; load one")
         return self._reference
 
-    def _stacked(self, scores: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-        return np.concatenate([np.zeros((0, self.build.network.layers[-1]), dtype=np.int64), *scores])
+    def _results(self, scores: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Of scores that leave the device."""
+        found = np.concatenate([np.zeros((0, self.build.network.layers[-1]), dtype=np.int64), *scores])
+        self._predicted -= len(found)
+        return inference.classes(self.build.network, found) if self._form == ResultForm.CLASS else found

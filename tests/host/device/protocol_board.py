@@ -39,7 +39,7 @@ OK, UNKNOWN_OPERATION, BAD_LENGTH, BAD_ADDRESS, NOT_DRAINED, BAD_SAMPLE, STALLED
 class ProtocolBoard:
     """Takes bytes, gives bytes. Public attributes are what tests look at or change."""
 
-    def __init__(self, build: Build, *, contract_hash: str | None = None, protocol: int = 2) -> None:
+    def __init__(self, build: Build, *, contract_hash: str | None = None, protocol: int = 3) -> None:
         self.build = build
         self.contract_hash = contract_hash or build.hash
         self.protocol = protocol
@@ -55,6 +55,10 @@ class ProtocolBoard:
         """Samples of a run that are fed while a frame arrives."""
         self.most_unread = 0
         """Most predicted samples that were unread at once."""
+        self.compressed = 0
+        """Records of words that were taken."""
+        self.store_states = [2 if build.store_samples else 0]
+        """What IDENTIFY says of the store, one after the other; the last again and again."""
         self.power_on()
 
     def power_on(self) -> None:
@@ -65,14 +69,14 @@ class ProtocolBoard:
         self.frames = dict.fromkeys((c for c in COUNTERS if c.startswith("frames_")), 0)
         self.reference = Reference(self.build, Model.initial(self.build.network, random_state=12345))
         self.words = _words(self.build, self.reference.model())
-        self.store = ProtocolStore(self.build) if self.build.store_samples else None
+        self.store = ProtocolStore(self.build) if self.build.sample_bits else None
         self.reset()
 
     def reset(self) -> None:
         self.reference = Reference(self.build, self.reference.model())
         self.frames = dict.fromkeys(self.frames, 0)
         self.record = bytearray()
-        self.results: deque[bytes] = deque()
+        self.results: deque[list[int]] = deque()
         self.accepted = 0
         self.unread = 0
         self.drained = True
@@ -141,11 +145,11 @@ class ProtocolBoard:
     def _execute(self, operation: int, payload: bytes) -> tuple[int, bytes]:
         if self.to_feed is not None and operation in (SAMPLES, FLUSH, RUN):
             return RUNNING, b""
-        if operation in (RUN, STOP, RUN_STATE) and self.store is not None:
+        if operation in (RUN, STOP, RUN_STATE) and self.store is not None and self.build.store_samples:
             return self._run(operation, self.store, payload)
         if operation == IDENTIFY:
             self.record.clear()
-            return OK, struct.pack(
+            identity = struct.pack(
                 "<4sHHHI32s8s",
                 b"PSPA",
                 self.protocol,
@@ -155,6 +159,9 @@ class ProtocolBoard:
                 bytes.fromhex(self.contract_hash),
                 bytes(8),
             )
+            if len(self.store_states) > 1:
+                self.store_states.pop(0)
+            return OK, identity if self.protocol < 3 else identity + bytes([self.store_states[0], 1])
         if operation == READ:
             return self._read(*struct.unpack("<IH", payload))
         if operation == WRITE:
@@ -163,10 +170,12 @@ class ProtocolBoard:
         if operation == SAMPLES:
             return self._samples(payload)
         if operation == RESULTS:
-            size = len(self.results[0]) if self.results else 1
-            count = min(len(self.results), 1024 // size)
+            if payload not in (b"\0", b"\1"):
+                return BAD_LENGTH, b""
+            size = self._result(payload[0], [0] * self.build.network.layers[-1])
+            count = min(len(self.results), 1024 // len(size))
             self.unread -= count
-            return OK, b"".join(self.results.popleft() for _ in range(count))
+            return OK, b"".join(self._result(payload[0], self.results.popleft()) for _ in range(count))
         if operation == FLUSH:
             self._keep(self.reference.flush())
             self.drained = True
@@ -188,7 +197,8 @@ class ProtocolBoard:
         if not self.drained or self.to_feed is not None:
             return NOT_DRAINED, b""
         region, offset = address >> 24 << 24, address & 0xFFFFFF
-        if self.store is not None and (stored := self.store.read(region >> 24, offset, count)) is not None:
+        store = self._store_of(region)
+        if store is not None and (stored := store.read(region >> 24, offset, count)) is not None:
             for i in range(count):
                 stored[i] = self.stuck_words.get(address + i, int(stored[i]))
             return OK, stored.astype("<u4").tobytes()
@@ -204,7 +214,8 @@ class ProtocolBoard:
         if not self.drained or self.to_feed is not None:
             return NOT_DRAINED
         region, offset = address >> 24 << 24, address & 0xFFFFFF
-        if self.store is not None and self.store.write(region >> 24, offset, data):
+        store = self._store_of(region)
+        if store is not None and store.write(region >> 24, offset, data):
             return OK
         if region not in self.words or offset + len(data) > len(self.words[region]):
             return BAD_ADDRESS
@@ -220,12 +231,12 @@ class ProtocolBoard:
     def _run(self, operation: int, store: ProtocolStore, payload: bytes) -> tuple[int, bytes]:
         if operation == RUN:
             run = store.run(payload)
-            if run is None:
+            if run is None or self.store_states[0] != 2:
                 return BAD_RUN, b""
             if not self.drained or self.record:
                 return NOT_DRAINED, b""
-            kind, rate, order = run
-            self.to_feed = deque(_sample(kind, *store.sample(number), rate) for number in order)
+            kind, rate, slot, order = run
+            self.to_feed = deque(_sample(kind, *store.sample(number, slot), rate) for number in order)
             self.fed, self.runs = 0, self.runs + 1
             return OK, b""
         if operation == STOP and self.to_feed is not None:
@@ -239,28 +250,56 @@ class ProtocolBoard:
         self._keep(self.reference.run(sample))
 
     def _samples(self, payload: bytes) -> tuple[int, bytes]:
-        network = self.build.network
-        width = network.formats.activation.width
-        size = 1 if width <= 8 else 2 if width <= 16 else 4
-        for byte in payload:
-            self.record.append(byte)
-            if len(self.record) < 4 + network.layers[0] * size:
-                continue
-            kind, rate, label = struct.unpack("<BBH", self.record[:4])
-            features = np.frombuffer(bytes(self.record[4:]), f"<i{size}").astype(np.int64)[None, :]
-            self.record.clear()
+        self.record += payload
+        while (size := self._record_bytes(self.record)) and len(self.record) >= size:
+            kind, rate, features, label = self._unpacked(bytes(self.record[:size]))
+            del self.record[:size]
+            network = self.build.network
             bad = kind not in (1, 2, 3) or label >= network.classes or (kind != 2 and rate != 0)
             if bad or (kind == 2 and not network.rates.least <= rate <= network.rates.most):
+                self.record.clear()
                 return BAD_SAMPLE, b""
             self.unread += kind == 1
             self.most_unread = max(self.most_unread, self.unread)
-            self._feed(_sample(kind, features[0].tolist(), label, rate))
+            self._feed(_sample(kind, features, label, rate))
         return OK, len(self.results).to_bytes(2, "little")
 
+    def _record_bytes(self, record: bytearray) -> int:
+        """Of the first record; 0: that is not known yet."""
+        if record and record[0] & 4 and self.store is not None:
+            return 2 + 2 * max(1, self.store.length(record[2] | record[3] << 8)) if len(record) >= 4 else 0
+        return 4 + self.build.network.layers[0] * _value_bytes(self.build.network.formats.activation.width)
+
+    def _unpacked(self, record: bytes) -> tuple[int, int, list[int], int]:
+        """Kind, rate, features and label of a record; a bad one has kind 0."""
+        if record[0] & 4 and self.store is not None:
+            try:
+                features, label = self.store.decoded(np.frombuffer(record[2:], "<u2").tolist())
+            except (ValueError, IndexError):
+                return 0, 0, [], 0
+            self.compressed += 1
+            return record[0] - 4, record[1], features, label
+        kind, rate, label = struct.unpack("<BBH", record[:4])
+        size = _value_bytes(self.build.network.formats.activation.width)
+        return kind, rate, np.frombuffer(record[4:], f"<i{size}").tolist(), label
+
+    def _store_of(self, region: int) -> ProtocolStore | None:
+        """If it is one of the store's regions that can be used."""
+        return self.store if region >> 24 == 0xFF or self.store_states[0] == 2 else None
+
     def _keep(self, scores: NDArray[np.int64]) -> None:
-        width = self.build.network.formats.output.width
-        size = 1 if width <= 8 else 2 if width <= 16 else 4
-        self.results.extend(row.astype(f"<i{size}").tobytes() for row in scores)
+        self.results.extend(scores.tolist())
+
+    def _result(self, form: int, scores: list[int]) -> bytes:
+        network = self.build.network
+        if form == 1:
+            own = scores[: network.classes]
+            return own.index(max(own)).to_bytes(1 if network.classes <= 256 else 2, "little")
+        return np.array(scores).astype(f"<i{_value_bytes(network.formats.output.width)}").tobytes()
+
+
+def _value_bytes(width: int) -> int:
+    return 1 if width <= 8 else 2 if width <= 16 else 4
 
 
 def _sample(kind: int, features: list[int], label: int, rate: int) -> Samples:

@@ -48,8 +48,11 @@ class ProtocolStore:
         """Features (N_0) and label of a stored sample. Raises ValueError if its words are no sample's."""
         halves = self.words[WORDS].astype("<u4").view("<u2").tolist()
         words = halves[number << slot :]
-        shift = (self.build.network.classes - 1).bit_length() or 1 if self._header_words() == 1 else 0
-        return self.decoded(words[: words[0] >> shift])
+        return self.decoded(words[: self.length(words[0])])
+
+    def length(self, first: int) -> int:
+        """Words of a sample, as its first one says."""
+        return first >> ((self.build.network.classes - 1).bit_length() or 1 if self._header_words() == 1 else 0)
 
     def decoded(self, words: list[int]) -> tuple[list[int], int]:
         """Features (N_0) and label of a sample's words, by the palettes. Raises ValueError."""

@@ -21,7 +21,7 @@ from tests.verification.fuzz.liar import LyingBoard, identity
 BUILD = Build(network=small.NETWORK, result_capacity=4096, store_samples=100)
 TIMEOUT, RETRIES = 0.5, 1
 OPENING = Patience(timeout=TIMEOUT, retries=RETRIES).opening
-RUN = StoredRun(kind=SampleKind.TRAIN, rate=4, count=50)
+RUN = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=2, count=50)
 
 Answers = Mapping[Operation, Iterator[bytes]]
 

@@ -9,6 +9,7 @@ from cobs import cobs
 
 from presparse.contract.build import Build
 from presparse.contract.operations import MAX_PAYLOAD, Operation
+from presparse.contract.store import StoreState
 from presparse.contract.wire import CRC_BYTES, PROTOCOL_VERSION, WINDOW, Identity, RunState, crc
 
 _SILENT, _LIES, _LIES_FOR_EVER, _STRAY = 0xFC, 0xFD, 0xFE, 0xFF
@@ -95,6 +96,8 @@ def identity(build: Build) -> Identity:
         contract_hash=build.hash,
         build="0" * 16,
         accepted=0,
+        store=StoreState.NONE if build.store is None else StoreState.READY,
+        read_phase=0,
     )
 
 

@@ -383,7 +383,7 @@ def _read_answers(data: bytes, path: Path) -> None:
         session.counters,
         lambda: session.feed(X),
         session.flush,
-        lambda: session.begin(StoredRun(kind=SampleKind.EVALUATE, count=5)),
+        lambda: session.begin(StoredRun(kind=SampleKind.EVALUATE, slot=2, count=5)),
         session.follow,
         session.stop,
         session.reset,

@@ -19,8 +19,9 @@ DEFAULT_BAUD = 3_000_000
 """What an FT231X does at most; boards are built for it."""
 MOST_BAUD = 100_000_000
 
+_PIECE = 1024
 WRITE_TIMEOUT = 5.0
-"""Seconds in which the port must take what is written (1 KiB at 3 Mbaud: 3.4 ms)."""
+"""Seconds in which the port must take a piece of so many bytes (at 3 Mbaud: 3.4 ms)."""
 
 _BLOCK = 0.02
 """Seconds that one read of the port may block: a fixed number, because pyserial sets the port up anew to change it."""
@@ -53,7 +54,8 @@ class SerialLink:
     def write(self, data: bytes) -> None:
         self._check_open()
         try:
-            self._serial.write(data)
+            for first in range(0, len(data), _PIECE):
+                self._serial.write(data[first : first + _PIECE])
         except serial.SerialTimeoutException as error:
             raise LinkTimeout(
                 f"{self.port}: took nothing for {WRITE_TIMEOUT:g} s; check the cable, and that the board is programmed"

@@ -77,6 +77,8 @@ class Banks(wiring.Component):
                 start += width
             data = Cat(memory.read_data)
             chosen = data if chosen is None else Mux(bank == number, data, chosen)
+        held = Signal(len(self.data), reset_less=True)
         with m.If(self.move):
-            m.d.sync += self.data.eq(chosen)
+            m.d.sync += held.eq(chosen)
+        m.d.comb += self.data.eq(held)
         return m

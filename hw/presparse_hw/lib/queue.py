@@ -77,7 +77,7 @@ class StreamQueue(wiring.Component):
 
     Members
     -------
-    i : In(stream)    `ready` hangs on registers alone
+    i : In(stream)    `ready` comes from a register
     o : Out(stream)
     """
 
@@ -92,13 +92,14 @@ class StreamQueue(wiring.Component):
         m = Module()
         m.submodules.queue = queue = Queue(self._shape, self._depth)
         wiring.connect(m, queue.words, wiring.flipped(self.o))
-        count = Signal(range(self._depth + 1))  # words in the queue, those in its registers included
+        given = self.o.valid & self.o.ready
+        room = Signal(range(-1, self._depth), init=self._depth - 1)  # for so many words, and one more
         m.d.comb += [
-            self.i.ready.eq(count != self._depth),
+            self.i.ready.eq(room >= 0),
             queue.write.eq(self.i.valid & self.i.ready),
             queue.word.eq(self.i.payload),
         ]
         step = Signal(signed(2))
-        m.d.comb += step.eq(Mux(self.o.valid & self.o.ready, Mux(queue.write, 0, -1), queue.write))
-        m.d.sync += count.eq(count + step)
+        m.d.comb += step.eq(Mux(queue.write, Mux(given, 0, -1), given))
+        m.d.sync += room.eq(room + step)
         return m

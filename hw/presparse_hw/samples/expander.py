@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,7 +63,7 @@ class Expander(wiring.Component):
         phase = Signal(range(per_mask))  # unit of the mask
         rest = Signal(fmt.mask_blocks, reset_less=True)  # units of the mask that are left
 
-        padding = transfer >= fmt.transfers
+        padding = Signal()  # `transfer` is none of those that are stored
         fresh, free, load = Signal(), Signal(), Signal()
         bits = Signal(size)
         m.d.comb += [
@@ -76,7 +79,7 @@ class Expander(wiring.Component):
             m.d.sync += [
                 rest.eq(Mux(fresh, self.masks.payload.mask, rest) >> size),
                 unit.bits.eq(bits),
-                unit.several.eq(_at_least(2, bits)),
+                unit.several.eq(_set_bits(bits, 2)[-1]),
                 unit.begins.eq(part == 0),
                 unit.ends.eq(part == per_transfer - 1),
                 unit.part.eq(part),
@@ -90,6 +93,10 @@ class Expander(wiring.Component):
             count_modulo(m, part, per_transfer)
             with m.If(part == per_transfer - 1):
                 count_modulo(m, transfer, all_transfers)
+                with m.If(transfer == all_transfers - 1):
+                    m.d.sync += padding.eq(0)
+                with m.Elif(transfer == fmt.transfers - 1):
+                    m.d.sync += padding.eq(1)
             with m.If(~padding):
                 count_modulo(m, phase, per_mask)
                 with m.If(transfer == fmt.transfers - 1):  # the mask may have units of no transfer
@@ -109,15 +116,20 @@ class Expander(wiring.Component):
             load.eq(~found | last),
             units.ready.eq(load),
         ]
-        rest = unit.bits & (unit.bits - 1)
+        # No subtraction finds the lowest bit: a carry has a long way.
+        first = Cat(bit & ~unit.bits[:i].any() for i, bit in enumerate(unit.bits))
         with m.If(load):
             m.d.sync += [found.eq(units.valid), unit.eq(units.payload)]
         with m.Elif(free):
-            m.d.sync += [unit.bits.eq(rest), unit.several.eq(_at_least(3, unit.bits)), unit.begins.eq(0)]
+            m.d.sync += [
+                unit.bits.eq(unit.bits & ~first),
+                unit.several.eq(_set_bits(unit.bits, 3)[-1]),
+                unit.begins.eq(0),
+            ]
         with m.If(free):
             m.d.sync += [
                 steps.valid.eq(found),
-                steps.payload.block.eq(unit.bits & ~rest),
+                steps.payload.block.eq(first),
                 steps.payload.any.eq(unit.bits.any()),
                 steps.payload.part.eq(unit.part),
                 steps.payload.begins.eq(unit.begins),
@@ -171,6 +183,10 @@ class _StepLayout(data.StructLayout):
         super().__init__({"block": size, "any": 1, "part": part, "begins": 1, "ends": 1, "place": PlaceLayout(fmt)})
 
 
-def _at_least(count: int, bits: Value) -> Value:
-    """So many bits are set."""
-    return sum(bits[i] for i in range(len(bits))) >= count
+def _set_bits(bits: Value, most: int) -> list[Value]:
+    """Whether at least 1, 2, ... `most` bits are set; as a tree, without carries."""
+    if len(bits) == 1:
+        return [bits, *[Const(0, 1)] * (most - 1)]
+    half = len(bits) // 2
+    low, high = ([Const(1, 1), *_set_bits(part, most)] for part in (bits[:half], bits[half:]))
+    return [reduce(or_, (low[i] & high[count - i] for i in range(count + 1))) for count in range(1, most + 1)]

@@ -10,20 +10,20 @@ from amaranth.utils import exact_log2
 from presparse.contract.address_map import REGION_SHIFT, row_stride
 from presparse.contract.build import Build
 from presparse_hw.core.ports import AnswerLayout, CommandLayout
-from presparse_hw.lib.banks import BANK_LATENCY
+from presparse_hw.samples.palettes import FOUND_LATENCY
 from presparse_hw.samples.ports import ColorLayout, format_of
 
 
 class PaletteAccess(wiring.Component):
     """Executes commands on the palettes' region, whatever region they name; one at a time, in order, each answered
-    within `BANK_LATENCY` + 6 cycles. Only while no sample is under way.
+    within `FOUND_LATENCY` + 6 cycles. Only while no sample is under way.
 
     Members
     -------
     commands : In(stream), answers : Out(stream)   `not_drained` never comes
     busy : Out(1)      a command is executed
     color : Out, write : Out(1), value : Out   to the palettes; held during a command
-    found : In         `BANK_LATENCY` cycles after `color`
+    found : In         `FOUND_LATENCY` cycles after `color`
     """
 
     commands: stream.Interface
@@ -56,7 +56,7 @@ class PaletteAccess(wiring.Component):
         exists = Signal()
         held = Signal(reset_less=True)  # the word is none of a column beyond the port
         found = Signal(fmt.value_bits, reset_less=True)
-        wait = Signal(range(BANK_LATENCY + 1))
+        wait = Signal(range(FOUND_LATENCY + 1))
         column_bits = exact_log2(row_stride(fmt.port))
         m.d.sync += [
             exists.eq(word < fmt.palette_words),
@@ -83,7 +83,7 @@ class PaletteAccess(wiring.Component):
             with m.State("Locate"):
                 m.next = "Execute"
             with m.State("Execute"):
-                m.d.sync += [answer.eq(0), wait.eq(BANK_LATENCY)]
+                m.d.sync += [answer.eq(0), wait.eq(FOUND_LATENCY)]
                 m.next = "Read"
                 with m.If(~exists):
                     m.d.sync += answer.bad_address.eq(1)

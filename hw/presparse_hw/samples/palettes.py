@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -12,9 +15,12 @@ from presparse_hw.lib.delays import later
 from presparse_hw.lib.skid import Skid
 from presparse_hw.samples.ports import CodesLayout, ColorLayout, FedLayout, format_of
 
+FOUND_LATENCY = BANK_LATENCY + 1
+"""Cycles from the host's color to its value."""
+
 
 class Palettes(wiring.Component):
-    """Looks up a transfer per cycle, `BANK_LATENCY` + 1 cycles later, in memories per column of the port. Features of
+    """Looks up a transfer per cycle, `FOUND_LATENCY` cycles later, in memories per column of the port. Features of
     padding, and those behind the last one, are 0. Reset drops what is under way; palettes stay.
 
     Members
@@ -25,7 +31,7 @@ class Palettes(wiring.Component):
     color : In         the host's, of one column; stable while it is read
     write : In(1)      the color becomes `value`
     value : In         of the activation format
-    found : Out        the color's value, `BANK_LATENCY` cycles later
+    found : Out        the color's value, `FOUND_LATENCY` cycles later
     """
 
     transfers: stream.Interface
@@ -57,31 +63,37 @@ class Palettes(wiring.Component):
         m.submodules.skid = skid = Skid(FedLayout(self._build))
         wiring.connect(m, skid.o, wiring.flipped(self.samples))
         move, incoming, fed = skid.i.ready, self.transfers.payload, skid.i.payload
-        place = later(m, incoming.place, BANK_LATENCY, move, name="place")
+        place = later(m, incoming.place, BANK_LATENCY - 1, move, name="place")
+        zero = Signal(fmt.port, reset_less=True)  # a register for each column: it reaches all bits of its value
+        head, final = Signal.like(place.head, reset_less=True), Signal(reset_less=True)
+        with m.If(move):
+            m.d.sync += [head.eq(place.head), final.eq(place.final)]
         m.d.comb += [
             self.transfers.ready.eq(move),
             skid.i.valid.eq(later(m, self.transfers.valid, BANK_LATENCY, move, name="valid", reset=True)),
-            fed.final.eq(place.final),
-            fed.sample.kind.eq(place.head.kind),
-            fed.sample.rate.eq(place.head.rate),
-            fed.sample.label.eq(place.head.label),
+            fed.final.eq(final),
+            fed.sample.kind.eq(head.kind),
+            fed.sample.rate.eq(head.rate),
+            fed.sample.label.eq(head.label),
+            # The skid lets through what is not valid, too, and all columns but the host's are 0.
+            self.found.eq(reduce(or_, (value.as_unsigned() for value in self.samples.payload.sample.features))),
         ]
         shared = fmt.palettes == "shared"
         in_tail = fmt.features - (fmt.transfers - 1) * fmt.port
-        with m.Switch(self.color.column):
-            for column, code in enumerate(incoming.codes):
-                m.submodules[f"palettes{column}"] = palettes = Banks([fmt.value_bits], fmt.palette_depth)
-                asked = code if shared else Cat(code, incoming.place.transfer)
-                named = self.color.code if shared else Cat(self.color.code, self.color.transfer)
-                behind = place.padding | (place.tail & (column >= in_tail))
-                m.d.comb += [
-                    palettes.move.eq(move),
-                    palettes.address.eq(Mux(self.by_host, named, asked)),
-                    palettes.write_address.eq(named),
-                    palettes.write_data.eq(self.value),
-                    palettes.write.eq(self.write & (shared | (self.color.column == column))),
-                    fed.sample.features[column].eq(Mux(behind, 0, palettes.data)),
-                ]
-                with m.Case(column):
-                    m.d.comb += self.found.eq(palettes.data)
+        for column, code in enumerate(incoming.codes):
+            m.submodules[f"palettes{column}"] = palettes = Banks([fmt.value_bits], fmt.palette_depth)
+            asked = code if shared else Cat(code, incoming.place.transfer)
+            named = self.color.code if shared else Cat(self.color.code, self.color.transfer)
+            here = self.color.column == column
+            m.d.comb += [
+                palettes.move.eq(move),
+                palettes.address.eq(Mux(self.by_host, named, asked)),
+                palettes.write_address.eq(named),
+                palettes.write_data.eq(self.value),
+                palettes.write.eq(self.write & (shared | here)),
+                fed.sample.features[column].eq(Mux(zero[column], 0, palettes.data)),
+            ]
+            behind = place.padding | (place.tail & (column >= in_tail))
+            with m.If(move):
+                m.d.sync += zero[column].eq(Mux(self.by_host, ~here, behind))
         return m

@@ -23,9 +23,9 @@ class Splitter(wiring.Component):
     -------
     words : In(stream)
     masks : Out(stream), blocks : Out(stream)   a cycle after their word
-    whole : Out(1)     in the cycle in which a sample's last word is passed on
+    whole : Out(1)     a sample's last word was passed on in the cycle before
     wrong : Out(1)     the last word taken is wrong; until reset
-    idle : Out(1)      every word taken was passed on
+    idle : Out(1)      every word taken was passed on, and `whole` told
     between : Out(1)   and the last one was its sample's last
     """
 
@@ -54,15 +54,18 @@ class Splitter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         fmt = self._format
+        one_word = fmt.header_words == 1
         held = Signal()
         word = Signal(WordLayout(), reset_less=True)  # the one that is held
         facts = Signal(_FactsLayout(fmt), reset_less=True)
         head = Signal(HeadLayout(fmt), reset_less=True)
         words = Signal(fmt.most_words.bit_length(), reset_less=True)  # left of the sample, the held one included
+        last_word = Signal(reset_less=True)  # the held one is the last of them
         blocks = Signal(range(fmt.mask_blocks + 1), reset_less=True)  # left behind the newest mask
+        last_block = Signal(reset_less=True)  # one is left
         number = Signal(range(fmt.masks))  # of the next mask
-        last_mask = Signal(reset_less=True)  # the newest mask is the sample's last
-        partial = Signal(reset_less=True)  # and the last block behind it has codes of no feature
+        mask = Signal(_MaskLayout(fmt), init=_mask(fmt, 0))  # what is known of it
+        last_mask, in_tail = Signal(reset_less=True), Signal(reset_less=True)  # of the newest
 
         # The held word is wrong; is the sample's last, as the masks say; can be passed on.
         strange, ends, room = Signal(), Signal(), Signal(init=1)
@@ -74,25 +77,23 @@ class Splitter(wiring.Component):
             self.masks.payload.mask.eq(word.word),
             self.masks.payload.head.eq(head),
             self.blocks.payload.eq(word.word),
-            self.whole.eq(taken & ends),
-            self.idle.eq(~held),
+            self.idle.eq(~held & ~self.whole),
         ]
-        m.d.sync += self.wrong.eq(held & strange)
+        m.d.sync += [self.wrong.eq(held & strange), self.whole.eq(taken & ends)]
         with m.If(self.words.ready):
             m.d.sync += [held.eq(self.words.valid), word.eq(self.words.payload)]
-            m.d.sync += _learn(fmt, self.words.payload.word, facts)
+            m.d.sync += _learn(fmt, self.words.payload, facts)
         with m.If(taken):
-            m.d.sync += words.eq(words - 1)
+            m.d.sync += [words.eq(words - 1), last_word.eq(words == 2)]
 
-        one_word = fmt.header_words == 1
-        tail_mask, tail_bit = divmod(_used_blocks(fmt) - 1, fmt.mask_blocks)
         with m.FSM() as fsm:
-            m.d.comb += self.between.eq(fsm.ongoing("Header") & ~held)
+            m.d.comb += self.between.eq(fsm.ongoing("Header") & self.idle)
             with m.State("Header"):
-                m.d.comb += strange.eq(facts.length_strange | (_label_is_strange(facts, word.kind) & one_word))
+                m.d.comb += strange.eq(facts.header_strange)
                 with m.If(taken):
                     m.d.sync += [
                         words.eq((word.word >> fmt.length_shift) - 1),
+                        last_word.eq(facts.length_is_two),
                         head.kind.eq(word.kind),
                         head.rate.eq(word.rate),
                         head.label.eq(word.word),
@@ -100,42 +101,38 @@ class Splitter(wiring.Component):
                     m.next = "Mask" if one_word else "Label"
             if not one_word:
                 with m.State("Label"):
-                    m.d.comb += strange.eq(_label_is_strange(facts, head.kind))
+                    m.d.comb += strange.eq(Mux(head.kind == SampleKind.PREDICT, facts.label_set, facts.label_strange))
                     with m.If(taken):
                         m.d.sync += head.label.eq(word.word)
                         m.next = "Mask"
             with m.State("Mask"):
-                is_last = number == fmt.masks - 1
+                unlawful = facts.mask_strange.bit_select(mask.law, 1)
                 m.d.comb += [
                     self.masks.valid.eq(good),
                     room.eq(self.masks.ready),
-                    ends.eq(is_last & (facts.ones == 0)),
-                    strange.eq(_mask_is_strange(fmt, m, facts, number) | (ends != (words == 1))),
+                    ends.eq(mask.last & facts.is_empty),
+                    strange.eq(unlawful | (ends != last_word)),
                 ]
                 with m.If(taken):
-                    m.d.sync += [
-                        blocks.eq(facts.ones),
-                        last_mask.eq(is_last),
-                        partial.eq((number == tail_mask) & word.word[tail_bit]),
-                    ]
-                    count_modulo(m, number, fmt.masks)
-                    with m.If(facts.ones != 0):
+                    m.d.sync += [blocks.eq(facts.ones), last_block.eq(facts.ones == 1)]
+                    m.d.sync += [last_mask.eq(mask.last), in_tail.eq(mask.tail & word.word[_tail(fmt)[1]])]
+                    _count_mask(m, fmt, number, mask)
+                    with m.If(~facts.is_empty):
                         m.next = "Block"
                     with m.Elif(ends):
                         m.next = "Header"
             with m.State("Block"):
-                is_last = blocks == 1
                 m.d.comb += [
                     self.blocks.valid.eq(good),
                     room.eq(self.blocks.ready),
-                    ends.eq(last_mask & is_last),
-                    strange.eq(facts.block_strange | (facts.tail_strange & partial & is_last) | (ends != (words == 1))),
+                    ends.eq(last_mask & last_block),
+                    strange.eq(facts.block_strange | (facts.tail_strange & in_tail & last_block) | (ends != last_word)),
                 ]
                 with m.If(taken):
-                    m.d.sync += blocks.eq(blocks - 1)
+                    m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 2)]
                     with m.If(ends):
                         m.next = "Header"
-                    with m.Elif(is_last):
+                    with m.Elif(last_block):
                         m.next = "Mask"
         return m
 
@@ -146,46 +143,67 @@ class _FactsLayout(data.StructLayout):
     def __init__(self, fmt: SampleFormat) -> None:
         super().__init__(
             {
-                "length_strange": 1,  # of a header
-                "label_set": 1,  # of the word with the label
+                "header_strange": 1,  # of a header: its length, or the label that it has
+                "length_is_two": 1,
+                "label_set": 1,  # of a label by itself
                 "label_strange": 1,  # unless it predicts
                 "ones": range(fmt.mask_blocks + 1),  # of a mask
-                "mask_strange": len(_lawful_masks(fmt)),  # bits of no block, for each of these masks
-                "block_strange": 1,  # 0, or bits above its codes
-                "tail_strange": 1,  # codes behind the last feature, if it has that feature
+                "is_empty": 1,
+                "mask_strange": len(_laws(fmt)),  # it has other bits than these
+                "block_strange": 1,  # of a block: it is 0, or has bits above its codes
+                "tail_strange": 1,  # it has codes behind the last feature, if that is in it
             }
         )
 
 
-def _learn(fmt: SampleFormat, word: Value, facts: data.View) -> list[Value]:
-    length, label = word >> fmt.length_shift, word[: fmt.label_bits] if fmt.header_words == 1 else word
+def _learn(fmt: SampleFormat, incoming: data.View, facts: data.View) -> list[Value]:
+    word = incoming.word
+    length, mask = word >> fmt.length_shift, word[: fmt.mask_blocks]
+    header_strange = (length < fmt.least_words) | (length > fmt.most_words)
+    if fmt.header_words == 1:
+        label = word[: fmt.label_bits]
+        header_strange |= Mux(incoming.kind == SampleKind.PREDICT, label != 0, label >= fmt.classes)
     in_tail = fmt.features - (_used_blocks(fmt) - 1) * fmt.block_features
     return [
-        facts.length_strange.eq((length < fmt.least_words) | (length > fmt.most_words)),
-        facts.label_set.eq(label != 0),
-        facts.label_strange.eq(label >= fmt.classes),
-        facts.ones.eq(sum(word[: fmt.mask_blocks])),
-        *(facts.mask_strange[i].eq(word[bits:].any()) for i, bits in enumerate(_lawful_masks(fmt))),
+        facts.header_strange.eq(header_strange),
+        facts.length_is_two.eq(length == 2),
+        facts.label_set.eq(word != 0),
+        facts.label_strange.eq(word >= fmt.classes),
+        facts.ones.eq(sum(mask)),
+        facts.is_empty.eq(mask == 0),
+        *(facts.mask_strange[i].eq(word[bits:].any()) for i, bits in enumerate(_laws(fmt))),
         facts.block_strange.eq((word == 0) | word[fmt.bits * fmt.block_features :].any()),
         facts.tail_strange.eq(word[fmt.bits * in_tail :].any()),
     ]
 
 
-def _label_is_strange(facts: data.View, kind: Value) -> Value:
-    return Mux(kind == SampleKind.PREDICT, facts.label_set, facts.label_strange)
+class _MaskLayout(data.StructLayout):
+    """A mask's place: `last` of the sample; with the last feature in its `tail`; the number of its `law`."""
+
+    def __init__(self, fmt: SampleFormat) -> None:
+        super().__init__({"last": 1, "tail": 1, "law": range(len(_laws(fmt)))})
 
 
-def _mask_is_strange(fmt: SampleFormat, m: Module, facts: data.View, number: Signal) -> Signal:
-    choices = _lawful_masks(fmt)
-    strange = Signal(name="mask_is_strange")
-    m.d.comb += strange.eq(facts.mask_strange[-1])
+def _mask(fmt: SampleFormat, number: int) -> dict[str, int]:
+    laws = _laws(fmt)
+    return {
+        "last": number == fmt.masks - 1,
+        "tail": number == _tail(fmt)[0],
+        "law": laws.index(_lawful_bits(fmt, number)),
+    }
+
+
+def _count_mask(m: Module, fmt: SampleFormat, number: Signal, mask: data.View) -> None:
+    """From one mask to the next, and from the last to the first."""
+    layout, usual = _MaskLayout(fmt), {"last": 0, "tail": 0, "law": len(_laws(fmt)) - 1}
+    count_modulo(m, number, fmt.masks)
+    m.d.sync += mask.eq(layout.const(usual))
     with m.Switch(number):
-        for mask in range(fmt.masks):
-            bits = _lawful_bits(fmt, mask)
-            if bits != choices[-1]:
-                with m.Case(mask):
-                    m.d.comb += strange.eq(facts.mask_strange[choices.index(bits)])
-    return strange
+        for own in range(fmt.masks):
+            following = _mask(fmt, (own + 1) % fmt.masks)
+            if following != usual:
+                with m.Case(own):
+                    m.d.sync += mask.eq(layout.const(following))
 
 
 def _used_blocks(fmt: SampleFormat) -> int:
@@ -193,11 +211,16 @@ def _used_blocks(fmt: SampleFormat) -> int:
     return -(-fmt.features // fmt.block_features)
 
 
+def _tail(fmt: SampleFormat) -> tuple[int, int]:
+    """The mask and its bit of the block with the last feature."""
+    return divmod(_used_blocks(fmt) - 1, fmt.mask_blocks)
+
+
 def _lawful_bits(fmt: SampleFormat, mask: int) -> int:
     """Low bits of a mask that stand for a block with a feature."""
     return min(max(_used_blocks(fmt) - mask * fmt.mask_blocks, 0), fmt.mask_blocks)
 
 
-def _lawful_masks(fmt: SampleFormat) -> list[int]:
-    """The different numbers of lawful bits that masks have, ascending."""
+def _laws(fmt: SampleFormat) -> list[int]:
+    """The different numbers of lawful bits that masks have."""
     return sorted({_lawful_bits(fmt, mask) for mask in range(fmt.masks)})

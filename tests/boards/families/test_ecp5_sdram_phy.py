@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from amaranth.hdl import (
     Cat,
     ClockDomain,
@@ -18,16 +21,25 @@ from amaranth.hdl import (
     Mux,
     Signal,
 )
-from amaranth.lib import io
+from amaranth.lib import io, wiring
 from amaranth.sim import Simulator, SimulatorContext
 
 from presparse_boards.families.ecp5.cells import INPUT_CYCLES, OUTPUT_CYCLES
 from presparse_boards.families.ecp5.sdram_phy import Ecp5SdramPhy
-from presparse_hw.store.sdram.chip import IS42S16160, SdramChip
+from presparse_hw.store.sdram.access import SdramAccess
+from presparse_hw.store.sdram.chip import IS42S16160, Sdram, SdramChip
+from presparse_hw.store.sdram.ports import READ_PHASES
+from presparse_sim.sdram_model import SdramModel
+
+Testbench = Callable[[SimulatorContext], Awaitable[None]]
 
 PERIOD = 10e-9
 CYCLES = 60
 CHIP = IS42S16160
+NAMES = {"cke": "clk_en", "cs": "cs", "ras": "ras", "cas": "cas", "we": "we", "ba": "ba", "a": "a", "dqm": "dqm"} | {
+    "dq_o": "dq"
+}
+"""Pins by the names that the controller has for them."""
 
 
 class DdrCells(Elaboratable):
@@ -79,21 +91,21 @@ def port(chip: SdramChip, *, all_pins: bool) -> Any:
     return SimpleNamespace(**pins, dq=io.SimulationPort("io", chip.width, name="dq"))
 
 
-def simulate(phy: Ecp5SdramPhy, user: Any) -> None:
+def simulate(component: Elaboratable, user: Testbench, *others: Testbench) -> None:
     m = Module()
     m.domains.accelerator = ClockDomain(reset_less=True)
-    m.submodules.phy = DomainRenamer("accelerator")(phy)
+    m.submodules.component = DomainRenamer("accelerator")(component)
     simulator = Simulator(Fragment.get(m, Cells()))
     simulator.add_clock(PERIOD, domain="accelerator")
     simulator.add_testbench(user)
+    for other in others:
+        simulator.add_testbench(other, background=True)
     simulator.run()
 
 
 def test_outputs_stand_still_around_the_edge_of_the_memorys_clock() -> None:
     pins = port(CHIP, all_pins=True)
     phy = Ecp5SdramPhy(CHIP, pins)
-    names = {"cke": "clk_en", "cs": "cs", "ras": "ras", "cas": "cas", "we": "we"}
-    names |= {"ba": "ba", "a": "a", "dqm": "dqm", "dq_o": "dq"}
     rng = random.Random(1)
 
     async def user(ctx: SimulatorContext) -> None:
@@ -104,7 +116,7 @@ def test_outputs_stand_still_around_the_edge_of_the_memorys_clock() -> None:
 
         for cycle in range(CYCLES):
             await ctx.tick("accelerator")
-            values = {name: rng.getrandbits(len(getattr(phy.pads, name))) for name in (*names, "dq_oe")}
+            values = {name: rng.getrandbits(len(getattr(phy.pads, name))) for name in (*NAMES, "dq_oe")}
             for name, value in values.items():
                 ctx.set(getattr(phy.pads, name), value)
             given.append(values)
@@ -113,7 +125,7 @@ def test_outputs_stand_still_around_the_edge_of_the_memorys_clock() -> None:
                 await ctx.delay(PERIOD * (moment - now))
                 now = moment
                 if cycle >= OUTPUT_CYCLES:
-                    found = {name: shown(getattr(pins, pin)) for name, pin in names.items()}
+                    found = {name: shown(getattr(pins, pin)) for name, pin in NAMES.items()}
                     found["dq_oe"] = ctx.get(pins.dq.oe) & 1
                     assert found == given[cycle - OUTPUT_CYCLES], (cycle, moment)
                     assert ctx.get(pins.dq.oe) in (0, (1 << CHIP.width) - 1)
@@ -141,3 +153,50 @@ def test_samples_of_the_middle_and_the_end_of_a_cycle_come_together() -> None:
             ctx.set(pins.dq.i, halves[-1][1])
 
     simulate(phy, user)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_controller_finds_a_chip_behind_them(late: int) -> None:
+    """With the cycles that the family says the pins add: writes arrive, and data are there in two of the read phases,
+    the earlier the less late the chip is. Here it is two half cycles later than its model."""
+    sdram = Sdram(chip=replace(CHIP, power_up_us=1.0), clock_hz=1 / PERIOD, pad_cycles=OUTPUT_CYCLES + INPUT_CYCLES)
+    pins = port(CHIP, all_pins=True)
+    model = SdramModel(replace(sdram, pad_cycles=0), late=late)
+    access = SdramAccess(sdram, length_shift=4, most_words=100)
+    m = Module()
+    m.submodules.access = access
+    m.submodules.phy = phy = Ecp5SdramPhy(CHIP, pins)
+    wiring.connect(m, access.pads, phy.pads)
+
+    async def chip(ctx: SimulatorContext) -> None:
+        while True:
+            await ctx.posedge(pins.clk.o)
+            shown = {name: ctx.get(getattr(pins, pin).o) for name, pin in NAMES.items()}
+            for name in ("cs", "ras", "cas", "we"):
+                shown[name] ^= 1
+            middle, end = model.step({**shown, "dq_oe": ctx.get(pins.dq.oe) & 1})
+            ctx.set(pins.dq.i, middle)
+            await ctx.delay(PERIOD / 2)
+            ctx.set(pins.dq.i, end)
+
+    async def host(ctx: SimulatorContext) -> None:
+        async def command(data: int = 0, *, write: bool) -> int:
+            ctx.set(access.commands.payload, {"address": 0x1234, "data": data, "write": int(write)})
+            ctx.set(access.commands.valid, 1)
+            await ctx.tick("accelerator").until(access.commands.ready)
+            ctx.set(access.commands.valid, 0)
+            ctx.set(access.answers.ready, 1)
+            [answer] = await ctx.tick("accelerator").sample(access.answers.payload).until(access.answers.valid)
+            ctx.set(access.answers.ready, 0)
+            return answer
+
+        await command(0xCAFE1234, write=True)
+        found = []
+        for phase in range(READ_PHASES):
+            ctx.set(access.phase, phase)
+            found.append(await command(write=False) == 0xCAFE1234)
+        assert found == [phase in (late + 1, late + 2) for phase in range(READ_PHASES)]
+        assert model.broken == []
+
+    simulate(m, host, chip)

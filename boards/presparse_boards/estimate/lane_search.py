@@ -100,7 +100,8 @@ def what_would_fit(build: Build, board: Board) -> tuple[str, ...]:
         infer = Build(network=build.network, lanes=build.lanes, mode="infer", **options)
         if fits_safely(figures(infer, board), board):
             found.append("An inference build (--mode infer) would fit.")
-    other = next((b for b in _boards_by_size() if b is not board and fits_safely(figures(build, b), b)), None)
+    wherever = Build(network=build.network, lanes=build.lanes, mode=build.mode, **options)
+    other = next((b for b in _boards_by_size(build) if b is not board and fits_safely(figures(wherever, b), b)), None)
     if other:
         found.append(f"It would fit {other.title} (--board {other.name}).")
     return tuple(found) or ("No board, lanes or formats known here would fit.",)
@@ -182,8 +183,9 @@ def _fields(description: Network | Formats) -> dict[str, Any]:
 
 
 def _options(build: Build) -> dict[str, Any]:
-    """Those that were chosen; the others follow from lanes and network."""
-    return {key: getattr(build, key) for key in build.model_fields_set - {"network", "lanes", "mode"}}
+    """Those that were chosen; the others follow from lanes and network, and so does what fills an SDRAM."""
+    options = {key: getattr(build, key) for key in build.model_fields_set - {"network", "lanes", "mode"}}
+    return options | ({"store_samples": 1} if build.store and build.store.memory == "sdram" else {})
 
 
 def _valid(network: Network, lanes: Lanes, mode: Mode, options: Mapping[str, Any]) -> Build | None:
@@ -193,8 +195,10 @@ def _valid(network: Network, lanes: Lanes, mode: Mode, options: Mapping[str, Any
         return None
 
 
-def _boards_by_size() -> list[Board]:
-    boards = (board for board in known_boards().boards.values() if board.family.toolchain)
+def _boards_by_size(build: Build) -> list[Board]:
+    """Those that have SDRAM, if the build stores samples there."""
+    anyhow = build.store is None or build.store.memory != "sdram"
+    boards = (board for board in known_boards().boards.values() if board.family.toolchain and (anyhow or board.sdram))
     return sorted(boards, key=lambda board: (board.capacity.lut, board.name))
 
 

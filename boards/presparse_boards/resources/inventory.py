@@ -10,13 +10,16 @@ from presparse.contract.build import Build
 from presparse.contract.lane_memories import lane_memories
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.sample_words import WORD_BITS, SampleFormat
-from presparse.contract.store import StoreLayout
+from presparse.contract.schedule import READ
 from presparse.contract.wire import WINDOW
 from presparse_hw.lib.sizes import BANK_BITS
 from presparse_hw.link.sizes import ANSWER_BITS, COUNTER_SLICE, FRAME_RING, REQUEST_BITS
+from presparse_hw.store.sdram.chip import Sdram
 
 _AHEAD = 16
 """Masks and blocks that wait in the decoder of compressed samples."""
+_LATE_COLUMNS = 9 + READ
+"""Columns of an SDRAM that are asked for while a sample's length is found out, beside those on the way."""
 
 MemoryShape = tuple[tuple[int, ...], int]
 """Widths of the fields, and depth."""
@@ -44,16 +47,18 @@ class Memory:
         return self.fields, self.depth
 
 
-def memories(build: Build, *, window: int = WINDOW) -> list[Memory]:
-    """All of them, with a link of `window` requests."""
+def memories(build: Build, *, window: int = WINDOW, sdram: Sdram | None = None) -> list[Memory]:
+    """All of them, with a link of `window` requests, and the SDRAM that the store is in."""
     found = _lanes(build)
     for index in range(len(build.junctions)):
         found += _neurons(build, index)
     found.append(_results(build))
     if build.sample_format:
         found += _decoder(build.sample_format)
-    if build.store:
-        found += _store(build.store)
+    if build.store and build.store.memory == "block":
+        found += _banks(1, build.store.words // 2, (2 * WORD_BITS,))  # two words each
+    if sdram:
+        found.append(_columns(sdram))
     return found + _link(window)
 
 
@@ -107,9 +112,11 @@ def _decoder(fmt: SampleFormat) -> list[Memory]:
     return _banks(fmt.port, fmt.palette_depth, (fmt.value_bits,)) + waiting
 
 
-def _store(store: StoreLayout) -> list[Memory]:
-    """Words, two by two."""
-    return _banks(1, store.words // 2, (2 * WORD_BITS,)) if store.memory == "block" else []
+def _columns(sdram: Sdram) -> Memory:
+    """What has been asked for and may come back: with a column, whether it is a sample's, and where that ends."""
+    under_way = sdram.cycles.cas + sdram.pad_cycles + _LATE_COLUMNS
+    marks = 2 if sdram.chip.width == WORD_BITS else 3
+    return Memory(depth=1 << (under_way - 1).bit_length(), fields=(sdram.chip.width + marks,))
 
 
 def _banks(count: int, depth: int, fields: tuple[int, ...]) -> list[Memory]:

@@ -20,6 +20,8 @@ from presparse_boards.flow.tools import Workshop
 
 Progress = Callable[[Step], None]
 _RETIMED = "retimed"
+USB_MHZ = 60
+"""Of a high-speed PHY's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +157,13 @@ class Flow:
 
 
 def _check(board: Board, routed: Routed, clock: Clock) -> None:
-    """Raises TooSlow if the routed design does not reach the clock."""
+    """Raises TooSlow if the routed design does not reach the clock, or its USB not that of its PHY."""
+    if routed.usb_fmax_mhz < USB_MHZ:
+        raise TooSlow(
+            f"{board.name}: the USB part reaches {routed.usb_fmax_mhz:.2f} MHz after place-and-route, and {USB_MHZ} "
+            "MHz are needed; try more --seeds, or fewer --lanes",
+            routed.usb_fmax_mhz,
+        )
     if clock.hz <= Fraction(routed.fmax_mhz * 1e6):
         return
     path = routed.critical_path

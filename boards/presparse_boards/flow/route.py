@@ -28,6 +28,8 @@ _PACKED = "fit.json"
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
 _WIRES = re.compile(r"^Info: Routing (\d+) arcs", re.MULTILINE)
 _WIRES_LEFT = re.compile(r"^Info:\s+\d+ \|[^|]*\|[^|]*\|\s+(\d+)\|", re.MULTILINE)
+_USB_CLOCK = "usb_clk"
+"""How the name of that net ends: the clock of the domain "usb"."""
 _LOOK_SECONDS = 1.0
 """Between two looks at the logs."""
 PATIENCE = 2.0
@@ -47,9 +49,16 @@ class Routed:
 
     @cached_property
     def clock_net(self) -> str:
-        """The slowest clock; there is one, and perhaps the oscillator's beside it."""
+        """The slowest clock; there is one, and perhaps the oscillator's beside it. That of a USB PHY is not counted."""
         clocks: dict[str, dict[str, float]] = self.report["fmax"]
-        return min(clocks, key=lambda net: (clocks[net]["achieved"], net))
+        own = [net for net in clocks if not net.endswith(_USB_CLOCK)]
+        return min(own, key=lambda net: (clocks[net]["achieved"], net))
+
+    @property
+    def usb_fmax_mhz(self) -> float:
+        """What the part of a USB PHY's clock could run at; infinite if there is none."""
+        clocks: dict[str, dict[str, float]] = self.report["fmax"]
+        return min((clocks[net]["achieved"] for net in clocks if net.endswith(_USB_CLOCK)), default=inf)
 
     @property
     def fmax_mhz(self) -> float:

@@ -24,6 +24,8 @@ _FLIP_FLOPS = re.compile(
 _CONFLICT = re.compile(r"^Warning: (Driver-driver conflict .*)$", re.MULTILINE)
 _FEW_BITS = 128
 """Memories up to this size are as good in flip-flops."""
+_READ_ONLY = ".rom"
+"""How luna calls memories that nothing writes: they become logic, not flip-flops."""
 _CELL_TYPE = re.compile(r'^ +"type": "([A-Z][A-Z0-9_]*)",$')
 
 
@@ -72,7 +74,7 @@ def notes(log: str, netlist: Netlist, *, planned_dsp: int, family_dsp: int) -> t
         f"memory {readable(name, cells)} ({words} words of {width} bits) is made of flip-flops: its ports suit no "
         "memory of this FPGA, or there are none left of those"
         for name, words, width in _FLIP_FLOPS.findall(log)
-        if int(words) * int(width) > _FEW_BITS
+        if int(words) * int(width) > _FEW_BITS and not name.endswith(_READ_ONLY)
     ]
     used = netlist.counts[netlist.toolchain.dsp_cell]
     if used < min(planned_dsp, family_dsp):

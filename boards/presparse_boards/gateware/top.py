@@ -123,14 +123,15 @@ class BoardTop(Elaboratable):
 
     def _usb(self, m: Module, platform: Platform, accelerator: Accelerator, reset: Signal) -> Value:
         """Likewise."""
-        from presparse_boards.gateware.usb_link import UlpiPins, UsbLink  # imports luna, which other builds do not need
+        from presparse_boards.gateware.usb_link import UlpiPhy, UsbLink  # imports luna, which other builds do not need
 
         m.domains.usb = ClockDomain()
-        m.submodules.ulpi = ulpi = UlpiPins(platform.request("ulpi", 0, dir="-"))
+        m.submodules.phy = phy = UlpiPhy(platform.request("ulpi", 0, dir="-"))
         m.submodules.usb_reset = ResetSynchronizer(reset, domain="usb")
-        link = UsbLink(ulpi, product=product_name(self._board.name, self._build.network.name), serial=self._build_id)
+        product = product_name(self._board.name, self._build.network.name)
+        link = UsbLink(phy.utmi, product=product, serial=self._build_id, busy=phy.busy)
         m.submodules.link = DomainRenamer("accelerator")(link)
-        m.d.comb += ulpi.reset.eq(reset)
+        m.d.comb += phy.reset.eq(reset)
         wiring.connect(m, link.received, accelerator.i_bytes)
         wiring.connect(m, accelerator.o_bytes, link.sent)
         return link.received.valid | accelerator.o_bytes.valid

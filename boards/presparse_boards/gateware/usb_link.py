@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Elaboratable, Module, ResetInserter, Signal
+from amaranth.hdl import ClockSignal, DomainRenamer, Elaboratable, Module, ResetInserter, Signal, ValueLike
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
+from luna.gateware.interface.ulpi import UTMITranslator
+from luna.gateware.interface.utmi import UTMIInterface
 from luna.gateware.usb.request.windows import MicrosoftOS10RequestHandler
 from luna.gateware.usb.usb2.device import USBDevice
 from luna.gateware.usb.usb2.endpoints.stream import USBStreamInEndpoint, USBStreamOutEndpoint
@@ -17,6 +19,7 @@ from usb_protocol.emitters.descriptors.microsoft10 import MicrosoftOS10Descripto
 from usb_protocol.emitters.descriptors.standard import get_string_descriptor
 
 from presparse.contract.usb import ENDPOINT, MANUFACTURER, PACKET_BYTES, PRODUCT_ID, VENDOR_ID
+from presparse_hw.lib.skid import Skid
 
 USB_HZ = 60_000_000
 """Of the domain "usb": eight bits per cycle."""
@@ -41,8 +44,9 @@ class UsbLink(wiring.Component):
 
     Parameters
     ----------
-    bus : `UlpiPins`, or an interface of luna's at UTMI level, for simulations
+    utmi : of the PHY
     product, serial : names that the host sees
+    busy : the PHY takes no packet now
 
     Members
     -------
@@ -53,9 +57,10 @@ class UsbLink(wiring.Component):
     received: stream.Interface
     sent: stream.Interface
 
-    def __init__(self, bus: Any, *, product: str, serial: str) -> None:
-        self._device = USBDevice(bus=bus, handle_clocking=False)
-        # What is no ULPI luna takes for a bus at full speed.
+    def __init__(self, utmi: UTMIInterface, *, product: str, serial: str, busy: ValueLike = 0) -> None:
+        self._device = USBDevice(bus=utmi)
+        self._device.bus_busy = busy
+        # luna takes UTMI for a bus at full speed.
         self._device.always_fs, self._device.data_clock = False, USB_HZ
         control = self._device.add_control_endpoint()
         control.add_standard_request_handlers(_descriptors(product, serial))
@@ -91,34 +96,55 @@ class UsbLink(wiring.Component):
         return m
 
 
-class UlpiPins(wiring.Component):
-    """The pins of a ULPI PHY that makes the clock, as luna takes them. The clock of the domain "usb" is the PHY's.
+class UlpiPhy(Elaboratable):
+    """A ULPI PHY that makes the clock of the domain "usb", as signals of UTMI.
+
+    What the PHY is sent comes from registers: it must be there 6 ns before the PHY's next edge, and from where luna
+    decides on an answer to the pins it is 8 LUTs. Latency 1 cycle more; the host would wait for 100.
 
     Parameters
     ----------
     port : clk, data, dir, nxt, stp, rst
 
-    Members
-    -------
-    reset : In(1)   of the PHY, any domain
+    Attributes
+    ----------
+    utmi, busy : for `UsbLink`
+    reset : of the PHY, from any domain
     """
 
-    reset: Signal
-
     def __init__(self, port: Any) -> None:
-        self.clk, self.dir, self.nxt = (io.Buffer("i", pin) for pin in (port.clk, port.dir, port.nxt))
-        self.data, self.stp = io.Buffer("io", port.data), io.Buffer("o", port.stp)
-        self._reset = io.Buffer("o", port.rst)
-        # luna would reset the PHY for as long as the domain is, and so stop the clock that the domain waits for.
-        self.rst = SimpleNamespace(o=Signal())
-        super().__init__({"reset": In(1)})
+        self.utmi = UTMIInterface()
+        self.busy = Signal()
+        self.reset = Signal()
+        self._port = port
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for name in ("clk", "data", "dir", "nxt", "stp"):
-            m.submodules[name] = getattr(self, name)
-        m.submodules.rst = self._reset
-        m.d.comb += [ClockSignal("usb").eq(self.clk.i), self._reset.o.eq(self.reset)]
+        pins = {name: io.Buffer("i", getattr(self._port, name)) for name in ("clk", "dir", "nxt")}
+        pins |= {"data": io.Buffer("io", self._port.data), "stp": io.Buffer("o", self._port.stp)}
+        for name, pin in pins.items():
+            m.submodules[name] = pin
+        m.submodules.rst = rst = io.Buffer("o", self._port.rst)
+        # With a real pin, luna would reset the PHY as long as the domain is, whose clock then stands.
+        no_rst = SimpleNamespace(o=Signal())
+        ulpi = SimpleNamespace(**pins, rst=no_rst)
+        m.submodules.translator = translator = UTMITranslator(ulpi=ulpi, handle_clocking=False)
+        m.submodules.skid = skid = DomainRenamer("usb")(Skid(8))
+        m.d.comb += [
+            ClockSignal("usb").eq(pins["clk"].i),
+            rst.o.eq(self.reset),
+            self.busy.eq(translator.busy),
+            skid.i.payload.eq(self.utmi.tx_data),
+            skid.i.valid.eq(self.utmi.tx_valid),
+            self.utmi.tx_ready.eq(skid.i.ready),
+            translator.tx_data.eq(skid.o.payload),
+            translator.tx_valid.eq(skid.o.valid),
+            skid.o.ready.eq(translator.tx_ready),
+        ]
+        for name in ("rx_data", "rx_valid", "rx_active", *dict(UTMITranslator.RXEVENT_STATUS_SIGNALS)):
+            m.d.comb += getattr(self.utmi, name).eq(getattr(translator, name))
+        for name in dict(UTMITranslator.CONTROL_SIGNALS):
+            m.d.comb += getattr(translator, name).eq(getattr(self.utmi, name))
         return m
 
 

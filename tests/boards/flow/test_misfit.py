@@ -68,6 +68,8 @@ def test_a_memory_made_of_flip_flops_is_named(tmp_path: Path, monkeypatch: pytes
         "are none left of those",
         "0 DSP blocks are used where 3 multipliers were planned for them",
     )
+    read_only = notes(log.replace("\\strange in", "\\part.rom in"), netlist, planned_dsp=3, family_dsp=28)
+    assert read_only == found[1:]
     assert netlist.counts["TRELLIS_DPR16X4"] == 2
     assert netlist.flip_flops == netlist.counts["TRELLIS_FF"] >= 32 * 8
 

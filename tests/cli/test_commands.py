@@ -16,10 +16,13 @@ import presparse as ps
 from presparse.accelerator import Accelerator
 from presparse.contract.network import Network
 from presparse.data.mnist import MNIST_FILES
+from presparse.device.usb_devices import PERMIT
 from presparse.model import Model
 from presparse.terminal import output
 from presparse.terminal.output import Bar
 from tests.cli.command import Shell
+from tests.host.device import fake_usb1
+from tests.host.device.fake_usb1 import Bus, Device, Usb1
 
 
 def test_help_lists_every_command(shell: Shell) -> None:
@@ -211,6 +214,7 @@ def test_doctor_ticks_what_it_found_alone(shell: Shell, monkeypatch: pytest.Monk
         return {line[2:24].strip(): line[0] for line in shell("doctor").err.splitlines()}
 
     found = shutil.which
+    monkeypatch.setitem(sys.modules, "usb1", Usb1(Bus()))  # type: ignore[arg-type]
     monkeypatch.setattr(shutil, "which", lambda program: "/bin/it" if "openf" in program.lower() else found(program))
     monkeypatch.setenv("PRESPARSE_DATA", str(tmp_path))
     assert (marks()["openFPGALoader"], marks()["MNIST"]) == ("✓", "-")
@@ -224,6 +228,28 @@ def test_doctor_ticks_what_it_found_alone(shell: Shell, monkeypatch: pytest.Monk
     }  # fmt: skip
     by_name = {each["name"]: each for each in shell("doctor", "--json").figures["findings"]}
     assert (by_name["MNIST"]["ok"], by_name["MNIST"]["needed"]) == (False, False)
+
+
+def test_doctor_looks_at_usb(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> dict[str, tuple[str, bool]]:
+        found = shell("doctor", "--json").figures["findings"]
+        return {each["name"]: (each["found"], each["ok"]) for each in found if "USB" in each["purpose"]}
+
+    bus = Bus()
+    bus.devices += [Device(), Device(ports=(3,), refuses=fake_usb1.USBErrorAccess)]
+    monkeypatch.setitem(sys.modules, "usb1", Usb1(bus))  # type: ignore[arg-type]
+    assert told() == {
+        "libusb1": ("installed", True),
+        "USB 1-3": ("cannot be opened", False),
+        "USB 1-4.2": ("ecpix5-85f digits", True),
+    }
+    assert f"only for boards on USB: {PERMIT}" in shell("doctor").err
+    bus.library_error = OSError("no library")
+    assert told() == {"libusb1": ("installed", True), "libusb": ("not found", False)}
+    assert "sudo apt-get install libusb-1.0-0" in shell("doctor").err
+    monkeypatch.setitem(sys.modules, "usb1", None)
+    assert told() == {"libusb1": ("not installed", False)}
+    assert "pip install 'presparse[usb]'" in shell("doctor").err
 
 
 def test_ctrl_c_while_a_program_is_still_imported(tmp_path: Path) -> None:

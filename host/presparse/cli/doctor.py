@@ -15,7 +15,8 @@ import typer
 from rich.text import Text
 
 from presparse.data.mnist import DATA_VARIABLE, MNIST_FILES
-from presparse.errors import CacheError
+from presparse.device.usb_devices import INSTALL_LIBRARY, INSTALL_PACKAGE, PERMIT, attached, library, usb_context
+from presparse.errors import CacheError, LinkClosed, MissingExtra
 from presparse.support.cache import Cache
 from presparse.terminal.options import AsJson
 from presparse.terminal.output import NARROW, people, put
@@ -68,7 +69,7 @@ class Finding:
 
 def run(as_json: AsJson = False) -> None:
     """Look at everything that Presparse needs; exit status 1 if something is missing. A dash: few people need it."""
-    findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_icarus(), *_cache(), *_mnist()]
+    findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_icarus(), *_usb(), *_cache(), *_mnist()]
     missing = [f for f in findings if f.needed and not f.ok]
     for f in findings:
         mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red") if f.needed else ("- ", "dim")
@@ -162,6 +163,32 @@ def _icarus() -> Iterator[Finding]:
         needed=False,  # Verilator runs the same benches
         mend="sudo apt-get install iverilog",
     )
+
+
+def _usb() -> Iterator[Finding]:
+    """What boards on USB need, and whether those that are there may be opened."""
+
+    def finding(name: str, found: str, *, mend: str = "", ok: bool = False) -> Finding:
+        purpose = "only for boards on USB" if ok else f"only for boards on USB: {mend}"
+        return Finding(name=name, ok=ok, found=found, purpose=purpose, needed=False, mend=mend)
+
+    try:
+        library()
+        yield finding("libusb1", "installed", ok=True)
+    except MissingExtra:
+        yield finding("libusb1", "not installed", mend=INSTALL_PACKAGE)
+        return
+    try:
+        with usb_context() as context:
+            boards = attached(context)
+    except (MissingExtra, LinkClosed):
+        yield finding("libusb", "not found", mend=INSTALL_LIBRARY)
+        return
+    for board in boards:
+        refused = board.refusal is not None
+        yield finding(
+            f"USB {board.place}", "cannot be opened" if refused else board.product, mend=PERMIT, ok=not refused
+        )
 
 
 def _mnist() -> Iterator[Finding]:

@@ -21,10 +21,8 @@ PERMIT = (
     "sudo udevadm trigger"
 )
 """The command that installs it."""
-NO_PACKAGE = "a board on USB needs the Python package libusb1: pip install 'presparse[usb]'"
-NO_LIBRARY = (
-    "a board on USB needs the library libusb 1.0: sudo apt-get install libusb-1.0-0 (macOS: brew install libusb)"
-)
+INSTALL_PACKAGE = "pip install 'presparse[usb]'"
+INSTALL_LIBRARY = "sudo apt-get install libusb-1.0-0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ def library() -> ModuleType:
     try:
         import usb1
     except ImportError as error:
-        raise MissingExtra(NO_PACKAGE) from error
+        raise MissingExtra(f"a board on USB needs the Python package libusb1: {INSTALL_PACKAGE}") from error
     return usb1
 
 
@@ -67,7 +65,9 @@ def usb_context() -> Iterator[Any]:
     try:
         context.open()
     except OSError as error:
-        raise MissingExtra(NO_LIBRARY) from error
+        raise MissingExtra(
+            f"a board on USB needs the library libusb 1.0: {INSTALL_LIBRARY} (macOS: brew install libusb)"
+        ) from error
     except usb1.USBError as error:
         raise LinkClosed(f"libusb cannot be used here ({error}); look whether USB devices are open to you") from error
     try:

@@ -100,6 +100,7 @@ def test_a_bundle_of_another_network_is_refused(built: tuple[Path, Ran], files: 
     ("options", "message"),
     [
         (("--board", "icebreker"), "there is no board 'icebreker'; did you mean icebreaker?"),
+        (("--board", "icebreaker", "--link", "usb"), "icebreaker: link must be uart, and is usb"),
         (("--board", "icebreaker", "--lanes", "many"), "--lanes must be auto, or whole numbers"),
         (("--board", "icebreaker", "--lanes", "3"), "3 does not divide 2"),
         (("--board", "icebreaker", "--clock", "fast"), "--clock must be auto, or a number of MHz"),

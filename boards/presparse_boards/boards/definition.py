@@ -151,6 +151,8 @@ def _missing(board: Board, platform: Any) -> str:
         return 'has no serial port: add Resource("uart", 0, Subsignal("rx", ...), Subsignal("tx", ...))'
     if lacking := {"rx", "tx"} - {part.name for part in there["uart", 0].ios if hasattr(part, "ios")}:
         return f"has a resource uart 0 without {' and '.join(sorted(lacking))}: add a Subsignal of that name"
+    if "usb" in board.links and ("ulpi", 0) not in there:
+        return "has no USB PHY, and the board's links name USB: add Resource(\"ulpi\", 0, ...) with the PHY's pins"
     if platform.default_rst is not None and (platform.default_rst, 0) not in there:
         return f"has no resource {platform.default_rst!r}, which its default_rst names"
     if platform.device != board.device:

@@ -196,6 +196,7 @@ def test_leds_and_a_button_may_be_missing(resources: tuple[Resource, ...]) -> No
         (_board(CLOCK, LED), 'has no serial port: add Resource."uart", 0, '),
         (_board(CLOCK, Resource("uart", 0, Subsignal("tx", Pins("L4")))), "uart 0 without rx: add a Subsignal of"),
         (_board(CLOCK, Resource("uart", 0, Pins("L4"))), "uart 0 without rx and tx: add"),
+        (replace(_board(CLOCK, UART), links=("uart", "usb")), "has no USB PHY, and the board's links name USB: add"),
         (_board(CLOCK, UART, default_rst="button"), "has no resource 'button', which its default_rst names"),
         (
             replace(_board(CLOCK, UART), sdram=OURS.sdram),

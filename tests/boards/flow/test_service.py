@@ -5,15 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from serial.tools import list_ports
 
+import presparse as ps
 from presparse.contract.network import Network
-from presparse.errors import OutputError
-from presparse.messages.bundle import MANIFEST, BundleError, CriticalPath, Manifest, Resource, Route, Step, Use
+from presparse.errors import LinkClosed, OutputError
+from presparse.messages.bundle import (
+    MANIFEST,
+    BundleError,
+    CriticalPath,
+    LinkKind,
+    Manifest,
+    Resource,
+    Route,
+    Step,
+    Use,
+)
 from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import BoardError, DoesNotFit, MakeError
 from presparse_boards.estimate.lane_search import best_build, lane_choices
@@ -22,8 +35,10 @@ from presparse_boards.flow import implementation, service
 from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.implementation import Flow
 from tests.boards.networks import NANO, NANO_INFERENCE
+from tests.host.device.fake_usb1 import Bus, Usb1
 
 BOARD = find_board("icebreaker")
+_LINKS: tuple[LinkKind | None, ...] = (None, "usb")
 
 
 def _use(luts: int) -> Use:
@@ -49,6 +64,7 @@ def _pretend(entry: Path, flow: Flow, tools: Mapping[str, str]) -> None:
         samples_per_second=48e6 / build.schedule.period,
         samples_per_second_at_fmax=50e6 / build.schedule.period,
         use=_use(100),
+        link=flow.board.link,
         baud=flow.board.baud,
         critical_path=CriticalPath(text="junction 1", delay_ns=20.0, routing_ns=10.0, steps=()),
         contract_hash=build.hash,
@@ -71,6 +87,23 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bundle_module, "_make", _pretend)
     (tmp_path / "here").mkdir()
     return tmp_path / "here"
+
+
+def test_a_bundle_with_usb_opens_its_board_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by the serial port, which the board has, too."""
+    monkeypatch.setitem(sys.modules, "usb1", Usb1(Bus()))  # type: ignore[arg-type]
+    own, usb = (service.bundle(NANO, "ecpix5-85f", folder=place / str(link), lanes=(2,), link=link) for link in _LINKS)
+    assert isinstance(own, Manifest)
+    assert isinstance(usb, Manifest)
+    assert (own.link, usb.link) == ("uart", "usb")
+    assert own.build_id != usb.build_id
+    monkeypatch.setattr(list_ports, "comports", list)
+    with pytest.raises(LinkClosed, match="no serial port has the USB id"):
+        ps.open("ecpix5-85f", place / "None")
+    with pytest.raises(LinkClosed, match="ecpix5-85f: no such board is on USB"):
+        ps.open("ecpix5-85f", place / "usb")
+    with pytest.raises(BoardError, match="icebreaker: link must be uart, and is usb"):
+        service.bundle(NANO, "icebreaker", folder=place / "no", link="usb")
 
 
 def _foreign_manifest(folder: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from serial.tools import list_ports
@@ -17,7 +18,7 @@ import presparse as ps
 from presparse.contract.usb import ENDPOINT, PRODUCT_ID, VENDOR_ID, product_name
 from presparse.device.links import usb
 from presparse.device.links.usb import READS, UsbLink
-from presparse.device.usb_devices import PERMIT
+from presparse.device.usb_devices import PERMIT, UDEV_RULE
 from presparse.errors import ArgumentError, DeviceInUse, LinkClosed, LinkTimeout, MissingExtra
 from tests.host import small
 from tests.host.device import fake_usb1
@@ -52,6 +53,7 @@ def test_ids_are_those_of_the_documentation() -> None:
     assert (VENDOR_ID, PRODUCT_ID, ENDPOINT) == (0x1209, 0x0001, 1)
     assert product_name("ecpix5-85f", "digits") == "ecpix5-85f digits"
     assert len(product_name("b" * 90, "n" * 64)) == 126
+    assert UDEV_RULE in (Path(__file__).parents[3] / "docs" / "boards.md").read_text()
 
 
 def test_bytes_there_and_back(bus: Bus) -> None:

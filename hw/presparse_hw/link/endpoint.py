@@ -15,9 +15,11 @@ from presparse_hw.link.counters import Counters
 from presparse_hw.link.deframer import Deframer
 from presparse_hw.link.enframer import Enframer
 from presparse_hw.link.executor import Executor
+from presparse_hw.link.intake import SampleIntake
 from presparse_hw.link.slots import SlotMemory
 from presparse_hw.link.window import Window
-from presparse_hw.store.store import SampleStore
+from presparse_hw.store.sdram.chip import Sdram
+from presparse_hw.store.store import pads_of
 
 NO_BUILD_ID = "0" * 16
 WATCHDOG_CYCLES = 1 << 22
@@ -49,15 +51,18 @@ class Endpoint(wiring.Component):
     watchdog_cycles : a frame is abandoned when no byte of it comes for as many cycles
     time_limit : a request is given up (STALLED) when the core does not move for as many cycles;
         by default what `time_limit_of` says
+    sdram : as in `SampleStore`
 
     Members
     -------
-    restart : In(1)        everything as at power-on; the core, too
+    sdram : Out(SdramPadSignature)   as in `SampleStore`
+    restart : In(1)        everything as at power-on, but for memories; the core, too
     i_bytes : In(stream)   from the host, taken at once, always
     o_bytes : Out(stream)  to the host
     core : In              the core's ports
     """
 
+    sdram: wiring.PureInterface
     restart: Signal
     i_bytes: stream.Interface
     o_bytes: stream.Interface
@@ -71,17 +76,20 @@ class Endpoint(wiring.Component):
         window: int = WINDOW,
         watchdog_cycles: int = WATCHDOG_CYCLES,
         time_limit: int | None = None,
+        sdram: Sdram | None = None,
     ) -> None:
         if window not in _WINDOWS:
             raise ValueError(f"window must be one of {', '.join(map(str, _WINDOWS))}, and is {window}")
-        self._build, self._window = build, window
+        self._window = window
         self._deframer = Deframer(watchdog_cycles=watchdog_cycles)
         limit = time_limit_of(build) if time_limit is None else time_limit
         self._executor = Executor(build, build_id=build_id, window=window, time_limit=limit)
+        self._intake = SampleIntake(build, sdram) if build.sample_format else None
         core_events = {name: field.width for name, field in EventLayout(build)}
         self._counters = Counters(core_events | dict.fromkeys(LINK_COUNTERS, 1))
         super().__init__(
             {
+                **pads_of(build, sdram),
                 "restart": In(1),
                 "i_bytes": In(stream.Signature(8)),
                 "o_bytes": Out(stream.Signature(8)),
@@ -143,12 +151,14 @@ class Endpoint(wiring.Component):
         return m
 
     def _connect_core(self, m: Module, executor: Executor) -> None:
-        """With the sample store in between, if the build has one."""
-        if self._build.store is None:
+        """With the intake in between, if the build takes compressed samples."""
+        if self._intake is None:
             wiring.connect(m, executor.core, wiring.flipped(self.core))
             return
-        store = SampleStore(self._build)
-        m.submodules.store = restarted(m, store, self.restart, name="store")
-        wiring.connect(m, executor.core, store.link)
-        wiring.connect(m, executor.runs, store.control)
-        wiring.connect(m, store.core, wiring.flipped(self.core))
+        m.submodules.intake = intake = self._intake
+        wiring.connect(m, executor.core, intake.link)
+        wiring.connect(m, executor.compressed, intake.compressed)
+        wiring.connect(m, executor.runs, intake.runs)
+        wiring.connect(m, intake.core, wiring.flipped(self.core))
+        if hasattr(self, "sdram"):
+            wiring.connect(m, intake.sdram, wiring.flipped(self.sdram))

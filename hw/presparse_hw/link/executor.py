@@ -16,7 +16,7 @@ from presparse_hw.core.ports import CoreSignature
 from presparse_hw.link.counters import CounterPort
 from presparse_hw.link.feeder import Feeder
 from presparse_hw.link.identity import Greeter
-from presparse_hw.link.ports import LENGTH, ByteLayout, RequestLayout
+from presparse_hw.link.ports import LENGTH, ByteLayout, CompressedSignature, RequestLayout
 from presparse_hw.link.reset_control import ResetControl
 from presparse_hw.link.result_packer import ResultPacker
 from presparse_hw.link.run_control import RunStarter
@@ -47,6 +47,7 @@ class Executor(wiring.Component):
     payload : In(stream)
     write : Out              to the slot of the request's answer
     core : In                the core's ports
+    compressed : In          of the decoder; unused in builds without `sample_bits`
     runs : In                of the store; unused in builds without one
     counters : Out           reads them
     clear_counters : Out(1)
@@ -59,6 +60,7 @@ class Executor(wiring.Component):
     payload: stream.Interface
     write: wiring.PureInterface
     core: wiring.PureInterface
+    compressed: wiring.PureInterface
     runs: wiring.PureInterface
     counters: wiring.PureInterface
     clear_counters: Signal
@@ -83,6 +85,7 @@ class Executor(wiring.Component):
                 "payload": In(stream.Signature(ByteLayout())),
                 "write": In(memory.WritePort.Signature(addr_width=OFFSET_BITS, shape=8)),
                 "core": In(CoreSignature(build)),
+                "compressed": In(CompressedSignature()),
                 "runs": In(RunSignature()),
                 "counters": Out(CounterPort()),
                 "clear_counters": Out(1),
@@ -145,7 +148,7 @@ class Executor(wiring.Component):
         # Registers from the first cycle on: the core may have no other reset, and what they reach is far away.
         restart = Signal(init=1)
         forget = Signal(init=1)
-        discards = stop | self._greeter.discard
+        discards = stop | self._greeter.discard | self._feeder.discard
         m.d.sync += [restart.eq(self._control.restart), forget.eq(discards | self._control.restart)]
         m.submodules.feeder = ResetInserter(forget)(self._feeder)
         m.submodules.packer = ResetInserter(stop)(self._packer)
@@ -154,6 +157,7 @@ class Executor(wiring.Component):
         wiring.connect(m, self._access.answers, wiring.flipped(core.answers))
         wiring.connect(m, self._access.counters, wiring.flipped(self.counters))
         wiring.connect(m, self._feeder.samples, wiring.flipped(core.samples))
+        wiring.connect(m, self._feeder.compressed, wiring.flipped(self.compressed))
         wiring.connect(m, self._packer.results, wiring.flipped(core.results))
         if self._starter is not None:
             m.submodules.starter = ResetInserter(stop)(self._starter)
@@ -171,6 +175,8 @@ class Executor(wiring.Component):
             self._feeder.drained.eq(core.drained),
             self._control.drained.eq(core.drained),
             self._greeter.accepted.eq(accepted),
+            self._greeter.store.eq(self.runs.state),
+            self._greeter.read_phase.eq(self.runs.read_phase),
         ]
         with m.If(restart):
             m.d.sync += [accepted.eq(0), one_more.eq(0)]
@@ -238,12 +244,12 @@ class Executor(wiring.Component):
         """High when nothing has passed between units and core, or into the answer, for the time limit."""
         core = self.core
         idle = Signal(range(-self._time_limit, 1))  # counts up to 0
-        ports = (core.samples, core.results, core.commands, core.answers)
-        transfers = Signal(len(ports))
+        ports = (core.samples, core.results, core.commands, core.answers, self.compressed.words)
+        transfers = Signal(len(ports) + 1)
         passed = Signal()
         late = Signal()
         m.d.sync += [
-            transfers.eq(Cat(port.valid & port.ready for port in ports)),
+            transfers.eq(Cat(*(port.valid & port.ready for port in ports), self.compressed.accepted)),
             passed.eq(start | self.write.en | transfers.any()),
             late.eq(~idle[-1] & ~start & ~passed),
         ]

@@ -9,20 +9,23 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
 from presparse_hw.core.ports import SampleLayout
-from presparse_hw.link.ports import UnitSignature
+from presparse_hw.link.ports import CompressedSignature, UnitSignature
 from presparse_hw.link.sample_parser import SampleParser
 
 
 class Feeder(wiring.Component):
     """Runs SAMPLES and FLUSH.
 
-    Half a record waits here and in the core for its rest in the next SAMPLES. Resetting the feeder,
-    together with the core's `discard`, drops it. FLUSH in the middle of a record is BAD_SAMPLE.
+    SAMPLES is answered when the core has taken all its whole records. Half a record waits here, in the decoder and in
+    the core for its rest in the next SAMPLES. Resetting the feeder, together with the core's `discard`, drops it, and
+    must drop a bad record. FLUSH in the middle of a record is BAD_SAMPLE.
 
     Members
     -------
     run : Out(UnitSignature)
     samples : Out(stream)  the core's
+    compressed : In        of the decoder; unused in builds without `sample_bits`
+    discard : Out(1)       one cycle: a record is bad
     results_waiting, drained : In   the core's
     accepted : Out(1)      one cycle per record that the core took whole
     between : Out(1)       no record has begun
@@ -30,6 +33,8 @@ class Feeder(wiring.Component):
 
     run: wiring.PureInterface
     samples: stream.Interface
+    compressed: wiring.PureInterface
+    discard: Signal
     results_waiting: Signal
     drained: Signal
     accepted: Signal
@@ -41,6 +46,8 @@ class Feeder(wiring.Component):
             {
                 "run": Out(UnitSignature()),
                 "samples": Out(stream.Signature(SampleLayout(build))),
+                "compressed": In(CompressedSignature()),
+                "discard": Out(1),
                 "results_waiting": In(16),
                 "drained": In(1),
                 "accepted": Out(1),
@@ -52,13 +59,16 @@ class Feeder(wiring.Component):
         m = Module()
         m.submodules.parser = parser = SampleParser(self._build)
         wiring.connect(m, parser.samples, wiring.flipped(self.samples))
+        wiring.connect(m, parser.words, wiring.flipped(self.compressed.words))
         run = self.run
+        bad = parser.bad | self.compressed.bad
         waiting = Signal(16, reset_less=True)
         flushes = Signal()
         m.d.sync += flushes.eq(run.operation == Operation.FLUSH)
         m.d.comb += [
-            self.accepted.eq(parser.accepted),
+            self.accepted.eq(parser.accepted | self.compressed.accepted),
             self.between.eq(parser.between),
+            parser.settled.eq(self.compressed.settled),
             parser.i.payload.eq(run.payload.payload),
             run.answer.payload.eq(waiting[:8]),
         ]
@@ -75,17 +85,17 @@ class Feeder(wiring.Component):
                     m.next = "Feed"
             with m.State("Feed"):
                 m.d.comb += [parser.i.valid.eq(run.payload.valid), run.payload.ready.eq(parser.i.ready)]
-                with m.If(parser.bad):
-                    m.d.comb += parser.drop.eq(1)
+                with m.If(bad):
+                    m.d.comb += self.discard.eq(1)
                     finish(Status.BAD_SAMPLE)
                 with m.Elif(parser.i.valid & parser.i.ready & run.payload.payload.last):
                     m.next = "Wait-Core"
             with m.State("Wait-Core"):
                 m.d.sync += waiting.eq(self.results_waiting)
-                with m.If(parser.bad):
-                    m.d.comb += parser.drop.eq(1)
+                with m.If(bad):
+                    m.d.comb += self.discard.eq(1)
                     finish(Status.BAD_SAMPLE)
-                with m.Elif(~self.samples.valid | self.samples.ready):
+                with m.Elif(~parser.waiting):
                     m.next = "Low-Byte"
             with m.State("Low-Byte"):
                 m.d.comb += run.answer.valid.eq(1)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Const, Module, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.operations import Status
+from presparse.contract.operations import OPERATIONS, Operation, Status
+from presparse.contract.store import StoreState
 from presparse.contract.wire import PROTOCOL_VERSION, WINDOW, Identity
-from presparse_hw.link.ports import UnitSignature
+from presparse_hw.link.ports import FieldsLayout, UnitSignature
 
 
-def identity_of(build: Build, *, build_id: str, accepted: int, window: int = WINDOW) -> Identity:
+def identity_of(
+    build: Build,
+    *,
+    build_id: str,
+    accepted: int = 0,
+    window: int = WINDOW,
+    store: StoreState = StoreState.NONE,
+    read_phase: int = 0,
+) -> Identity:
     """What a board with this build answers; `build_id` is 16 hexadecimal digits."""
     return Identity(
         protocol=PROTOCOL_VERSION,
@@ -21,6 +30,8 @@ def identity_of(build: Build, *, build_id: str, accepted: int, window: int = WIN
         contract_hash=build.hash,
         build=build_id,
         accepted=accepted,
+        store=store,
+        read_phase=read_phase,
     )
 
 
@@ -30,34 +41,37 @@ class Greeter(wiring.Component):
     Members
     -------
     run : Out(UnitSignature)  operation IDENTIFY
-    accepted : In(32)   sample records accepted since reset
+    accepted : In(32)   samples accepted since reset
+    store, read_phase : In   of the store, as in `RunSignature`
     discard : Out(1)    one cycle
     """
 
     run: wiring.PureInterface
     accepted: Signal
+    store: Signal
+    read_phase: Signal
     discard: Signal
 
     def __init__(self, build: Build, *, build_id: str, window: int) -> None:
         if len(bytes.fromhex(build_id)) != 8:
             raise ValueError(f"build_id must be 16 hexadecimal digits, and is {build_id!r}")
-        none, all_ones = (
-            identity_of(build, build_id=build_id, accepted=count, window=window).pack() for count in (0, (1 << 32) - 1)
+        self._constant = identity_of(build, build_id=build_id, window=window).pack()
+        super().__init__(
+            {"run": Out(UnitSignature()), "accepted": In(32), "store": In(8), "read_phase": In(8), "discard": Out(1)}
         )
-        self._constant = none
-        self._accepted_at = next(i for i, (a, b) in enumerate(zip(none, all_ones, strict=True)) if a != b)
-        super().__init__({"run": Out(UnitSignature()), "accepted": In(32), "discard": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         size = len(self._constant)
-        content = [Const(byte, 8) for byte in self._constant]
-        for i in range(4):
-            content[self._accepted_at + i] = self.accepted.word_select(i, 8)
+        content = Signal(FieldsLayout(OPERATIONS[Operation.IDENTIFY].answer))
         index = Signal(range(size + 1))
         m.d.comb += [
+            content.eq(int.from_bytes(self._constant, "little")),
+            content.accepted.eq(self.accepted),
+            content.store.eq(self.store),
+            content.read_phase.eq(self.read_phase),
             self.discard.eq(self.run.start),
-            self.run.answer.payload.eq(Array([*content, Const(0, 8)])[index]),
+            self.run.answer.payload.eq(content.as_value().word_select(index, 8)),
             self.run.status.eq(Status.OK),
         ]
         with m.FSM():

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.operations import Payload, Status
 from presparse_hw.link.sizes import LENGTH_BITS
+from presparse_hw.samples.ports import WordLayout
 
 LENGTH = unsigned(LENGTH_BITS)
 """Shape of a payload's length in bytes, 0 .. MAX_PAYLOAD."""
@@ -46,6 +47,22 @@ class FrameLayout(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__({"sequence": 8, "operation": 8, "length": LENGTH, "stored": 1})
+
+
+class CompressedSignature(wiring.Signature):
+    """Compressed samples of the link, seen from what decodes them.
+
+    Members
+    -------
+    words : In(stream)
+    accepted : Out(1)   one cycle per sample that the core took whole
+    settled : Out(1)    all words taken were good, and the core took all whole samples of them
+    bad : Out(1)        a sample's words are bad, and the core took all before it; until the core's `discard`
+    """
+
+    def __init__(self) -> None:
+        words = stream.Signature(WordLayout())
+        super().__init__({"words": In(words), "accepted": Out(1), "settled": Out(1, init=1), "bad": Out(1)})
 
 
 class UnitSignature(wiring.Signature):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.operations import Status
-from presparse.contract.wire import value_bytes
+from presparse.contract.operations import MAX_PAYLOAD, Status
+from presparse.contract.wire import ResultForm, class_bytes, value_bytes
 from presparse_hw.core.ports import ResultLayout
 from presparse_hw.link.ports import UnitSignature
 
 
 class ResultPacker(wiring.Component):
-    """Answers with as many whole results as are ready and fit, a byte per cycle and one more per transfer.
+    """Answers with as many whole results as are ready and fit: a result of scores takes a cycle per byte, and one more
+    per transfer; one of the class, a cycle per score and per byte, and one more per transfer.
 
     Members
     -------
@@ -29,7 +30,6 @@ class ResultPacker(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._most = build.results_per_answer
         super().__init__(
             {
                 "run": Out(UnitSignature()),
@@ -40,26 +40,48 @@ class ResultPacker(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        classes = self._build.network.classes
         fmt = self._build.network.formats.output
-        size, group = value_bytes(fmt), self._build.junctions[-1].group
+        size, group = 8 * value_bytes(fmt), self._build.junctions[-1].group
+        most_scores, most_classes = self._build.results_per_answer, MAX_PAYLOAD // class_bytes(classes)
         run, results = self.run, self.results
-        left = Signal(range(self._most + 1))  # results to come
+        form = Signal(8)
+        most = Signal(range(max(most_scores, most_classes) + 1))
+        left = Signal.like(most)  # results to come
         last = Signal()  # the transfer is its result's last
-        scores = Signal(group * 8 * size)  # sign-extended, shifted out byte by byte
-        byte = Signal(range(group * size))
+        scores = Signal(group * size)  # sign-extended, shifted out byte by byte, or score by score
+        byte = Signal(range(max(group * size // 8, class_bytes(classes))))
+        score = Signal(range(group))
         extended = [
-            Cat(score, score[-1].replicate(8 * size - fmt.width))
-            for score in (results.payload.scores[i].as_unsigned() for i in range(group))
+            Cat(value, value[-1].replicate(size - fmt.width))
+            for value in (results.payload.scores[i].as_unsigned() for i in range(group))
         ]
-        m.d.comb += [run.answer.payload.eq(scores[:8]), run.status.eq(Status.OK)]
+        number = Signal(range(self._build.network.layers[-1] + 1))  # of the lowest score
+        best = Signal(signed(fmt.width))
+        winner = Signal(8 * class_bytes(classes))
+        challenger = scores[: fmt.width].as_signed()
+        m.d.comb += [
+            run.status.eq(Status.OK),
+            run.answer.payload.eq(Mux(form == ResultForm.CLASS, winner[:8], scores[:8])),
+            most.eq(Mux(form == ResultForm.CLASS, most_classes, most_scores)),
+        ]
 
         with m.FSM():
-            with m.State("Idle"):
-                m.d.sync += left.eq(Mux(self.results_waiting > self._most, self._most, self.results_waiting))
-                with m.If(run.start):
-                    m.next = "Take"
+            with m.State("Idle"), m.If(run.start):
+                m.next = "Take-Form"
+            with m.State("Take-Form"):
+                m.d.comb += run.payload.ready.eq(1)
+                m.d.sync += form.eq(run.payload.payload.data)
+                with m.If(run.payload.valid):
+                    m.next = "Begin"
+            with m.State("Begin"):
+                m.d.sync += [left.eq(Mux(self.results_waiting > most, most, self.results_waiting)), number.eq(0)]
+                m.next = "Take"
+                with m.If((form != ResultForm.SCORES) & (form != ResultForm.CLASS)):
+                    m.d.comb += [run.done.eq(1), run.status.eq(Status.BAD_LENGTH)]
+                    m.next = "Idle"
             with m.State("Take"):
-                m.d.sync += [scores.eq(Cat(extended)), last.eq(results.payload.last), byte.eq(0)]
+                m.d.sync += [scores.eq(Cat(extended)), last.eq(results.payload.last), byte.eq(0), score.eq(0)]
                 with m.If(left == 0):
                     m.d.comb += run.done.eq(1)
                     m.next = "Idle"
@@ -67,10 +89,26 @@ class ResultPacker(wiring.Component):
                     m.d.comb += results.ready.eq(1)
                     with m.If(results.valid):
                         m.next = "Give"
+                        with m.If(form == ResultForm.CLASS):
+                            m.next = "Compare"
             with m.State("Give"):
                 m.d.comb += run.answer.valid.eq(1)
                 m.d.sync += [scores.eq(scores >> 8), byte.eq(byte + 1)]
-                with m.If(byte == group * size - 1):
+                with m.If(byte == group * size // 8 - 1):
                     m.d.sync += left.eq(left - last)
+                    m.next = "Take"
+            with m.State("Compare"):
+                m.d.sync += [scores.eq(scores >> size), score.eq(score + 1), number.eq(number + 1)]
+                with m.If((number < classes) & ((number == 0) | (challenger > best))):
+                    m.d.sync += [best.eq(challenger), winner.eq(number)]
+                with m.If(score == group - 1):
+                    m.next = "Take"
+                    with m.If(last):
+                        m.next = "Give-Class"
+            with m.State("Give-Class"):
+                m.d.comb += run.answer.valid.eq(1)
+                m.d.sync += [winner.eq(winner >> 8), byte.eq(byte + 1)]
+                with m.If(byte == class_bytes(classes) - 1):
+                    m.d.sync += [left.eq(left - 1), number.eq(0)]
                     m.next = "Take"
         return m

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse.contract.operations import OPERATIONS, Operation, Status
+from presparse.contract.store import LEAST_SLOT, StoreState
 from presparse.contract.wire import Order, RunState, SampleKind
 from presparse_hw.link.ports import FieldsLayout, UnitSignature
-from presparse_hw.store.ports import RunSignature
-from presparse_hw.store.stored_samples import store_of
+from presparse_hw.store.ports import RunSignature, store_of
 
 
 class RunStarter(wiring.Component):
@@ -30,7 +30,7 @@ class RunStarter(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._samples = store_of(build).samples
+        self._store = store_of(build)
         super().__init__({"run": Out(UnitSignature()), "control": In(RunSignature()), "ready": In(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -38,6 +38,7 @@ class RunStarter(wiring.Component):
         unit, control = self.run, self.control
         wanted = Signal(FieldsLayout(OPERATIONS[Operation.RUN].request), reset_less=True)  # a `StoredRun`
         behind = Signal(33)  # the last sample's number, and one more
+        capacity = Signal(range(self._store.capacity(LEAST_SLOT) + 1))  # samples in slots of this size
         good = Signal()
         state = Signal(FieldsLayout(OPERATIONS[Operation.RUN_STATE].answer))  # a `RunState`, shifted out
         bits = state.as_value()
@@ -71,9 +72,15 @@ class RunStarter(wiring.Component):
                         m.next = "Add"
             with m.State("Add"):
                 m.d.sync += [behind.eq(wanted.first + wanted.count), good.eq(self._header_is_good(wanted))]
+                with m.Switch(wanted.slot):
+                    for slot in range(LEAST_SLOT, self._store.largest_slot + 1):
+                        with m.Case(slot):
+                            m.d.sync += capacity.eq(self._store.capacity(slot))
+                    with m.Default():
+                        m.d.sync += capacity.eq(0)
                 m.next = "Check"
             with m.State("Check"):
-                m.d.sync += good.eq(good & (behind <= self._samples) & (wanted.count != 0))
+                m.d.sync += good.eq(good & (behind <= capacity) & (wanted.count != 0))
                 m.next = "Start"
             with m.State("Start"):
                 with m.If(~good):
@@ -85,7 +92,7 @@ class RunStarter(wiring.Component):
                     finish(Status.OK)
 
         # A later RUN is taken only after this one has ended.
-        m.d.comb += [control.run[name].eq(wanted[name]) for name in ("kind", "rate", "first", "count", "seed")]
+        m.d.comb += [control.run[name].eq(wanted[name]) for name in ("kind", "rate", "slot", "first", "count", "seed")]
         m.d.comb += control.run.permuted.eq(wanted.order == Order.PERMUTED)
         return m
 
@@ -97,4 +104,4 @@ class RunStarter(wiring.Component):
             kind_is_good |= training
         rate_is_good = Mux(training, (wanted.rate >= rates.least) & (wanted.rate <= rates.most), wanted.rate == 0)
         order_is_good = (wanted.order == Order.SEQUENTIAL) | (wanted.order == Order.PERMUTED)
-        return kind_is_good & rate_is_good & order_is_good & (wanted.zero == 0)
+        return kind_is_good & rate_is_good & order_is_good & (self.control.state == StoreState.READY)

@@ -1,4 +1,4 @@
-"""Sample records: from bytes to the core's sample stream."""
+"""Sample records: from bytes to the core's sample stream, or to words that are still to be decoded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import enum
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from presparse.contract.build import Build
-from presparse.contract.wire import SampleKind, value_bytes
+from presparse.contract.sample_words import WORD_BITS, SampleFormat
+from presparse.contract.wire import COMPRESSED, SampleKind, value_bytes
 from presparse_hw.core.ports import SampleLayout
 from presparse_hw.link.ports import ByteLayout
+from presparse_hw.samples.ports import WordLayout
+
+_COMPRESSED_BIT = exact_log2(COMPRESSED)
 
 
 class Field(enum.IntEnum):
@@ -22,34 +27,41 @@ class Field(enum.IntEnum):
     LABEL_LOW = 2
     LABEL_HIGH = 3
     FEATURES = 4
-    NONE = 5
-    """The record is bad: bytes wait until it is dropped."""
+    WORD_LOW = 5
+    WORD_HIGH = 6
+    NONE = 7
+    """The record is bad: bytes wait until the parser is reset."""
 
 
 class SampleParser(wiring.Component):
-    """Turns the stream of sample records into transfers: a byte per cycle if the core takes them at once and values
-    have two bytes; a cycle more per transfer if they have one.
+    """Turns the stream of sample records into transfers and words, in their order: a byte per cycle if they are taken
+    at once and values have two bytes; a cycle more per transfer if they have one.
 
-    A record may be cut anywhere: the parser waits for its next byte. A header is checked before the
-    first transfer of its record. A value's bits above the format's width are ignored.
+    A record may be cut anywhere: the parser waits for its next byte. Kind, rate, and the label of a record without
+    words are checked before its first transfer or word; the words themselves are not. A value's bits above the
+    format's width are ignored. Reset forgets the record.
 
     Members
     -------
-    i : In(stream)         bytes of records; one that changes the transfer is taken while none waits for the core
-    samples : Out(stream)  the core's; may wait past the byte that completed a transfer
-    flush : In(1)          send a flush; only between records, while no transfer waits
+    i : In(stream)         bytes of records; one that completes a transfer or word is taken while none waits
+    samples : Out(stream)  the core's, while the decoder is settled; may wait past the byte that completed a transfer
+    words : Out(stream)    to the decoder, likewise, while no transfer waits; none in builds without `sample_bits`
+    settled : In(1)        of the decoder
+    flush : In(1)          send a flush; only between records, while nothing is under way
     between : Out(1)       no record has begun
-    bad : Out(1)           the record has a bad header, and nothing waits; until `drop`
-    drop : In(1)           forget the record, of which nothing was sent
+    waiting : Out(1)       a transfer is not taken in this cycle, a word was not, or the decoder is not settled
+    bad : Out(1)           the record has a bad header, and those before it were taken; until reset
     accepted : Out(1)      one cycle per record whose last transfer was taken
     """
 
     i: stream.Interface
     samples: stream.Interface
+    words: stream.Interface
+    settled: Signal
     flush: Signal
     between: Signal
+    waiting: Signal
     bad: Signal
-    drop: Signal
     accepted: Signal
 
     def __init__(self, build: Build) -> None:
@@ -59,39 +71,48 @@ class SampleParser(wiring.Component):
             {
                 "i": In(stream.Signature(ByteLayout())),
                 "samples": Out(stream.Signature(SampleLayout(build))),
+                "words": Out(stream.Signature(WordLayout())),
+                "settled": In(1, init=1),
                 "flush": In(1),
                 "between": Out(1),
+                "waiting": Out(1),
                 "bad": Out(1),
-                "drop": In(1),
                 "accepted": Out(1),
             }
         )
+        self._field = Signal(Field)
+        self._kind = Signal(8, reset_less=True)
+        self._rate = Signal(8, reset_less=True)
+        self._low = Signal(8, reset_less=True)  # byte of a label or a word
+        self._begins_well = Signal()  # kind and rate are good
+        self._bad = Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        field = Signal(Field)
-        kind = Signal(8, reset_less=True)
-        rate = Signal(8, reset_less=True)
-        label_low = Signal(8, reset_less=True)
+        field, kind, rate, low = self._field, self._kind, self._rate, self._low
+        bad, begins_well = self._bad, self._begins_well
         final = Signal()  # the waiting transfer is its record's last
-        changes = Signal()  # the next byte changes the transfer
         sample = Signal(SampleLayout(self._build), reset_less=True)
         byte = self.i.payload.data
         sent = self.samples.valid & self.samples.ready
         take = self.i.valid & self.i.ready
         value_byte = Signal(range(self._value_bytes))
         # A byte late, so that its last byte decides on a header at once.
-        begins_well = Signal()
         low_is_zero = Signal()
         low_is_less = Signal()
-        m.d.sync += begins_well.eq(self._kind_and_rate_are_good(kind, rate))
+        m.d.sync += begins_well.eq(self._kind_and_rate_are_good())
+
+        fills_transfer = (field == Field.FEATURES) & (value_byte == self._value_bytes - 1)
+        completes = Signal()  # the next byte completes a header, a transfer or a word
         m.d.comb += [
-            # That the core takes a transfer comes late, out of the core: no byte depends on it in the same cycle.
-            self.i.ready.eq((~self.samples.valid | ~changes) & ~self.bad),
-            changes.eq(
-                (field == Field.LABEL_HIGH) | ((field == Field.FEATURES) & (value_byte == self._value_bytes - 1))
+            completes.eq((field == Field.LABEL_HIGH) | (field == Field.WORD_HIGH) | fills_transfer),
+            # That something is taken comes late, out of the core: no byte depends on it in the same cycle.
+            self.i.ready.eq(
+                ~(completes & (self.samples.valid | self.words.valid)) & ~(fills_transfer & ~self.settled) & ~bad
             ),
             self.between.eq(field == Field.KIND),
+            self.waiting.eq((self.samples.valid & ~self.samples.ready) | self.words.valid | ~self.settled),
+            self.bad.eq(bad & self.settled),
             self.accepted.eq(sent & final),
             self.samples.payload.eq(sample),
         ]
@@ -105,22 +126,50 @@ class SampleParser(wiring.Component):
             with m.Case(Field.RATE):
                 m.d.sync += [rate.eq(byte), field.eq(Field.LABEL_LOW)]
             with m.Case(Field.LABEL_LOW):
-                m.d.sync += [label_low.eq(byte), field.eq(Field.LABEL_HIGH)]
+                m.d.sync += [low.eq(byte), field.eq(Field.LABEL_HIGH)]
                 m.d.sync += [low_is_zero.eq(byte == 0), low_is_less.eq(byte < self._build.network.classes & 0xFF)]
             with m.Case(Field.LABEL_HIGH):
                 most = self._build.network.classes >> 8
                 less = (byte < most) | ((byte == most) & low_is_less)
                 good = begins_well & Mux(kind == SampleKind.PREDICT, (byte == 0) & low_is_zero, less)
-                m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(label_low, byte))]
-                m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), self.bad.eq(~good)]
+                m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(low, byte))]
+                m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), bad.eq(~good)]
             with m.Case(Field.FEATURES):
-                self._take_feature_byte(m, sample.features.as_value(), value_byte, field, final)
-        with m.If(self.drop):
-            m.d.sync += [field.eq(Field.KIND), self.bad.eq(0)]
+                self._take_feature_byte(m, sample.features.as_value(), value_byte, final)
+        if self._build.sample_format:
+            self._take_words(m, take, self._build.sample_format)
         return m
 
-    def _kind_and_rate_are_good(self, kind: Signal, rate: Signal) -> Value:
-        network = self._build.network
+    def _take_words(self, m: Module, take: Value, fmt: SampleFormat) -> None:
+        """Hand words on, as many as the first one says: if that says too few or too many, it is the decoder that sees
+        it, and no more is taken."""
+        field, kind, byte = self._field, self._kind, self.i.payload.data
+        word, item = Cat(self._low, byte), Signal(WordLayout(), reset_less=True)
+        first = Signal()
+        left = Signal(WORD_BITS, reset_less=True)  # words behind this one
+        last = Signal(reset_less=True)  # there are none
+        m.d.comb += self.words.payload.eq(item)
+        with m.If(self.words.ready):
+            m.d.sync += self.words.valid.eq(0)
+        with m.If(take), m.Switch(field):
+            with m.Case(Field.RATE), m.If(kind[_COMPRESSED_BIT]):
+                m.d.sync += [field.eq(Field.WORD_LOW), first.eq(1)]
+            with m.Case(Field.WORD_LOW):
+                m.d.sync += [self._low.eq(byte), field.eq(Field.WORD_HIGH), left.eq(left - 1), last.eq(left == 1)]
+            with m.Case(Field.WORD_HIGH):
+                m.d.sync += [item.word.eq(word), item.kind.eq(kind), item.rate.eq(self._rate)]
+                m.d.sync += [self.words.valid.eq(1), first.eq(0), field.eq(Field.WORD_LOW)]
+                with m.If(first):
+                    m.d.sync += left.eq((word >> fmt.length_shift) - 1)
+                    with m.If(~self._begins_well):
+                        m.d.sync += [self.words.valid.eq(0), field.eq(Field.NONE), self._bad.eq(1)]
+                with m.Elif(last):
+                    m.d.sync += field.eq(Field.KIND)
+
+    def _kind_and_rate_are_good(self) -> Value:
+        network, kind, rate = self._build.network, self._kind, self._rate
+        if self._build.sample_format:
+            kind = kind & (0xFF ^ COMPRESSED)
         training = kind == SampleKind.TRAIN
         kind_is_good = (kind == SampleKind.PREDICT) | (kind == SampleKind.EVALUATE)
         if self._build.training:
@@ -128,7 +177,7 @@ class SampleParser(wiring.Component):
         rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
         return kind_is_good & rate_is_good
 
-    def _take_feature_byte(self, m: Module, features: Value, value_byte: Signal, field: Signal, final: Signal) -> None:
+    def _take_feature_byte(self, m: Module, features: Value, value_byte: Signal, final: Signal) -> None:
         """Assemble values, least significant byte first, and transfers by shifting values in."""
         build, byte = self._build, self.i.payload.data
         fmt = build.network.formats.activation
@@ -154,4 +203,4 @@ class SampleParser(wiring.Component):
                     final.eq(transfer == transfers - 1),
                 ]
                 with m.If(transfer == transfers - 1):
-                    m.d.sync += [transfer.eq(0), field.eq(Field.KIND)]
+                    m.d.sync += [transfer.eq(0), self._field.eq(Field.KIND)]

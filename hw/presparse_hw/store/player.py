@@ -1,4 +1,4 @@
-"""Address generator of a run: which transfer of which stored sample comes when."""
+"""A run over stored samples: which is read when, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,65 +6,60 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.build import Build
-from presparse_hw.store.first_row import FirstRow, SamplePlaceLayout
+from presparse.contract.store import LEAST_SLOT, StoreLayout
 from presparse_hw.store.ports import RunLayout
 from presparse_hw.store.sample_order import IndexSequence
-from presparse_hw.store.stored_samples import PlaceLayout, store_of
-
-
-class MarkLayout(data.StructLayout):
-    """What a transfer is, besides its features."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "flush": 1,  # no part of a sample, but the run's flush
-                "padding": 1,  # all features are 0
-                "tail": 1,  # the last with stored features: those behind them are 0
-                "final": 1,  # the sample's last
-            }
-        )
-
-
-class StepLayout(data.StructLayout):
-    """A transfer to be fetched."""
-
-    def __init__(self, build: Build) -> None:
-        super().__init__({"place": PlaceLayout(store_of(build)), "mark": MarkLayout()})
 
 
 class Player(wiring.Component):
-    """Walks the transfers of the samples of a run, and its flush.
+    """Asks for the samples of a run as soon as they are taken, and ends it with a flush.
 
-    A sample takes N_0 / feature_port steps, one per cycle, and the next sample follows at once if its place is
-    known by then (IndexSequence, FirstRow: a few cycles). The run is over when the core is drained behind the flush.
+    The run is over when the core is drained behind the flush. Samples that were asked for are fed even if the run is
+    stopped; if a stored one is bad, no more are: those that are still to come are dropped, and so is its part that the
+    core may have.
 
     Members
     -------
     start : In(1), run : In, stop : In(1), running : Out(1)   as in `RunSignature`
-    steps : Out(stream)
-    flushed : In(1)   the core takes the flush in this cycle
-    drained : In(1)   the core's
+    addresses : Out(stream)   of samples' first words
+    reading : In(1)           something that was asked for is still to come
+    decoding : In(1)          something that came was not yet taken by the core
+    bad : In(1)               of the decoder, until `discard`
+    forget : Out(1)           drop what is still to come
+    discard : Out(1)          one cycle: drop the bad sample in decoder and core
+    flush : Out(1)            offer a flush to the core, which takes it in the cycle of `flushed`
+    flushed : In(1), drained : In(1)   of the core
     """
 
     start: Signal
     run: data.View
     stop: Signal
     running: Signal
-    steps: stream.Interface
+    addresses: stream.Interface
+    reading: Signal
+    decoding: Signal
+    bad: Signal
+    forget: Signal
+    discard: Signal
+    flush: Signal
     flushed: Signal
     drained: Signal
 
-    def __init__(self, build: Build) -> None:
-        self._build = build
+    def __init__(self, store: StoreLayout) -> None:
+        self._store = store
         super().__init__(
             {
                 "start": In(1),
                 "run": In(RunLayout()),
                 "stop": In(1),
                 "running": Out(1),
-                "steps": Out(stream.Signature(StepLayout(build))),
+                "addresses": Out(stream.Signature(range(store.words))),
+                "reading": In(1),
+                "decoding": In(1),
+                "bad": In(1),
+                "forget": Out(1),
+                "discard": Out(1),
+                "flush": Out(1),
                 "flushed": In(1),
                 "drained": In(1),
             }
@@ -72,80 +67,47 @@ class Player(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        store = store_of(self._build)
-        m.submodules.sequence = sequence = ResetInserter(self.start)(IndexSequence(store.samples))
-        m.submodules.first_row = first_row = ResetInserter(self.start)(FirstRow(store))
-        wiring.connect(m, sequence.indices, first_row.indices)
+        m.submodules.sequence = sequence = ResetInserter(self.start)(IndexSequence(self._store.capacity(LEAST_SLOT)))
         m.d.comb += sequence.run.eq(self.run)
-
-        stopping = Signal()
-        issue_flush = Signal()
-        with m.If(self.start):
-            m.d.sync += stopping.eq(0)
-        with m.Elif(self.stop):
-            m.d.sync += stopping.eq(1)
         walking = Signal()
-        ended = self._walk(m, first_row.places, walking, stopping, issue_flush)
+        walked = Signal()  # all were asked for
+        stopping = Signal()
+        free = ~self.addresses.valid | self.addresses.ready
+        index = sequence.indices
+        m.d.comb += index.ready.eq(walking & free)
+        with m.If(free):
+            m.d.sync += [
+                self.addresses.valid.eq(index.valid & index.ready),
+                self.addresses.payload.eq(index.payload.index << self.run.slot),
+            ]
+        with m.If(index.valid & index.ready):
+            m.d.sync += walked.eq(index.payload.last)
+        with m.If(self.stop):
+            m.d.sync += stopping.eq(1)
+
+        m.d.sync += self.discard.eq(0)
         with m.FSM():
             with m.State("Idle"), m.If(self.start):
-                m.d.sync += self.running.eq(1)
+                m.d.sync += [self.running.eq(1), walked.eq(0), stopping.eq(0)]
                 m.next = "Walk"
             with m.State("Walk"):
-                m.d.comb += walking.eq(1)
-                with m.If(ended):
+                m.d.comb += walking.eq(~walked & ~stopping)
+                with m.If(self.bad):
+                    m.next = "Forget"
+                with m.Elif((walked | stopping) & ~self.addresses.valid & ~self.reading & ~self.decoding):
                     m.next = "Flush"
+            with m.State("Forget"):
+                m.d.comb += self.forget.eq(1)
+                m.d.sync += self.addresses.valid.eq(0)
+                m.next = "Let-Come"
+            with m.State("Let-Come"), m.If(~self.reading):
+                m.d.sync += self.discard.eq(1)
+                m.next = "Flush"
             with m.State("Flush"):
-                m.d.comb += issue_flush.eq(1)
-                with m.If(~self.steps.valid | self.steps.ready):
-                    m.next = "Wait-Flush"
-            with m.State("Wait-Flush"), m.If(self.flushed):
-                m.next = "Let-Drain"
+                m.d.comb += self.flush.eq(1)
+                with m.If(self.flushed):
+                    m.next = "Let-Drain"
             with m.State("Let-Drain"), m.If(self.drained):
                 m.d.sync += self.running.eq(0)
                 m.next = "Idle"
         return m
-
-    def _walk(
-        self, m: Module, places: stream.Interface, walking: Signal, stopping: Signal, issue_flush: Signal
-    ) -> Signal:
-        """Issue step after step; high when the last sample has been issued, or the one before a stop."""
-        store = store_of(self._build)
-        steps = store.left // store.port
-        sample = Signal(SamplePlaceLayout(store), reset_less=True)  # the one that is walked
-        have = Signal()
-        step = Signal(range(steps))
-        phase = Signal(range(store.fold))
-        final = Signal()  # step == steps - 1
-        row = Signal(range(store.depth))
-        free = ~self.steps.valid | self.steps.ready
-        over = have & free & final  # the sample's last step is issued
-        ended = Signal()
-        with m.If(have):
-            m.d.comb += ended.eq(over & (sample.last | stopping))
-        with m.Else():
-            m.d.comb += ended.eq(stopping)
-        m.d.comb += places.ready.eq(walking & ((over & ~sample.last) | ~have) & ~stopping)
-
-        output = self.steps.payload
-        with m.If(free):
-            m.d.sync += [
-                self.steps.valid.eq(have | issue_flush),
-                output.place.sample.eq(sample.sample),
-                output.place.row.eq(row),
-                output.place.phase.eq(phase),
-                output.place.transfer.eq(step),
-                output.mark.flush.eq(issue_flush),
-                output.mark.padding.eq(step >= store.transfers),
-                output.mark.tail.eq(step == store.transfers - 1),
-                output.mark.final.eq(final & ~issue_flush),
-            ]
-        with m.If(have & free):
-            m.d.sync += [step.eq(step + 1), final.eq(step == steps - 2), phase.eq(phase + 1)]
-            with m.If(phase == store.fold - 1):
-                m.d.sync += [phase.eq(0), row.eq(row + 1)]
-        with m.If(over):
-            m.d.sync += have.eq(0)
-        with m.If(places.valid & places.ready):
-            m.d.sync += [sample.eq(places.payload), have.eq(1), row.eq(places.payload.row)]
-            m.d.sync += [step.eq(0), final.eq(steps == 1), phase.eq(0)]
-        return ended

@@ -6,7 +6,17 @@ from amaranth.hdl import unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from presparse.contract.build import Build
 from presparse.contract.permutation import SEED_BITS
+from presparse.contract.sample_words import WORD_BITS
+from presparse.contract.store import StoreLayout, StoreState
+
+
+def store_of(build: Build) -> StoreLayout:
+    """The layout of a build that has a store. Raises ValueError if it has none."""
+    if build.store is None:
+        raise ValueError("this build has no store; give it store_samples")
+    return build.store
 
 
 class RunLayout(data.StructLayout):
@@ -18,6 +28,7 @@ class RunLayout(data.StructLayout):
                 "kind": unsigned(2),
                 "rate": unsigned(4),
                 "permuted": unsigned(1),
+                "slot": unsigned(WORD_BITS.bit_length()),
                 "first": unsigned(32),
                 "count": unsigned(32),
                 "seed": unsigned(SEED_BITS),
@@ -37,6 +48,8 @@ class RunSignature(wiring.Signature):
     accepted : Out(1)  one cycle per sample that the core took whole
     fed : Out(32)      samples that the core took in this run
     runs : Out(32)     runs begun since reset
+    state : Out        of the memory; NONE in builds without a store
+    read_phase : Out(8)   of an SDRAM: when its data are taken; 0 for others
     """
 
     def __init__(self) -> None:
@@ -49,5 +62,7 @@ class RunSignature(wiring.Signature):
                 "accepted": Out(1),
                 "fed": Out(32),
                 "runs": Out(32),
+                "state": Out(StoreState),
+                "read_phase": Out(8),
             }
         )

@@ -1,138 +1,161 @@
-"""The sample store whole: between the link and the core, it feeds stored samples or lets the link's through."""
+"""The sample store whole: a memory, the host's access to it, and runs over what it holds."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, ResetInserter
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.wire import SampleKind
-from presparse_hw.core.ports import CoreSignature, SampleLayout
-from presparse_hw.lib.delays import later
-from presparse_hw.lib.skid import Skid
-from presparse_hw.store.player import Player, StepLayout
-from presparse_hw.store.ports import RunSignature
+from presparse_hw.core.ports import AnswerLayout, CommandLayout
+from presparse_hw.samples.ports import WordLayout
+from presparse_hw.store.block_memory import BlockMemory
+from presparse_hw.store.player import Player
+from presparse_hw.store.ports import RunSignature, store_of
+from presparse_hw.store.reader import Reader
+from presparse_hw.store.sdram.chip import Sdram
+from presparse_hw.store.sdram.memory import SdramMemory
+from presparse_hw.store.sdram.ports import SdramPadSignature
 from presparse_hw.store.store_access import StoreAccess
-from presparse_hw.store.stored_samples import FETCH_LATENCY, StoredSamples, store_of
 
 
-class FedLayout(data.StructLayout):
-    """A transfer for the core, and whether it is its sample's last or a flush."""
+def pads_of(build: Build, sdram: Sdram | None) -> dict[str, wiring.Member]:
+    """The member `sdram` of what holds the store of a build in SDRAM; none for others.
 
-    def __init__(self, build: Build) -> None:
-        super().__init__({"sample": SampleLayout(build), "final": 1, "flush": 1})
+    Raises ValueError if the chip is missing, or smaller than the store.
+    """
+    if build.store is None or build.store.memory != "sdram":
+        return {}
+    if sdram is None or sdram.chip.words < build.store.words:
+        found = "there is none" if sdram is None else f"{sdram.chip.name} has {sdram.chip.words}"
+        raise ValueError(f"the build's store needs an SDRAM of {build.store.words} words, and {found}")
+    return {"sdram": Out(SdramPadSignature(sdram.chip))}
 
 
 class SampleStore(wiring.Component):
-    """Stands in for the core towards the link, and adds the store's regions and runs.
+    """Gives the words of stored samples, and the flush behind them.
 
-        control ──> Player ──steps──> StoredSamples ──> Skid ──┐
-        commands ─> StoreAccess ──────^   └─────────────────> samples ──> core
-        samples (of the link, while no run is on) ─────────────┘
+        runs ──> Player ──addresses──> Reader ──> memory
+                                         │          ^
+        words <──────────────────────────┘          │
+        commands ─────────> StoreAccess ────────────┘
 
-    During a run the link's samples wait, its memory access is answered `not_drained`, `drained` is low, and `discard`
-    is kept from the core, whose half-received sample is the run's. A restart ends the run; memories stay.
+    A restart ends the run; the memory stays, and what it was asked for comes and is dropped.
+
+    Parameters
+    ----------
+    sdram : its chip, of builds with `store_memory` "sdram"
 
     Members
     -------
-    link : Out        the core's ports, for the link
-    control : Out     runs
-    core : In         the core's ports
+    sdram : Out(SdramPadSignature)   of the same
+    runs : Out(RunSignature)
+    commands : In(stream), answers : Out(stream)   of the store's region; not during a run
+    words : Out(stream)   to the decoder
+    decoding : In(1)      the decoder holds a part of a sample
+    accepted : In(1)      one cycle per sample that the core took whole
+    bad : In(1)           of the decoder, until `discard`
+    discard : Out(1)      one cycle: drop the bad sample in decoder and core
+    flush : Out(1), flushed : In(1)   offers a flush to the core, which takes it in the second's cycle
+    drained : In(1)       of the core
+    restart : In(1)
     """
 
-    link: wiring.PureInterface
-    control: wiring.PureInterface
-    core: wiring.PureInterface
+    sdram: wiring.PureInterface
+    runs: wiring.PureInterface
+    commands: stream.Interface
+    answers: stream.Interface
+    words: stream.Interface
+    decoding: Signal
+    accepted: Signal
+    bad: Signal
+    discard: Signal
+    flush: Signal
+    flushed: Signal
+    drained: Signal
+    restart: Signal
 
-    def __init__(self, build: Build) -> None:
-        self._build = build
+    def __init__(self, build: Build, sdram: Sdram | None) -> None:
+        self._store = store = store_of(build)
+        self._memory: BlockMemory | SdramMemory
+        pads = pads_of(build, sdram)
+        if sdram is not None and pads:
+            fmt = store.format
+            self._memory = SdramMemory(sdram, length_shift=fmt.length_shift, most_words=fmt.most_words)
+        else:
+            self._memory = BlockMemory(store)
         super().__init__(
-            {"link": Out(CoreSignature(build)), "control": Out(RunSignature()), "core": In(CoreSignature(build))}
+            {
+                **pads,
+                "runs": Out(RunSignature()),
+                "commands": In(stream.Signature(CommandLayout())),
+                "answers": Out(stream.Signature(AnswerLayout())),
+                "words": Out(stream.Signature(WordLayout())),
+                "decoding": In(1),
+                "accepted": In(1),
+                "bad": In(1),
+                "discard": Out(1),
+                "flush": Out(1),
+                "flushed": In(1),
+                "drained": In(1),
+                "restart": In(1),
+            }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        link, core, control = self.link, self.core, self.control
-        running = control.running
-        m.submodules.access = access = ResetInserter(link.discard | link.restart)(StoreAccess(self._build))
-        m.submodules.player = player = ResetInserter(link.restart)(Player(self._build))
-        m.submodules.skid = skid = ResetInserter(link.restart)(Skid(FedLayout(self._build)))
-        self._fetch(m, player, access, skid)
-        fed = skid.o.payload
-
-        wiring.connect(m, wiring.flipped(link.commands), access.commands)
-        wiring.connect(m, access.answers, wiring.flipped(link.answers))
-        wiring.connect(m, access.core_commands, wiring.flipped(core.commands))
-        wiring.connect(m, wiring.flipped(core.answers), access.core_answers)
-        wiring.connect(m, wiring.flipped(core.results), wiring.flipped(link.results))
-        sent = skid.o.valid & skid.o.ready
+        runs = self.runs
+        player, reader = Player(self._store), Reader(self._store.words)
+        m.submodules.memory = self._memory
+        memory = self._memory.memory
+        m.submodules.access = access = StoreAccess(self._store)
+        m.submodules.reader = reader
+        m.submodules.player = ResetInserter(self.restart)(player)
+        wiring.connect(m, wiring.flipped(self.commands), access.commands)
+        wiring.connect(m, access.answers, wiring.flipped(self.answers))
+        wiring.connect(m, memory.answers, access.memory_answers)
+        wiring.connect(m, player.addresses, reader.addresses)
+        wiring.connect(m, memory.words, reader.memory_words)
+        command, word = access.memory_commands.payload, self.words.payload
         m.d.comb += [
-            core.samples.valid.eq(Mux(running, skid.o.valid, link.samples.valid)),
-            core.samples.payload.eq(Mux(running, fed.sample.as_value(), link.samples.payload.as_value())),
-            link.samples.ready.eq(core.samples.ready & ~running),
-            skid.o.ready.eq(core.samples.ready & running),
-            link.events.eq(core.events),
-            link.results_waiting.eq(core.results_waiting),
-            link.drained.eq(core.drained & ~running),
-            core.discard.eq(link.discard & ~running),
-            core.restart.eq(link.restart),
-            access.drained.eq(core.drained),
-            access.running.eq(running),
-            player.start.eq(control.start),
-            player.run.eq(control.run),
-            player.stop.eq(control.stop),
-            player.flushed.eq(sent & fed.flush),
-            player.drained.eq(core.drained),
-            running.eq(player.running),
-            control.accepted.eq(sent & fed.final),
+            # A chip may have more words than the store.
+            memory.commands.payload.address.eq(command.address),
+            memory.commands.payload.data.eq(command.data),
+            memory.commands.payload.write.eq(command.write),
+            memory.commands.valid.eq(access.memory_commands.valid),
+            access.memory_commands.ready.eq(memory.commands.ready),
+            memory.reads.payload.eq(reader.memory_reads.payload),
+            memory.reads.valid.eq(reader.memory_reads.valid),
+            reader.memory_reads.ready.eq(memory.reads.ready),
+            self.words.valid.eq(reader.words.valid),
+            word.word.eq(reader.words.payload.word),
+            word.kind.eq(runs.run.kind),
+            word.rate.eq(runs.run.rate),
+            reader.words.ready.eq(self.words.ready),
+            reader.forget.eq(player.forget | self.restart),
+            access.reading.eq(~reader.idle),
+            access.state.eq(memory.state),
+            player.start.eq(runs.start),
+            player.run.eq(runs.run),
+            player.stop.eq(runs.stop),
+            player.reading.eq(~reader.idle),
+            player.decoding.eq(self.decoding),
+            player.bad.eq(self.bad),
+            player.flushed.eq(self.flushed),
+            player.drained.eq(self.drained),
+            self.discard.eq(player.discard),
+            self.flush.eq(player.flush),
+            runs.running.eq(player.running),
+            runs.accepted.eq(self.accepted & player.running),
+            runs.state.eq(memory.state),
         ]
-        with m.If(link.restart):
-            m.d.sync += [control.fed.eq(0), control.runs.eq(0)]
-        with m.Elif(control.start):
-            m.d.sync += [control.fed.eq(0), control.runs.eq(control.runs + 1)]
-        with m.Elif(control.accepted):
-            m.d.sync += control.fed.eq(control.fed + 1)
+        if isinstance(self._memory, SdramMemory):
+            wiring.connect(m, self._memory.pads, wiring.flipped(self.sdram))
+            m.d.comb += runs.read_phase.eq(self._memory.phase)
+        with m.If(self.restart):
+            m.d.sync += [runs.fed.eq(0), runs.runs.eq(0)]
+        with m.Elif(runs.start):
+            m.d.sync += [runs.fed.eq(0), runs.runs.eq(runs.runs + 1)]
+        with m.Elif(runs.accepted):
+            m.d.sync += runs.fed.eq(runs.fed + 1)
         return m
-
-    def _fetch(self, m: Module, player: Player, access: StoreAccess, skid: Skid) -> None:
-        """Steps become transfers, 1 + `FETCH_LATENCY` cycles later; all of them wait while the skid is full.
-
-        Places and the host's words go through a register: the memories are far apart.
-        """
-        move = skid.i.ready
-        m.submodules.stored = stored = StoredSamples(self._build)
-        # `move` has a long way through the memories, so that the player gets a `ready` of its own.
-        m.submodules.steps = steps = ResetInserter(self.link.restart)(Skid(StepLayout(self._build)))
-        wiring.connect(m, player.steps, steps.i)
-        running, run, step = self.control.running, self.control.run, steps.o
-        valid = later(m, step.valid, 1 + FETCH_LATENCY, move, name="valid", reset=True)
-        mark = later(m, step.payload.mark, 1 + FETCH_LATENCY, move, name="mark")
-        place = Mux(running, step.payload.place.as_value(), access.place.as_value())
-        m.d.sync += stored.write.eq(access.write)
-        with m.If(move):
-            m.d.sync += stored.place.eq(place)
-        m.d.comb += [
-            stored.move.eq(move),
-            step.ready.eq(move),
-            stored.part.eq(access.part),
-            stored.code.eq(access.code),
-            stored.by_host.eq(~running),
-            access.feature_word.eq(stored.feature_word),
-            access.label_word.eq(stored.label_word),
-            access.palette_word.eq(stored.palette_word),
-        ]
-        transfer = skid.i.payload
-        m.d.comb += [
-            skid.i.valid.eq(valid),
-            transfer.flush.eq(mark.flush),
-            transfer.final.eq(mark.final),
-            transfer.sample.kind.eq(Mux(mark.flush, SampleKind.FLUSH, run.kind)),
-            transfer.sample.rate.eq(run.rate),
-            transfer.sample.label.eq(stored.label),
-        ]
-        store = store_of(self._build)
-        stored_in_tail = store.features - (store.transfers - 1) * store.port
-        for column, value in enumerate(stored.features):
-            behind = mark.padding | mark.tail if column >= stored_in_tail else mark.padding
-            m.d.comb += transfer.sample.features[column].eq(Mux(behind, 0, value))

@@ -6,19 +6,30 @@ import random
 import struct
 import zlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from amaranth.sim import Simulator, SimulatorContext
 from cobs import cobs
+from numpy.typing import NDArray
 
 from presparse.contract.address_map import Counter, counter_address
 from presparse.contract.build import Build
 from presparse.contract.formats import Formats
 from presparse.contract.network import Network
 from presparse.contract.operations import OPERATIONS, Operation, Status
-from presparse.contract.wire import RECORD_HEADER, WINDOW, SampleKind, value_bytes
+from presparse.contract.sample_words import Palettes
+from presparse.contract.wire import (
+    COMPRESSED,
+    COMPRESSED_HEADER,
+    RECORD_HEADER,
+    WINDOW,
+    ResultForm,
+    SampleKind,
+    value_bytes,
+)
 from presparse_hw.link.endpoint import Endpoint
 from tests.hw import compiled
 from tests.hw.compiled import CompiledContext
@@ -28,6 +39,8 @@ Context = SimulatorContext | CompiledContext
 
 WATCHDOG_CYCLES = 200
 TIME_LIMIT = 300
+SCORES, CLASSES = bytes([ResultForm.SCORES]), bytes([ResultForm.CLASS])
+"""Payloads of RESULTS."""
 
 
 def small_build(
@@ -37,15 +50,35 @@ def small_build(
     result_capacity: int = 8,
     feature_port: int = 1,
     features: int = 8,
+    classes: int = 3,
     mode: Literal["train", "infer"] = "train",
     **store: Any,
 ) -> Build:
     """8 left neurons, 4 outputs (3 classes), two scores per transfer of results."""
     network = Network(
-        features=features, classes=3, layers=(8, 8, outputs), out_degree=(4, outputs // 4), lanes=(4, 4),
+        features=features, classes=classes, layers=(8, 8, outputs), out_degree=(4, outputs // 4), lanes=(4, 4),
         activations=("relu", "sigmoid"), formats=formats or Formats(),
     )  # fmt: skip
     return Build(network=network, result_capacity=result_capacity, feature_port=feature_port, mode=mode, **store)
+
+
+STORE_BUILD = small_build(features=7, feature_port=2, store_samples=40, sample_bits=3)
+"""Of tests of compressed and stored samples: a last block that is not full, more samples than are under way at once."""
+
+
+def palettes_of(build: Build, features: NDArray[np.int64]) -> Palettes:
+    assert build.sample_format is not None
+    return Palettes.of(build.sample_format, features)
+
+
+def few_valued(build: Build, count: int, seed: int = 0) -> NDArray[np.int64]:
+    """Features (count, N_0) with as many values as sample words tell apart, the extreme ones among them."""
+    rng = np.random.default_rng(seed)
+    fmt, network = build.network.formats.activation, build.network
+    values = np.append([fmt.min, fmt.max], rng.choice(np.arange(fmt.min + 1, fmt.max), (1 << build.sample_bits) - 2))
+    features = np.zeros((count, network.layers[0]), np.int64)
+    features[:, : network.features] = rng.choice(values, (count, network.features))
+    return features
 
 
 def encode(body: bytes) -> bytes:
@@ -61,6 +94,11 @@ def record(build: Build, kind: SampleKind, features: list[int], *, label: int = 
     size = value_bytes(build.network.formats.activation)
     values = b"".join(value.to_bytes(size, "little", signed=True) for value in features)
     return RECORD_HEADER.pack(kind, rate, label) + values
+
+
+def compressed(kind: SampleKind, words: Iterable[int], *, rate: int = 0) -> bytes:
+    """A record of sample words, whatever they are."""
+    return COMPRESSED_HEADER.pack(kind | COMPRESSED, rate) + b"".join(word.to_bytes(2, "little") for word in words)
 
 
 @dataclass(frozen=True)
@@ -170,6 +208,13 @@ class Bench:
                 return self._answers.popleft()
             await self._ctx.tick()
         raise AssertionError(f"no answer within {cycles} cycles")
+
+    async def upload(self, contents: Mapping[int, NDArray[np.uint32]]) -> None:
+        """Write words, by their first one's address."""
+        for start, words in contents.items():
+            for first in range(0, len(words), 255):
+                part = words[first : first + 255].tolist()
+                await self.ask(Operation.WRITE, struct.pack(f"<{1 + len(part)}I", start + first, *part))
 
     async def silence(self, cycles: int = 400) -> None:
         """Let everything be sent, then wait; fails if an answer comes."""

@@ -12,7 +12,7 @@ from presparse.contract.formats import Format, Formats
 from presparse.contract.operations import MAX_PAYLOAD, Operation, Status
 from presparse.contract.wire import WINDOW, Identity, SampleKind
 from presparse_hw.link.identity import identity_of
-from tests.hw.link.bench import TIME_LIMIT, Answer, Bench, frame, record, small_build
+from tests.hw.link.bench import CLASSES, SCORES, TIME_LIMIT, Answer, Bench, frame, record, small_build
 from tests.hw.link.fake_core import POWER_ON, TakenSample, scores_of
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,10 @@ def test_bad_lengths() -> None:
             (Operation.WRITE, words(edge_address(1))),
             (Operation.WRITE, words(edge_address(1), 1) + b"\0"),
             (Operation.SAMPLES, b""),
-            (Operation.RESULTS, b"\0"),
+            (Operation.RESULTS, b""),
+            (Operation.RESULTS, b"\0\0"),
+            (Operation.RESULTS, b"\2"),
+            (Operation.RESULTS, b"\x80"),
             (Operation.FLUSH, b"\0\0"),
             (Operation.CLEAR_COUNTERS, bytes(MAX_PAYLOAD)),
             (Operation.RESET, b"\0"),
@@ -141,12 +144,12 @@ def test_samples_arrive_whole_however_they_are_cut(feature_port: int, width: int
             stream = stream[cut:]
         assert bench.core.samples == sent
         await bench.ask(Operation.FLUSH)
-        results = await bench.ask(Operation.RESULTS)
+        results = await bench.ask(Operation.RESULTS, SCORES)
         size = 1 if width <= 8 else 2 if width <= 16 else 4
         predicted = [sample for sample in sent if sample.kind == SampleKind.PREDICT]
         expected = [score for sample in predicted for score in scores_of(build, sample.features)]
         assert results == b"".join(score.to_bytes(size, "little", signed=True) for score in expected)
-        assert await bench.ask(Operation.RESULTS) == b""
+        assert await bench.ask(Operation.RESULTS, SCORES) == b""
 
     Bench(build, seed=width, gaps=0.1, core_stall=0.3, compiled=False).run(test)
 
@@ -159,12 +162,32 @@ def test_results_are_whole_and_as_many_as_fit() -> None:
             await bench.ask(Operation.SAMPLES, record(build, SampleKind.PREDICT, [i] * 8))
         await bench.ask(Operation.FLUSH)
         for group in ([0, 1], [2, 3], [4]):
-            results = await bench.ask(Operation.RESULTS)
+            results = await bench.ask(Operation.RESULTS, SCORES)
             expected = [score for i in group for score in scores_of(build, (i,) * 8)]
             assert struct.unpack(f"<{len(results) // 2}h", results) == tuple(expected)
-        assert await bench.ask(Operation.RESULTS) == b""
+        assert await bench.ask(Operation.RESULTS, SCORES) == b""
 
     Bench(build, core_stall=0.2).run(test)
+
+
+@pytest.mark.parametrize(("classes", "outputs", "size"), [(3, 4, 1), (256, 256, 1), (257, 272, 2), (2, 4, 1)])
+def test_results_as_classes(classes: int, outputs: int, size: int) -> None:
+    """The first of the highest scores; outputs beyond the classes do not count."""
+    formats = Formats(output=Format(width=8, frac=3))
+    build = small_build(formats=formats, classes=classes, outputs=outputs, result_capacity=8)
+    rng = random.Random(classes)
+    samples = [[rng.choice([-500, -128, 0, 100, 127, 511]) for _ in range(8)] for _ in range(7)] + [[511] * 8]
+
+    async def test(bench: Bench) -> None:
+        for features in samples:
+            await bench.ask(Operation.SAMPLES, record(build, SampleKind.PREDICT, features))
+        await bench.ask(Operation.FLUSH)
+        results = await bench.ask(Operation.RESULTS, CLASSES)
+        scores = [scores_of(build, tuple(features))[:classes] for features in samples]
+        assert results == b"".join(own.index(max(own)).to_bytes(size, "little") for own in scores)
+        assert await bench.ask(Operation.RESULTS, CLASSES) == b""
+
+    Bench(build, core_stall=0.2, compiled=False).run(test)
 
 
 BAD_HEADERS = [(0, 0, 0), (4, 0, 0), (0x81, 0, 0), (1, 1, 0), (1, 0, 1), (2, 1, 0), (2, 9, 0), (2, 0x82, 0), (2, 2, 3),
@@ -259,7 +282,7 @@ def test_reset() -> None:
         assert bench.core.restarts == POWER_ON + 1
         assert await bench.counter("blocks") == 0
         assert await bench.counter("frames_accepted") == 2
-        assert await bench.ask(Operation.RESULTS) == b""
+        assert await bench.ask(Operation.RESULTS, SCORES) == b""
         assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == 0
         assert await bench.ask(Operation.READ, read(edge_address(1), 1)) == words(99)
         await bench.ask(Operation.SAMPLES, whole)
@@ -288,7 +311,7 @@ def test_restart_in_the_middle_of_everything(cycles: int) -> None:
         assert await bench.counter("frames_accepted") == 2
         for name in LINK_COUNTERS:
             assert name == "frames_accepted" or await bench.counter(name) == 0
-        assert await bench.ask(Operation.RESULTS) == b""
+        assert await bench.ask(Operation.RESULTS, SCORES) == b""
         assert await bench.ask(Operation.READ, read(edge_address(1), 1)) == words(99)
         await bench.ask(Operation.SAMPLES, whole)
         assert [sample.features for sample in bench.core.samples] == [tuple(FEATURES)] * 6
@@ -323,7 +346,7 @@ def test_stalled_samples_drop_half_a_record_and_say_how_many_were_accepted() -> 
         await bench.ask(Operation.SAMPLES, stream, status=Status.STALLED)
         accepted = Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted
         assert accepted == len(bench.core.samples) == 7  # 3 results, 3 in the pipeline, 1 that cannot enter
-        assert len(await bench.ask(Operation.RESULTS)) == 3 * 4 * 2
+        assert len(await bench.ask(Operation.RESULTS, SCORES)) == 3 * 4 * 2
         await bench.ask(Operation.SAMPLES, record(build, SampleKind.PREDICT, [7] * 8))
         assert [s.features[0] for s in bench.core.samples] == list(range(8))
 
@@ -337,9 +360,9 @@ def test_stalled_flush_and_silent_memory() -> None:
         for i in range(5):
             await bench.ask(Operation.SAMPLES, record(build, SampleKind.PREDICT, [i] * 8))
         await bench.ask(Operation.FLUSH, status=Status.STALLED)
-        assert len(await bench.ask(Operation.RESULTS)) == 3 * 4 * 2
+        assert len(await bench.ask(Operation.RESULTS, SCORES)) == 3 * 4 * 2
         await bench.ask(Operation.FLUSH)
-        assert len(await bench.ask(Operation.RESULTS)) == 2 * 4 * 2
+        assert len(await bench.ask(Operation.RESULTS, SCORES)) == 2 * 4 * 2
         bench.core.deaf = True
         await bench.ask(Operation.READ, read(edge_address(1), 1), status=Status.STALLED)
         bench.core.deaf = False
@@ -396,7 +419,7 @@ def test_a_repeat_of_a_request_that_is_executed_or_being_answered_is_dropped() -
         bench.sequence += 1
 
         bench.hold_output = True  # longer than the encoder's memory: the answer stays under way
-        results = frame(bench.sequence, Operation.RESULTS)
+        results = frame(bench.sequence, Operation.RESULTS, SCORES)
         bench.send(3 * results)
         await bench.wait(1500)
         bench.hold_output = False
@@ -417,7 +440,7 @@ def test_an_answer_that_is_sent_again_is_not_changed_by_a_new_request_in_its_slo
         bench.hold_output = True
         bench.send(frame(first, Operation.READ, long))
         await bench.wait(1000)
-        others = [bench.request(Operation.RESULTS) for _ in range(WINDOW - 1)]
+        others = [bench.request(Operation.RESULTS, SCORES) for _ in range(WINDOW - 1)]
         bench.request(Operation.READ, read(edge_address(2, 256), 256))
         await bench.wait(1000)
         bench.hold_output = False
@@ -452,18 +475,18 @@ def test_go_back_n_after_a_lost_frame() -> None:
 def test_identify_starts_a_session_with_any_number() -> None:
     async def test(bench: Bench) -> None:
         for _ in range(3):
-            await bench.ask(Operation.RESULTS)
+            await bench.ask(Operation.RESULTS, SCORES)
         bench.sequence = 200
         identity = await bench.ask(Operation.IDENTIFY)
         bench.send(frame(200, Operation.IDENTIFY))  # a repeat of the newest
         assert await bench.answer() == Answer(200, Operation.IDENTIFY, Status.OK, identity)
-        await bench.ask(Operation.RESULTS)
+        await bench.ask(Operation.RESULTS, SCORES)
         bench.send(frame(200, Operation.IDENTIFY))  # a session with the number of an older request
         assert (await bench.answer()).payload == identity
         bench.sequence = 201
-        bench.send(frame(202, Operation.RESULTS))
+        bench.send(frame(202, Operation.RESULTS, SCORES))
         await bench.silence()
-        await bench.ask(Operation.RESULTS)
+        await bench.ask(Operation.RESULTS, SCORES)
         bench.send(frame(201, Operation.IDENTIFY))  # the newest request's number, but that was no IDENTIFY
         assert (await bench.answer()).payload == identity
         bench.send(frame(200, Operation.IDENTIFY))
@@ -481,11 +504,11 @@ def test_sequence_numbers_wrap() -> None:
         bench.sequence = 253
         await bench.ask(Operation.IDENTIFY)
         for _ in range(6):
-            await bench.ask(Operation.RESULTS)
+            await bench.ask(Operation.RESULTS, SCORES)
         for sequence in (3, 2, 1, 0):
-            bench.send(frame(sequence, Operation.RESULTS))
+            bench.send(frame(sequence, Operation.RESULTS, SCORES))
             assert (await bench.answer()).sequence == sequence
-        bench.send(frame(255, Operation.RESULTS))
+        bench.send(frame(255, Operation.RESULTS, SCORES))
         await bench.silence()
 
     Bench().run(test)
@@ -504,7 +527,7 @@ def test_a_frame_beyond_the_window_is_dropped_and_its_repeat_executed() -> None:
             answer = await bench.answer()
             assert (answer.sequence, answer.status) == (sequence, Status.STALLED)
         await bench.silence()
-        bench.send(frame(late, Operation.RESULTS))
+        bench.send(frame(late, Operation.RESULTS, SCORES))
         assert (await bench.answer()).sequence == late
         assert await bench.counter("frames_unexpected") == 1
 
@@ -516,7 +539,7 @@ def test_a_frame_beyond_the_window_spares_the_payload_whose_slot_it_would_have()
         records = [record(bench.build, SampleKind.TRAIN, [i] * 8, label=1, rate=3) for i in range(16)]
         bench.core.stuck = True  # the first request waits for the core in the middle of its payload
         sent = [bench.request(Operation.SAMPLES, b"".join(records[:8]))]
-        sent += [bench.request(Operation.RESULTS) for _ in range(WINDOW - 1)]
+        sent += [bench.request(Operation.RESULTS, SCORES) for _ in range(WINDOW - 1)]
         bench.request(Operation.SAMPLES, b"".join(records[8:]))
         await bench.silence(20)
         bench.core.stuck = False
@@ -541,7 +564,7 @@ def test_other_windows(window: int) -> None:
         bench.core.stuck = True  # the first request waits for the core in the middle of its payload
         records = [record(bench.build, SampleKind.TRAIN, [i] * 8, label=1, rate=3) for i in range(8)]
         sent = [bench.request(Operation.SAMPLES, b"".join(records))]
-        sent += [bench.request(Operation.RESULTS) for _ in range(window - 1)]
+        sent += [bench.request(Operation.RESULTS, SCORES) for _ in range(window - 1)]
         late = frame(bench.sequence, Operation.READ, long)
         bench.send(late)
         await bench.silence(20)

@@ -12,13 +12,13 @@ from cobs import cobs
 from presparse.contract.address_map import LINK_COUNTERS, edge_address
 from presparse.contract.operations import MAX_PAYLOAD, Operation, Status
 from presparse.contract.wire import WINDOW, SampleKind
-from tests.hw.link.bench import WATCHDOG_CYCLES, Bench, encode, frame, record, small_build
+from tests.hw.link.bench import SCORES, WATCHDOG_CYCLES, Bench, encode, frame, record, small_build
 from tests.hw.link.fake_core import POWER_ON
 
 pytestmark = pytest.mark.slow
 
 
-GOOD = bytes([0, Operation.RESULTS])
+GOOD = bytes([0, Operation.RESULTS]) + SCORES
 
 
 async def link_counters(bench: Bench) -> dict[str, int]:
@@ -68,15 +68,15 @@ def test_every_bit_of_a_frame_is_protected() -> None:
 
     async def test(bench: Bench) -> None:
         damaged = 0
-        for byte in range(len(frame(0, Operation.RESULTS)) - 1):
+        for byte in range(len(frame(0, Operation.RESULTS, SCORES)) - 1):
             for bit in range(8):
-                sent = bytearray(frame(bench.sequence, Operation.RESULTS))
+                sent = bytearray(frame(bench.sequence, Operation.RESULTS, SCORES))
                 sent[byte] ^= 1 << bit
                 bench.send(bytes(sent) + b"\0")
                 damaged += 1
-            await bench.ask(Operation.RESULTS)
+            await bench.ask(Operation.RESULTS, SCORES)
         counts = await link_counters(bench)
-        assert counts.pop("frames_accepted") == len(frame(0, Operation.RESULTS)) - 1 + 1
+        assert counts.pop("frames_accepted") == len(frame(0, Operation.RESULTS, SCORES)) - 1 + 1
         assert set(counts) == {"frames_corrupt", "frames_malformed"}
         assert sum(counts.values()) >= damaged
 
@@ -101,7 +101,7 @@ def test_extra_zeros_are_ignored() -> None:
     async def test(bench: Bench) -> None:
         for zeros in (0, 1, 2, 50):
             bench.send(bytes(zeros))
-            await bench.ask(Operation.RESULTS)
+            await bench.ask(Operation.RESULTS, SCORES)
         assert await link_counters(bench) == {"frames_accepted": 5}
 
     Bench().run(test)
@@ -113,8 +113,8 @@ def test_a_frame_that_stops_is_abandoned_and_the_next_needs_no_delimiter() -> No
         for cut in range(1, len(whole) - 1):
             bench.send(whole[:cut])
             await bench.silence(WATCHDOG_CYCLES + 10)
-        await bench.ask(Operation.RESULTS)
-        half = frame(bench.sequence, Operation.RESULTS)
+        await bench.ask(Operation.RESULTS, SCORES)
+        half = frame(bench.sequence, Operation.RESULTS, SCORES)
         bench.send(half[:3])
         await bench.silence(WATCHDOG_CYCLES - 10)
         bench.send(half[3:])
@@ -128,7 +128,7 @@ def test_a_frame_that_stops_is_abandoned_and_the_next_needs_no_delimiter() -> No
 def test_no_watchdog_between_frames() -> None:
     async def test(bench: Bench) -> None:
         for _ in range(3):
-            await bench.ask(Operation.RESULTS)
+            await bench.ask(Operation.RESULTS, SCORES)
             await bench.wait(2 * WATCHDOG_CYCLES)
         assert await link_counters(bench) == {"frames_accepted": 4}
 
@@ -160,7 +160,7 @@ def test_random_bytes_then_a_good_frame() -> None:
         for _ in range(25):
             alphabet = rng.choice([bytes(range(256)), b"\0\1\2\3", b"\0\xff", b"\1", bytes(range(1, 256))])
             bench.send(bytes(rng.choice(alphabet) for _ in range(rng.randrange(400))) + b"\0")
-            await bench.ask(Operation.RESULTS)
+            await bench.ask(Operation.RESULTS, SCORES)
             accepted += 1
         counts = await link_counters(bench)
         assert counts["frames_accepted"] == accepted + 1

@@ -9,20 +9,21 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from presparse.contract.address_map import STORE_FEATURES, STORE_LABELS, STORE_PALETTES, edge_address
+from presparse.contract.address_map import SAMPLE_PALETTES, STORE_WORDS, edge_address
 from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
 from presparse.contract.store import Contents
 from presparse.contract.wire import Identity, RunState, SampleKind, StoredRun
 from tests.host.device.protocol_store import ProtocolStore
-from tests.hw.link.bench import Answer, Bench, frame, record, small_build
+from tests.hw.link.bench import SCORES, STORE_BUILD, Answer, Bench, few_valued, frame, record, small_build
 from tests.hw.link.fake_core import TakenSample
 
 pytestmark = pytest.mark.slow
 
 
-SAMPLES = 12
-BUILD = small_build(feature_port=2, store_samples=SAMPLES, sample_bits=3)
+BUILD = STORE_BUILD
+SAMPLES = BUILD.store_samples
+FEW = 12
 
 
 def words(*values: int) -> bytes:
@@ -34,20 +35,9 @@ def read(address: int, count: int) -> bytes:
 
 
 def contents(build: Build, seed: int = 0, count: int = SAMPLES) -> Contents:
-    """As many values as the store tells apart, the extreme ones among them."""
-    rng = np.random.default_rng(seed)
-    fmt, network = build.network.formats.activation, build.network
-    values = np.append([fmt.min, fmt.max], rng.choice(np.arange(fmt.min + 1, fmt.max), (1 << build.sample_bits) - 2))
-    features = np.zeros((count, network.layers[0]), np.int64)
-    features[:, : network.features] = rng.choice(values, (count, network.features))
     assert build.store is not None
-    return Contents.encode(build.store, features, rng.integers(network.classes, size=count))
-
-
-async def upload(bench: Bench, stored: Contents) -> None:
-    for start, region in stored.words.items():
-        for first in range(0, len(region), 255):
-            await bench.ask(Operation.WRITE, words(start + first, *region[first : first + 255].tolist()))
+    labels = np.random.default_rng(seed).integers(build.network.classes, size=count)
+    return Contents.encode(build.store, few_valued(build, count, seed), labels)
 
 
 async def state(bench: Bench, operation: Operation = Operation.RUN_STATE) -> RunState:
@@ -86,17 +76,17 @@ SHAPES = [
 
 @pytest.mark.parametrize(("port", "bits", "palettes"), SHAPES)
 def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per feature", "shared"]) -> None:
-    build = small_build(feature_port=port, store_samples=SAMPLES, sample_bits=bits, sample_palettes=palettes)
-    stored = contents(build, port)
+    build = small_build(feature_port=port, store_samples=FEW, sample_bits=bits, sample_palettes=palettes)
+    stored = contents(build, port, FEW)
     runs = [
-        StoredRun(kind=SampleKind.TRAIN, rate=3, count=SAMPLES),
-        StoredRun(kind=SampleKind.EVALUATE, first=4, count=8, seed=0x12345678),
-        StoredRun(kind=SampleKind.TRAIN, rate=8, first=11, count=1, seed=5),
-        StoredRun(kind=SampleKind.TRAIN, rate=2, first=2, count=9, seed=0xFFFFFFFF),
+        StoredRun(kind=SampleKind.TRAIN, rate=3, slot=stored.slot, count=FEW),
+        StoredRun(kind=SampleKind.EVALUATE, slot=stored.slot, first=4, count=8, seed=0x12345678),
+        StoredRun(kind=SampleKind.TRAIN, rate=8, slot=stored.slot, first=11, count=1, seed=5),
+        StoredRun(kind=SampleKind.TRAIN, rate=2, slot=stored.slot, first=2, count=9, seed=0xFFFFFFFF),
     ]
 
     async def test(bench: Bench) -> None:
-        await upload(bench, stored)
+        await bench.upload(stored.words)
         accepted = 0
         for number, run in enumerate(runs, start=1):
             bench.core.samples.clear()
@@ -113,12 +103,12 @@ def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per 
 @pytest.mark.parametrize("port", [1, 2, 4])
 def test_what_no_feature_fills_is_zero(port: int) -> None:
     """5 features of 8 neurons: the last transfers, or the end of one, are padding, which is not stored."""
-    build = small_build(feature_port=port, features=5, store_samples=SAMPLES, sample_bits=5, sample_palettes="shared")
-    stored = contents(build, port)
+    build = small_build(feature_port=port, features=5, store_samples=FEW, sample_bits=5, sample_palettes="shared")
+    stored = contents(build, port, FEW)
 
     async def test(bench: Bench) -> None:
-        await upload(bench, stored)
-        run = StoredRun(kind=SampleKind.TRAIN, rate=3, count=SAMPLES)
+        await bench.upload(stored.words)
+        run = StoredRun(kind=SampleKind.TRAIN, rate=3, slot=stored.slot, count=FEW)
         await bench.ask(Operation.RUN, run.pack())
         await finished(bench)
         assert bench.core.samples == expected(stored, run)
@@ -153,11 +143,7 @@ def test_every_word_is_kept_as_the_protocol_says(
 
 def test_words_that_do_not_exist() -> None:
     assert BUILD.store is not None
-    sizes = {
-        STORE_FEATURES: BUILD.store.feature_words,
-        STORE_LABELS: SAMPLES,
-        STORE_PALETTES: BUILD.store.palette_words,
-    }
+    sizes = {STORE_WORDS: BUILD.store.words // 2, SAMPLE_PALETTES: BUILD.store.format.palette_words}
 
     async def test(bench: Bench) -> None:
         for start, size in sizes.items():
@@ -166,19 +152,22 @@ def test_words_that_do_not_exist() -> None:
                 await bench.ask(Operation.WRITE, words(start + first, *[1] * count), status=Status.BAD_ADDRESS)
             assert await bench.ask(Operation.READ, read(start + size - 1, 1)) == words(0)
         await bench.ask(Operation.READ, read(5 << 24, 1), status=Status.BAD_ADDRESS)
-        await bench.ask(Operation.READ, read(0xFC << 24, 1), status=Status.BAD_ADDRESS)
+        await bench.ask(Operation.READ, read(0xFD << 24, 1), status=Status.BAD_ADDRESS)
 
     Bench(BUILD).run(test)
 
 
 def test_bad_runs() -> None:
-    good = StoredRun(kind=SampleKind.TRAIN, rate=3, count=2)
+    stored = contents(BUILD)
+    good = StoredRun(kind=SampleKind.TRAIN, rate=3, slot=3, count=2)
+    assert stored.slot == stored.layout.largest_slot == good.slot
 
     def packed(**changes: int) -> bytes:
-        fields = {"kind": 2, "rate": 3, "order": 0, "zero": 0, "first": 0, "count": 2, "seed": 0} | changes
+        fields = {"kind": 2, "rate": 3, "order": 0, "slot": 3, "first": 0, "count": 2, "seed": 0} | changes
         return struct.pack("<BBBBIII", *fields.values())
 
     async def test(bench: Bench) -> None:
+        await bench.upload(stored.words)
         assert packed() == good.pack()
         for changes in (
             {"kind": 0},
@@ -191,7 +180,12 @@ def test_bad_runs() -> None:
             {"rate": 131},
             {"order": 2},
             {"order": 255},
-            {"zero": 1},
+            {"slot": 0},
+            {"slot": 4},
+            {"slot": 19},
+            {"slot": 131},
+            {"slot": 2, "first": 2 * SAMPLES - 1},
+            {"slot": 1, "first": 4 * SAMPLES - 2, "count": 3},
             {"count": 0},
             {"count": SAMPLES + 1},
             {"first": SAMPLES},
@@ -214,42 +208,47 @@ def test_bad_runs() -> None:
 
 
 def test_a_build_that_only_infers_runs_evaluations() -> None:
+    build = small_build(mode="infer", store_samples=4, sample_bits=2)
+    stored = contents(build, count=4)
+
     async def test(bench: Bench) -> None:
-        training = StoredRun(kind=SampleKind.TRAIN, rate=2, count=1)
+        await bench.upload(stored.words)
+        training = StoredRun(kind=SampleKind.TRAIN, rate=2, slot=stored.slot, count=1)
         await bench.ask(Operation.RUN, training.pack(), status=Status.BAD_RUN)
-        await bench.ask(Operation.RUN, StoredRun(kind=SampleKind.EVALUATE, count=3).pack())
+        await bench.ask(Operation.RUN, StoredRun(kind=SampleKind.EVALUATE, slot=stored.slot, count=3).pack())
         assert (await finished(bench)).fed == 3
 
-    Bench(small_build(mode="infer", store_samples=4, sample_bits=2), compiled=False).run(test)
+    Bench(build, compiled=False).run(test)
 
 
 def test_without_a_store_there_are_no_runs() -> None:
     async def test(bench: Bench) -> None:
-        run = StoredRun(kind=SampleKind.EVALUATE, count=1)
+        run = StoredRun(kind=SampleKind.EVALUATE, slot=1, count=1)
         for operation, payload in ((Operation.RUN, run.pack()), (Operation.STOP, b""), (Operation.RUN_STATE, b"")):
             await bench.ask(operation, payload, status=Status.UNKNOWN_OPERATION)
-        await bench.ask(Operation.READ, read(STORE_LABELS, 1), status=Status.BAD_ADDRESS)
+        for address in (STORE_WORDS, SAMPLE_PALETTES):
+            await bench.ask(Operation.READ, read(address, 1), status=Status.BAD_ADDRESS)
 
     Bench().run(test)
 
 
 def test_what_is_refused_during_a_run() -> None:
     stored = contents(BUILD)
-    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=SAMPLES)
     sample = record(BUILD, SampleKind.TRAIN, [1] * 8, label=1, rate=3)
 
     async def test(bench: Bench) -> None:
-        await upload(bench, stored)
+        await bench.upload(stored.words)
         bench.core.stuck = True
         await bench.ask(Operation.RUN, run.pack())
         for operation, payload in ((Operation.SAMPLES, sample), (Operation.FLUSH, b""), (Operation.RUN, run.pack())):
             await bench.ask(operation, payload, status=Status.RUNNING)
-        for address in (edge_address(1), STORE_FEATURES, STORE_LABELS, STORE_PALETTES):
+        for address in (edge_address(1), STORE_WORDS, SAMPLE_PALETTES):
             await bench.ask(Operation.READ, read(address, 1), status=Status.NOT_DRAINED)
             await bench.ask(Operation.WRITE, words(address, 7), status=Status.NOT_DRAINED)
         await bench.ask(Operation.READ, read(0, 4))
         await bench.ask(Operation.CLEAR_COUNTERS)
-        assert await bench.ask(Operation.RESULTS) == b""
+        assert await bench.ask(Operation.RESULTS, SCORES) == b""
         half_way = await state(bench)
         assert half_way.running
         assert 0 < half_way.fed < SAMPLES
@@ -268,13 +267,15 @@ def test_what_is_refused_during_a_run() -> None:
 
 
 def test_a_run_needs_a_drained_pipeline() -> None:
-    run = StoredRun(kind=SampleKind.EVALUATE, count=2).pack()
+    stored = contents(BUILD)
+    run = StoredRun(kind=SampleKind.EVALUATE, slot=stored.slot, count=2).pack()
     sample = record(BUILD, SampleKind.EVALUATE, [1] * 8, label=1)
 
     async def test(bench: Bench) -> None:
+        await bench.upload(stored.words)
         await bench.ask(Operation.SAMPLES, sample)
         await bench.ask(Operation.RUN, run, status=Status.NOT_DRAINED)
-        await bench.ask(Operation.READ, read(STORE_LABELS, 1), status=Status.NOT_DRAINED)
+        await bench.ask(Operation.READ, read(STORE_WORDS, 1), status=Status.NOT_DRAINED)
         await bench.ask(Operation.FLUSH)
         for cut in (1, 4, 5, 9):
             await bench.ask(Operation.SAMPLES, sample[:cut])
@@ -291,10 +292,10 @@ def test_a_run_needs_a_drained_pipeline() -> None:
 @pytest.mark.parametrize("wait", [1, 3, 20])
 def test_stop_ends_a_run_with_whole_samples(wait: int) -> None:
     stored = contents(BUILD)
-    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=SAMPLES, seed=9)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=SAMPLES, seed=9)
 
     async def test(bench: Bench) -> None:
-        await upload(bench, stored)
+        await bench.upload(stored.words)
         for number in (1, 2):
             bench.core.samples.clear()
             bench.core.stuck = True
@@ -318,10 +319,10 @@ def test_stop_ends_a_run_with_whole_samples(wait: int) -> None:
 
 def test_reset_ends_a_run_and_keeps_what_is_stored() -> None:
     stored = contents(BUILD)
-    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=SAMPLES)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=SAMPLES)
 
     async def test(bench: Bench) -> None:
-        await upload(bench, stored)
+        await bench.upload(stored.words)
         for waited in (1, 17, 40):
             bench.core.stuck = True
             bench.request(Operation.RUN, run.pack())
@@ -342,9 +343,11 @@ def test_reset_ends_a_run_and_keeps_what_is_stored() -> None:
 
 
 def test_a_repeated_run_is_not_executed_again() -> None:
-    run = StoredRun(kind=SampleKind.EVALUATE, count=3)
+    stored = contents(BUILD)
+    run = StoredRun(kind=SampleKind.EVALUATE, slot=stored.slot, count=3)
 
     async def test(bench: Bench) -> None:
+        await bench.upload(stored.words)
         sequence = bench.request(Operation.RUN, run.pack())
         answer = await bench.answer()
         for _ in range(3):
@@ -362,7 +365,8 @@ def test_a_silent_core_does_not_silence_the_store() -> None:
     async def test(bench: Bench) -> None:
         bench.core.deaf = True
         await bench.ask(Operation.READ, read(edge_address(1), 1), status=Status.STALLED)
-        assert await bench.ask(Operation.READ, read(STORE_LABELS, 1)) == words(0)
+        for address in (STORE_WORDS, SAMPLE_PALETTES):
+            assert await bench.ask(Operation.READ, read(address, 1)) == words(0)
         bench.core.deaf = False
         assert await bench.ask(Operation.READ, read(edge_address(1), 1)) == words(0)
 

@@ -18,7 +18,7 @@ from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_hw.accelerator import UartAccelerator
 from presparse_hw.link.identity import identity_of
-from tests.hw.link.bench import Answer, frame, record
+from tests.hw.link.bench import SCORES, Answer, frame, record
 from tests.networks import random_model
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_identify_load_train_and_predict_through_the_pins() -> None:
         to_train = record(BUILD, SampleKind.TRAIN, trained, label=1, rate=3)
         await host.ask(ctx, Operation.SAMPLES, to_train + record(BUILD, SampleKind.PREDICT, predicted))
         await host.ask(ctx, Operation.FLUSH)
-        assert await host.ask(ctx, Operation.RESULTS) == scores.astype("<i2").tobytes()
+        assert await host.ask(ctx, Operation.RESULTS, SCORES) == scores.astype("<i2").tobytes()
         for address, words in after:
             assert await host.ask(ctx, Operation.READ, struct.pack("<IH", address, len(words) // 4)) == words
 

@@ -36,11 +36,13 @@ from presparse.validation import (
     whole_numbers,
 )
 
-FILE_VERSION = "3"
+FILE_VERSION = "4"
 """Changes whenever an older Presparse would misread a file."""
 
-_READABLE = ("1", "2", FILE_VERSION)
-"""Version 1 has no columns: every model took all features in order. Version 2 has neither maps, places nor names."""
+_READABLE = ("1", "2", "3", FILE_VERSION)
+"""Version 1 has no columns: every model took all features in order. Version 2 has neither maps, places nor names,
+version 3 no palettes."""
+_UNNAMED = ("1", "2")
 
 _ENCODED_AT_ONCE = 4096
 """Samples; more would take memory several times over."""
@@ -194,7 +196,7 @@ class Model:
             network = Network.model_validate_json(metadata.get("network", ""))
         except ValidationError as error:
             raise ModelError(f"{path}: its network is not valid ({problems(error)}); save the model again") from error
-        named = metadata.get("names", "") if version == FILE_VERSION else ""
+        named = "" if version in _UNNAMED else metadata.get("names", "")
         if metadata.get("network_hash") != network.hash or metadata.get("content_hash") != _content_hash(
             network, tensors, named
         ):

@@ -60,6 +60,7 @@ def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
             columns=rng.permutation(features + seed)[:features],
             places=rng.permutation(model.network.layers[0])[:features],
             width=features + seed,
+            palettes=np.array([[n / 7 - 1, n / 3, np.nan] for n in range(features)] if seed % 2 else []),
             names=tuple(f"column {n}" for n in range(features + seed)) if seed % 2 else (),
         ),
         classes_=np.array([f"class {n}" for n in range(model.network.classes)]) if seed % 3 else np.arange(0),
@@ -73,22 +74,27 @@ def test_saved_and_loaded(seed: int, tmp_path: Path) -> None:
             assert np.array_equal(own, other)
     assert loaded.inputs.tensors().keys() == model.inputs.tensors().keys()
     for key, tensor in model.inputs.tensors().items():
-        assert np.array_equal(loaded.inputs.tensors()[key], tensor), key
+        assert np.array_equal(loaded.inputs.tensors()[key], tensor, equal_nan=True), key
     assert loaded.inputs.names == model.inputs.names
     assert loaded.classes_.tolist() == model.classes_.tolist()
 
 
-@pytest.mark.parametrize(("version", "later"), [("1", {"columns", "width"}), ("2", set())])
+@pytest.mark.parametrize(
+    ("version", "later"), [("1", {"columns", "width"}), ("2", {"knots", "levels", "places"}), ("3", {"palettes"})]
+)
 def test_files_of_older_versions(version: str, later: set[str], tmp_path: Path) -> None:
-    """They take all features in order, know no maps, places or names."""
+    """Version 1 takes all features in order, 2 knows no maps, places or names, 3 no palettes."""
     MODEL.save(tmp_path / "model.safetensors")
     tensors = load_file(tmp_path / "model.safetensors")
-    for name in ("knots", "levels", "places", *later):
+    before = {"1": {"knots", "levels", "places", "palettes"}, "2": {"palettes"}, "3": set()}[version]
+    for name in later | before:
         del tensors[name]
     with safe_open(tmp_path / "model.safetensors", framework="numpy") as file:
         metadata = file.metadata()
-    del metadata["names"]
-    metadata |= {"presparse_model": version, "content_hash": _content_hash(MODEL.network, tensors, "")}
+    names = metadata["names"] if version == "3" else ""
+    if not names:
+        del metadata["names"]
+    metadata |= {"presparse_model": version, "content_hash": _content_hash(MODEL.network, tensors, names)}
     save_file(tensors, tmp_path / "old.safetensors", metadata=metadata)
     assert same(Model.load(tmp_path / "old.safetensors"), MODEL)
 
@@ -320,11 +326,11 @@ def test_a_network_by_name_or_as_something_else() -> None:
 
 
 def test_other_version(saved: Path) -> None:
-    rewritten(saved, presparse_model="4")
+    rewritten(saved, presparse_model="5")
     with pytest.raises(ModelError) as error:
         Model.load(saved)
     assert str(error.value) == (
-        f"{saved}: written by a newer Presparse (file version 4, and this one reads 3); update Presparse"
+        f"{saved}: written by a newer Presparse (file version 5, and this one reads 4); update Presparse"
     )
 
 

@@ -13,16 +13,19 @@ from presparse.contract.description import shortened
 from presparse.errors import ModelError
 from presparse.features.convolution import Convolution
 from presparse.features.familiar import seen_in
+from presparse.features.palettes import ROWS, few_values, fitted_palettes, nearest
 from presparse.features.scaling import Scaling, scaling
-from presparse.validation import real_numbers, whole_numbers
+from presparse.validation import checked_count, real_numbers, whole_numbers
 
 _WIDEST = (1 << 31) - 1
 """Columns of X that a file can tell apart."""
-_ARRAYS = ("offset", "gain", "knots", "levels", "columns", "places", "medians", "seen")
+_ARRAYS = ("offset", "gain", "knots", "levels", "palettes", "columns", "places", "medians", "seen")
 _OF_CONVOLUTION = "convolution."
 """Before the names of its arrays."""
 _SCALED_BY = 10_000
 """Most images whose features, behind a convolution, choose how they are scaled: evenly taken from all."""
+_MOST_VALUES = 1 << 16
+"""In a palette."""
 _SHOWN = 5
 """Differences listed per array; the rest are counted."""
 
@@ -31,8 +34,9 @@ _SHOWN = 5
 class Inputs:
     """Feature i of the network is column `columns[i]` of X, scaled, in input neuron `places[i]`.
 
-    Scaled: (map(x) - offset) * gain (`presparse.features.scaling.Scaled`). Input neurons without a feature are padding:
-    always 0. Arrays are read-only copies. Raises ModelError for arrays that do not suit one another.
+    Scaled: (map(x) - offset) * gain (`presparse.features.scaling.Scaled`), and then the nearest of its palette, if it
+    has one. Input neurons without a feature are padding: always 0. Arrays are read-only copies. Raises ModelError for
+    arrays that do not suit one another.
     """
 
     offset: NDArray[np.float64]
@@ -43,6 +47,8 @@ class Inputs:
     """(features, K): where a feature's map has its corners; rows of NaN: it has no map. None given: no feature has."""
     levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     """(features, K): what the map is there."""
+    palettes: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    """(features, K): the values that a scaled feature can have, ascending, padded with NaN; none given: any."""
     columns: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
     """(features,): of X; none given: 0, 1, 2 ..., all in order."""
     places: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
@@ -65,6 +71,7 @@ class Inputs:
         shape = np.shape(self.knots) if np.size(self.knots) else (features, 0)
         for key in ("knots", "levels"):
             object.__setattr__(self, key, _corners(getattr(self, key), key, features, shape))
+        object.__setattr__(self, "palettes", _palettes(self.palettes, features))
         for key in ("columns", "places"):
             given = getattr(self, key)
             numbers = whole_numbers(given if np.size(given) else np.arange(features), key, (features,), ModelError)
@@ -108,14 +115,20 @@ class Inputs:
         places: ArrayLike | None = None,
         names: Sequence[str] = (),
         convolution: Convolution | None = None,
+        palettes: int | None = None,
+        shared_palettes: bool = False,
     ) -> Inputs:
         """All columns of X (k, features), or all features of its images (k, pixels) behind a convolution, scaled as
-        `presparse.features.scaling` chooses. Raises DataError."""
+        `presparse.features.scaling` chooses, and rounded to so many values for each, or for all together, unless they
+        have no more. Raises DataError, and ArgumentError for what is no number of values.
+        """
+        if palettes is not None:
+            checked_count("palettes", palettes, _MOST_VALUES)
         seen = seen_in(X)
         if convolution is not None:
             X = convolution.transform_checked(X[:: -(-len(X) // _SCALED_BY)])
         found = scaling(X, scale)
-        return cls(
+        inputs = cls(
             offset=found.offset,
             gain=found.gain,
             knots=found.knots,
@@ -125,6 +138,9 @@ class Inputs:
             seen=seen,
             convolution=convolution,
         )
+        if palettes is None:
+            return inputs
+        return replace(inputs, palettes=inputs._fitted(X, palettes, shared=shared_palettes))
 
     @property
     def features(self) -> int:
@@ -135,11 +151,28 @@ class Inputs:
         """Checked samples (k, width) to scaled features (k, features)."""
         if self.convolution is not None:
             values = self.convolution.transform_checked(values)
-        chosen = np.asarray(values[:, self.columns], dtype=np.float64)
+        scaled = self._scaled(values[:, self.columns])
+        return nearest(scaled, self.palettes) if self.palettes.size else scaled
+
+    def _scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(k, features) of them."""
+        chosen = np.array(values, dtype=np.float64)
         for feature in np.flatnonzero(np.isfinite(self.knots).all(axis=1)) if self.knots.size else ():
             chosen[:, feature] = np.interp(chosen[:, feature], self.knots[feature], self.levels[feature])
         with np.errstate(over="ignore"):  # what is beyond float64 saturates, too
             return (chosen - self.offset) * self.gain
+
+    def _fitted(self, X: NDArray[np.float64], count: int, *, shared: bool) -> NDArray[np.float64]:
+        """(features, count): palettes for features X (k, features) that are not scaled yet."""
+        palettes = fitted_palettes(self._scaled(X[:: -(-len(X) // ROWS)]), count, shared=shared)
+        if not shared:
+            few = few_values(X, count)
+            there = ~np.isnan(few)
+            scaled = self._scaled(np.where(there, few, 0.0))
+            for feature in np.flatnonzero(there.any(axis=0)):
+                own = np.unique(scaled[there[:, feature], feature])
+                palettes[feature] = np.append(own, np.full(count - len(own), np.nan))
+        return palettes
 
     def placed(self, places: NDArray[np.int64]) -> Inputs:
         """The same in these input neurons (features,). Raises ModelError if they have others than the first ones."""
@@ -190,6 +223,8 @@ class Inputs:
         found: list[str] = []
         for key in ("offset", "gain", "columns", "places"):
             found += differences(f"feature {{}}: {key.removesuffix('s')}", getattr(self, key), getattr(other, key))
+        if not np.array_equal(self.palettes, other.palettes, equal_nan=True):
+            found.append("features are rounded to other values")
         maps = zip((self.knots, self.levels), (other.knots, other.levels), strict=True)
         if not all(np.array_equal(own, others, equal_nan=True) for own, others in maps):
             found.append("features have other maps before they are scaled")
@@ -213,6 +248,19 @@ def _corners(values: ArrayLike, name: str, features: int, shape: tuple[int, ...]
     kept = array[~np.isnan(array).all(axis=1)]
     if not np.isfinite(kept).all() or (kept[:, 1:] < kept[:, :-1]).any():
         raise ModelError(f"{name} must ascend in every row, or be NaN in all of it")
+    array.setflags(write=False)
+    return array
+
+
+def _palettes(values: ArrayLike, features: int) -> NDArray[np.float64]:
+    """(features, K) real numbers, at least one in every row, NaN behind the last."""
+    array = np.array(values, dtype=np.float64) if np.size(values) else np.zeros((features, 0))
+    if array.ndim != 2 or len(array) != features:
+        raise ModelError(f"palettes must have shape (features, values), ({features}, ...), and have {array.shape}")
+    there = np.isfinite(array)
+    behind = there[:, 1:] & ~(there[:, :-1] & (array[:, 1:] > array[:, :-1]))
+    if not there[:, :1].all() or behind.any() or np.isinf(array).any():
+        raise ModelError("palettes must ascend in every row, with NaN behind the last value only")
     array.setflags(write=False)
     return array
 

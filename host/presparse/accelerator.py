@@ -20,7 +20,7 @@ from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern
 from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
-from presparse.contract.wire import Identity
+from presparse.contract.wire import Identity, ResultForm
 from presparse.device.acceptance import check_model
 from presparse.device.protocol import Device
 from presparse.device.turns import Turns
@@ -31,6 +31,7 @@ from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.class_weight import ClassWeight, checked_class_weight
+from presparse.fitting.compression import palettes_for
 from presparse.fitting.diagnosis import diagnose, suspicious
 from presparse.fitting.feeding import Feeding
 from presparse.fitting.fresh import Fresh
@@ -164,8 +165,7 @@ class Accelerator:
     def predict(self, X: ArrayLike) -> Labels:
         """Classes (k,) of X (k, features), of the model's `classes_`: the largest score, the first class if several
         are largest."""
-        numbers = inference.classes(self.network, self.raw_outputs(X))
-        return self._scaled_by().classes_[numbers]
+        return self._scaled_by().classes_[self._predicted(X, ResultForm.CLASS)]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities (k, classes); every row sums to 1 (`presparse.inference.probabilities`)."""
@@ -175,15 +175,9 @@ class Accelerator:
         """What the output neurons of the classes give, in real units (k, classes)."""
         return inference.decision_function(self.network, self.raw_outputs(X))
 
-    @_in_turn()
     def raw_outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """What every output neuron gives, padding outputs too: (k, N_L) integers of the output format, exact."""
-        features = self._scaled_by().encode(X)
-        self._feeding.drain()
-        parts = []
-        for first in range(0, len(features), LARGEST_CHUNK):
-            parts.append(self._feeding.predict(Samples.predict(features[first : first + LARGEST_CHUNK])))
-        return np.concatenate(parts)
+        return self._predicted(X, ResultForm.SCORES)
 
     @_in_turn()
     def score(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
@@ -191,10 +185,10 @@ class Accelerator:
         if X is None and y is None:
             stored = self._store.contents(self._scaled_by())
             self._feeding.drain()
-            return self._feeding.evaluate_stored(0, len(stored))
+            return self._feeding.evaluate_stored(0, len(stored), stored.slot)
         values, labels = self._checked(X, y, self._scaled_by())
         features = self._scaled_by().encode_checked(values)
-        self._feeding.drain()
+        self._feeding.compress(self._scaled_by(), features)
         return self._feeding.evaluate(features, labels)
 
     # Training
@@ -222,7 +216,9 @@ class Accelerator:
         start = self._start(X, y, scale, pattern, convolution, checked_seed(random_state))
         values, labels = self._checked(X, y, start)
         model = self._begun(start, values)
-        self._store.put(Contents.encode(layout, model.encode_checked(values), labels), model, progress)
+        features = model.encode_checked(values)
+        palettes = palettes_for(layout.format, model, features)
+        self._store.put(Contents.encode(layout, features, labels, palettes), model, progress)
 
     @_in_turn("training")
     def fit(
@@ -292,6 +288,7 @@ class Accelerator:
         automatic = is_auto(lr)
         scheduled = partial(schedule_of, self.network, lr, epochs=wanted, patience=waits)
         keeper = Keeper(self.network, self.read_model, self.load, None)
+        rounded = 0
         if X is None and y is None:
             if balanced or checkpoint is not None:
                 what = "class_weight" if balanced else "a checkpoint"
@@ -302,6 +299,8 @@ class Accelerator:
         else:
             start = self._start(X, y, scale, pattern, convolution, seed)
             checked = partial(self._checked, start=start)
+            if isinstance(start, Fresh) and start.rounded is not None:
+                rounded = start.rounded.colors
             samples = checked(X, y)
             if automatic and validation is None:
                 validation = tenth(len(samples[1]))
@@ -312,7 +311,7 @@ class Accelerator:
                 found = self._checkpoint(checkpoint, start, selected, schedule, shuffled, seed)
                 keeper = Keeper(self.network, self.read_model, self.load, found)
                 keeper.resume()
-            source = self._given_source(self._begun(start, selected.learned_values), selected)
+            source = self._given_source(self._begun(start, selected.learned_values), selected, schedule.epochs)
         self._feeding.drain()
         history = loop.fit(
             self._device,
@@ -324,6 +323,8 @@ class Accelerator:
             keep_on_interrupt=keep,
             keeper=keeper,
         )
+        if rounded:
+            history.chosen = "; ".join(filter(None, (history.chosen, f"features rounded to {rounded} values")))
         self._warn(source, history)
         return history
 
@@ -338,14 +339,13 @@ class Accelerator:
         exponent = rate_exponent(self.network, lr)
         self._check_training()
         features = self._scaled_by().encode_checked(values)
-        self._feeding.drain()
         source = FromLink(
             feeding=self._feeding,
             encoded=features,
             labels=labels,
             rows=np.arange(len(labels)),
             held_out=None,
-            reason="as asked for",
+            reason=f"as asked for; {self._feeding.compress(self._scaled_by(), features)}",
         )
         history = loop.fit(
             self._device,
@@ -403,11 +403,28 @@ class Accelerator:
             return start.identity()
         return {"start": digest(*model_tensors(self.read_model()).values())}
 
-    def _given_source(self, model: Model, selected: Selection) -> Source:
+    @_in_turn()
+    def _predicted(self, X: ArrayLike, form: ResultForm) -> NDArray[np.int64]:
+        """Scores (k, N_L) or class numbers (k,)."""
+        features = self._scaled_by().encode(X)
+        self._feeding.compress(self._scaled_by(), features)
+        parts = []
+        for first in range(0, len(features), LARGEST_CHUNK):
+            parts.append(self._feeding.predict(Samples.predict(features[first : first + LARGEST_CHUNK]), form))
+        return np.concatenate(parts)
+
+    def _given_source(self, model: Model, selected: Selection, epochs: int) -> Source:
         """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
         features = model.encode_checked(selected.values)
         return from_samples(
-            self._feeding, self._store, model, features, selected.labels, selected.learned, selected.held_out
+            self._feeding,
+            self._store,
+            model,
+            features,
+            selected.labels,
+            selected.learned,
+            selected.held_out,
+            passes=epochs,
         )
 
     def _stored_source(self, validation: Validation, automatic: bool) -> Source:
@@ -421,8 +438,10 @@ class Accelerator:
             held_out = HeldOut(feeding=self._feeding, features=model.encode_checked(values), labels=labels)
         elif validation is not None:
             first = len(contents) - held_out_count(validation, len(contents))
-            held_out = StoredPart(feeding=self._feeding, first=first, labels=contents.labels[first:])
-        return from_stored(self._feeding, contents, held_out)
+            held_out = StoredPart(
+                feeding=self._feeding, first=first, slot=contents.slot, labels=contents.labels[first:]
+            )
+        return from_stored(self._feeding, self._store, contents, held_out)
 
     def _warn(self, source: Source, history: History) -> None:
         """If a training that came to its end has not learned. The model is read, unless all is well or it was read
@@ -449,7 +468,16 @@ class Accelerator:
         if X is None or y is None:
             raise ArgumentError(_TOGETHER)
         if self._model is None:
-            return Fresh.of(self.network, X, y, scale=scale, pattern=pattern, convolution=convolution, seed=seed)
+            return Fresh.of(
+                self.network,
+                X,
+                y,
+                scale=scale,
+                pattern=pattern,
+                convolution=convolution,
+                seed=seed,
+                packed=self.build.sample_format,
+            )
         if pattern is not None:
             raise ArgumentError("pattern is for a fresh model, and one is loaded, which has its own; leave it out")
         if convolution is not None and not convolution.equals(self._model.inputs.convolution):

@@ -31,6 +31,7 @@ __all__ = [
     "SampleError",
     "ScaleWarning",
     "StoreError",
+    "StoreWarning",
     "TrainingError",
     "UnknownDevice",
 ]
@@ -50,6 +51,10 @@ class DataError(PresparseError, ValueError):
 
 class ScaleWarning(UserWarning):
     """Samples on another scale than those that a model was trained on."""
+
+
+class StoreWarning(UserWarning):
+    """A board whose store cannot be used; all else works."""
 
 
 class ArgumentError(PresparseError, ValueError):

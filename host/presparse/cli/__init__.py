@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from presparse.errors import ArgumentError, OutputError, PresparseError, ScaleWarning
+from presparse.errors import ArgumentError, OutputError, PresparseError, ScaleWarning, StoreWarning
 from presparse.terminal.output import NARROW, fail, people, put, say
 from presparse.terminal.status import Status
 
@@ -42,6 +42,7 @@ COMMANDS = {
 }
 """Each is the function `run` of the module of this name, and what it is for."""
 
+_FOR_PEOPLE = (ScaleWarning, StoreWarning)
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What Typer raises for options and arguments that are not there or wrong; it exports no name for it."""
 
@@ -66,7 +67,7 @@ def main() -> None:
 def _status_of(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments  # wherever it stands: an argument before it may be wrong
     try:
-        with _scale_warnings_told():
+        with _warnings_told():
             status = _commands(arguments)(prog_name="presparse", standalone_mode=False) or Status.DONE
     except (KeyboardInterrupt, typer.Abort):
         status = Status.INTERRUPTED
@@ -96,14 +97,15 @@ def _status_of(arguments: Sequence[str]) -> int:
 
 
 @contextmanager
-def _scale_warnings_told() -> Iterator[None]:
-    """Data on another scale is for people, a line once; other warnings are for programmers."""
+def _warnings_told() -> Iterator[None]:
+    """Data on another scale and a store that fails are for people, a line once; other warnings are for programmers."""
     with warnings.catch_warnings():
-        warnings.simplefilter("once", ScaleWarning)
+        for told in _FOR_PEOPLE:
+            warnings.simplefilter("once", told)
         show = warnings.showwarning
 
         def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, ScaleWarning):
+            if issubclass(category, _FOR_PEOPLE):
                 say(f"warning: {message}")
             else:
                 show(message, category, *place, **more)

@@ -126,7 +126,12 @@ class Contents:
     @property
     def slot(self) -> int:
         """log2 of the words of a slot."""
-        return self.layout.slot(int(self._packed[1].max(initial=1)))
+        return self.layout.slot(int(self.lengths.max(initial=1)))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(k,): words of each sample."""
+        return self._packed[1]
 
     @cached_property
     def words(self) -> dict[int, NDArray[np.uint32]]:
@@ -151,12 +156,17 @@ class Contents:
                 f"samples {run.first} to {run.first + run.count - 1} are wanted from slots of {1 << run.slot} words, "
                 f"and {len(self)} are stored in slots of {1 << self.slot}"
             )
-        order, fmt = run.indices(), self.layout.format
-        features = np.zeros((run.count, fmt.left), dtype=integer_type(fmt.value_bits))
-        features[:, : fmt.features] = self.palettes.decode(self.codes[order])
+        order = run.indices()
         if run.kind == SampleKind.TRAIN:
-            return Samples.train(features, self.labels[order], run.rate)
-        return Samples.evaluate(features, self.labels[order])
+            return Samples.train(self.features(order), self.labels[order], run.rate)
+        return Samples.evaluate(self.features(order), self.labels[order])
+
+    def features(self, rows: NDArray[np.int64]) -> NDArray[np.signedinteger]:
+        """(m, N_0): encoded features of some of the samples."""
+        fmt = self.layout.format
+        features = np.zeros((len(rows), fmt.left), dtype=integer_type(fmt.value_bits))
+        features[:, : fmt.features] = self.palettes.decode(self.codes[rows])
+        return features
 
     @cached_property
     def _packed(self) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:

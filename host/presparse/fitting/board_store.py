@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 from presparse.contract.store import Contents, StoreLayout
+from presparse.device.acceptance import check_store
 from presparse.device.protocol import Device
-from presparse.errors import BuildError, StoreError
+from presparse.errors import BuildError, StoreError, StoreWarning
 from presparse.fitting.feeding import Feeding
 from presparse.model import Model
 
@@ -23,10 +25,20 @@ class BoardStore:
         self._contents: Contents | None = None
         self._model: Model | None = None
         """That the contents were encoded for."""
+        self._warned = False
 
-    @property
-    def exists(self) -> bool:
-        return self._device.build.store is not None
+    def refusal(self) -> str:
+        """Why no sample goes there; empty: they can. Warns once of a memory that fails."""
+        if self._device.build.store is None:
+            return "the board has no sample store"
+        try:
+            check_store(self._device.build, self._device.store_state())
+        except StoreError as error:
+            if not self._warned:
+                warnings.warn(f"{error}; all else works, and samples go over the link", StoreWarning, stacklevel=5)
+                self._warned = True
+            return str(error)
+        return ""
 
     @property
     def layout(self) -> StoreLayout:
@@ -34,6 +46,11 @@ class BoardStore:
         if layout is None:
             raise BuildError("this build has no sample store; build the board with store_samples")
         return layout
+
+    @property
+    def period(self) -> int:
+        """Cycles that the core takes for a sample."""
+        return self._device.build.schedule.period
 
     def put(self, contents: Contents, model: Model, progress: StoreProgress | None = None) -> None:
         """Write the contents instead of what is there, and compare."""

@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.samples import Samples
-from presparse.contract.wire import SampleKind, StoredRun
+from presparse.contract.wire import ResultForm, SampleKind, StoredRun
 from presparse.device.protocol import Device
 from presparse.errors import DeviceFault, ResultsLost
+from presparse.fitting.compression import Encoded, compress
 from presparse.fitting.meter import LARGEST_CHUNK, Meter
+from presparse.model import Model
 
 FIRST_CHUNK = 32
 """Samples handed to the device first, to see how fast it is."""
 _ATTEMPTS = 4
-"""Times that samples are predicted whose scores were lost with the connection."""
+"""Times that samples are predicted whose results were lost with the connection."""
 
-Encoded = NDArray[np.signedinteger]
-"""Features (k, N_0), integers of the activation format."""
 Labels = NDArray[np.int64]
 
 
@@ -36,23 +36,29 @@ class Feeding:
             self._device.flush()
             self._drained = True
 
-    def predict(self, samples: Samples) -> NDArray[np.int64]:
-        """(k, N_L) scores. Predicting changes no weight, so what a cut lost is predicted again."""
+    def compress(self, model: Model, features: Encoded, passes: int = 1) -> str:
+        """Compress what is fed from now on, if that pays for features (k, N_0) that are fed so many times. In words,
+        what a sample takes, and why."""
+        self.drain()
+        return compress(self._device, model, features, passes)
+
+    def predict(self, samples: Samples, form: ResultForm) -> NDArray[np.int64]:
+        """Scores (k, N_L) or classes (k,). Predicting changes no weight, so what a cut lost is predicted again."""
         for attempt in range(_ATTEMPTS):
             self._drained = False
             try:
-                scores = np.concatenate([self._device.feed(samples), self._device.flush()])
+                results = np.concatenate([self._device.feed(samples, form), self._device.flush()])
             except ResultsLost:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 continue
             break
         self._drained = True
-        if len(scores) != len(samples):
+        if len(results) != len(samples):
             raise DeviceFault(
-                f"{len(samples)} samples were predicted, and the device gives {len(scores)} scores; reset it"
+                f"{len(samples)} samples were predicted, and the device gives {len(results)} results; reset it"
             )
-        return scores
+        return results
 
     def evaluate(self, features: Encoded, labels: Labels) -> float:
         """Accuracy; the board itself counts, so no score crosses the link."""
@@ -66,9 +72,9 @@ class Feeding:
 
         return self._accuracy(feed, len(labels))
 
-    def evaluate_stored(self, first: int, count: int) -> float:
-        """Accuracy on stored samples."""
-        run = StoredRun(kind=SampleKind.EVALUATE, first=first, count=count)
+    def evaluate_stored(self, first: int, count: int, slot: int) -> float:
+        """Accuracy on stored samples, in slots of 2^slot words."""
+        run = StoredRun(kind=SampleKind.EVALUATE, slot=slot, first=first, count=count)
         return self._accuracy(lambda: self._play(run, lambda fed: None), count)
 
     def train(self, features: Encoded, labels: Labels, order: NDArray[np.int64], exponent: int, meter: Meter) -> None:
@@ -84,10 +90,10 @@ class Feeding:
         self.drain()
         meter.total()
 
-    def train_stored(self, count: int, seed: int | None, exponent: int, meter: Meter) -> None:
-        """One pass over the first `count` stored samples, then a flush."""
+    def train_stored(self, count: int, slot: int, seed: int | None, exponent: int, meter: Meter) -> None:
+        """One pass over the first `count` stored samples, in slots of 2^slot words, then a flush."""
         meter.begin()
-        self._play(StoredRun(kind=SampleKind.TRAIN, rate=exponent, count=count, seed=seed), meter.sent)
+        self._play(StoredRun(kind=SampleKind.TRAIN, rate=exponent, slot=slot, count=count, seed=seed), meter.sent)
         meter.total()
 
     def _play(self, run: StoredRun, told: Callable[[int], object]) -> None:

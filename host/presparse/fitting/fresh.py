@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from presparse.arrays import names_of
 from presparse.contract.network import Network
 from presparse.contract.pattern import Pattern, arranged
+from presparse.contract.sample_words import SampleFormat
 from presparse.features.convolution import Convolution, width_for
 from presparse.features.inputs import Inputs
 from presparse.features.scaling import Scaling
@@ -31,6 +32,8 @@ class Fresh:
     pattern: Pattern
     convolution: Convolution | None
     seed: int
+    rounded: SampleFormat | None = None
+    """How the board packs samples, if features are to be rounded to as many values as that tells apart."""
 
     @classmethod
     def of(
@@ -43,8 +46,11 @@ class Fresh:
         pattern: Pattern,
         convolution: Convolution | None,
         seed: int,
+        packed: SampleFormat | None = None,
     ) -> Fresh:
-        """Of X (k, width), y (k,) before they are parted. Raises FeatureError for labels that do not suit."""
+        """Of X (k, width), y (k,) before they are parted; for a board that packs samples so, if it does. Raises
+        FeatureError for labels that do not suit."""
+        narrow = packed is not None and packed.bits < packed.value_bits
         return cls(
             network=network,
             classes_=classes_of(y, network.classes),
@@ -53,6 +59,7 @@ class Fresh:
             pattern=pattern,
             convolution=convolution,
             seed=seed,
+            rounded=packed if narrow else None,
         )
 
     @property
@@ -62,7 +69,14 @@ class Fresh:
 
     def inputs(self, learned: NDArray[np.float64]) -> Inputs:
         """For the samples to learn from, (k, width). Raises DataError for an unknown `scale`."""
-        return Inputs.fit(learned, self.scale, names=self.names, convolution=self.convolution)
+        return Inputs.fit(
+            learned,
+            self.scale,
+            names=self.names,
+            convolution=self.convolution,
+            palettes=None if self.rounded is None else self.rounded.colors,
+            shared_palettes=self.rounded is not None and self.rounded.palettes == "shared",
+        )
 
     def model(self, learned: NDArray[np.float64]) -> Model:
         """For the samples to learn from, (k, width). Raises as `inputs` and `Model.initial`."""
@@ -78,4 +92,5 @@ class Fresh:
         """Tells it, in a checkpoint, from others that begin otherwise with the same samples and seed."""
         left = arranged(self.network, self.pattern, np.random.default_rng(self.seed))
         kernels = {} if self.convolution is None else self.convolution.tensors()
-        return {"scale": str(self.scale), "pattern": digest(*left), "convolution": digest(*kernels.values())}
+        rounded = {} if self.rounded is None else {"values": f"{self.rounded.colors} {self.rounded.palettes}"}
+        return {"scale": str(self.scale), "pattern": digest(*left), "convolution": digest(*kernels.values()), **rounded}

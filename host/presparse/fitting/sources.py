@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -9,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.contract.permutation import permutation
-from presparse.contract.store import Contents
-from presparse.contract.wire import SampleKind, StoredRun
+from presparse.contract.store import Contents, StoreMemory
 from presparse.errors import StoreError
 from presparse.fitting.board_store import BoardStore
-from presparse.fitting.feeding import Encoded, Feeding, Labels
+from presparse.fitting.compression import Encoded, palettes_for
+from presparse.fitting.feeding import Feeding, Labels
 from presparse.fitting.meter import Meter
 from presparse.model import Model
+
+_MEMORIES: Mapping[StoreMemory, tuple[str, float]] = {"block": ("block RAM", 1.0), "sdram": ("SDRAM", 4.2)}
+"""What they are called, and the cycles that each takes from one sample to the next beyond a sample's words."""
+_CLOCK = 100e6
+"""Hz, as an example: this computer does not know the board's."""
 
 
 class Source(Protocol):
@@ -76,6 +82,8 @@ class StoredPart:
 
     feeding: Feeding
     first: int
+    slot: int
+    """log2 of the words of a sample's slot."""
     labels: Labels
 
     @property
@@ -84,7 +92,7 @@ class StoredPart:
 
     def evaluate(self) -> float:
         """Accuracy."""
-        return self.feeding.evaluate_stored(self.first, self.count)
+        return self.feeding.evaluate_stored(self.first, self.count, self.slot)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,21 +133,29 @@ class FromStore:
     contents: Contents
     size: int
     held_out: StoredPart | HeldOut | None
+    period: int
+    """Cycles that the core takes for a sample."""
     name: Literal["store"] = "store"
 
     @property
     def reason(self) -> str:
-        return f"{len(self.contents):,} samples are in the board's store, {self.contents.layout.bits} bits per feature"
+        words = float(self.contents.lengths.mean())
+        memory, between = _MEMORIES[self.contents.layout.memory]
+        cycles = max(float(self.period), words + between)
+        return (
+            f"{len(self.contents):,} samples are in the board's {memory}, {2 * words:.0f} bytes each: one in about "
+            f"{cycles:.0f} cycles, {_CLOCK / cycles:,.0f} per second at {_CLOCK / 1e6:.0f} MHz"
+        )
 
     @property
     def learned(self) -> Labels:
         return self.contents.labels[: self.size]
 
     def features(self, rows: NDArray[np.int64]) -> Encoded:
-        return self.contents.samples(StoredRun(kind=SampleKind.EVALUATE, count=self.size)).features[rows]
+        return self.contents.features(rows)
 
     def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
-        self.feeding.train_stored(samples or self.size, seed, exponent, meter)
+        self.feeding.train_stored(samples or self.size, self.contents.slot, seed, exponent, meter)
 
 
 def from_samples(
@@ -150,25 +166,30 @@ def from_samples(
     labels: Labels,
     learned: NDArray[np.int64],
     held: NDArray[np.int64],
+    *,
+    passes: int,
 ) -> FromStore | FromLink:
     """Of encoded samples the rows `learned` to learn from, in that order, and the rows `held` held out; through the
-    board's store if it has one and they fit there, at least those to learn from.
+    board's store if it has one and they fit there, at least those to learn from; else over the link, in as few bytes as
+    pay for so many passes.
     """
     held_out = HeldOut(feeding=feeding, features=features[held], labels=labels[held]) if len(held) else None
-    if not store.exists:
-        reason = "the board has no sample store"
-    else:
+    reason = store.refusal()
+    if not reason:
         try:
             return _through_store(feeding, store, model, features, labels, learned, held, held_out)
         except StoreError as error:
             reason = str(error)
+    reason = f"{reason}; {feeding.compress(model, features, passes)}"
     return FromLink(feeding=feeding, encoded=features, labels=labels, rows=learned, held_out=held_out, reason=reason)
 
 
-def from_stored(feeding: Feeding, contents: Contents, held_out: StoredPart | HeldOut | None) -> FromStore:
+def from_stored(
+    feeding: Feeding, store: BoardStore, contents: Contents, held_out: StoredPart | HeldOut | None
+) -> FromStore:
     """Of what is stored all but the part that is held out, which comes last."""
     size = held_out.first if isinstance(held_out, StoredPart) else len(contents)
-    return FromStore(feeding=feeding, contents=contents, size=size, held_out=held_out)
+    return FromStore(feeding=feeding, contents=contents, size=size, held_out=held_out, period=store.period)
 
 
 def _through_store(
@@ -184,19 +205,20 @@ def _through_store(
     """All samples, or at least those to learn from. Raises StoreError if these do not fit either."""
     part: StoredPart | HeldOut | None = held_out
     try:
-        contents = _contents(store, features, labels, np.concatenate([learned, held]))
+        contents = _contents(store, model, features, labels, np.concatenate([learned, held]))
     except StoreError:
         if held_out is None:
             raise
-        contents = _contents(store, features, labels, learned)
+        contents = _contents(store, model, features, labels, learned)
     else:
         if held_out is not None:
-            part = StoredPart(feeding=feeding, first=len(learned), labels=labels[held])
+            part = StoredPart(feeding=feeding, first=len(learned), slot=contents.slot, labels=labels[held])
     store.ensure(contents, model)
-    return FromStore(feeding=feeding, contents=contents, size=len(learned), held_out=part)
+    return FromStore(feeding=feeding, contents=contents, size=len(learned), held_out=part, period=store.period)
 
 
-def _contents(store: BoardStore, features: Encoded, labels: Labels, rows: NDArray[np.int64]) -> Contents:
+def _contents(store: BoardStore, model: Model, features: Encoded, labels: Labels, rows: NDArray[np.int64]) -> Contents:
     """Raises StoreError if these rows do not fit the store: for their number, before they are copied."""
     store.layout.check_samples(len(rows))
-    return Contents.encode(store.layout, features[rows], labels[rows])
+    chosen = features[rows]
+    return Contents.encode(store.layout, chosen, labels[rows], palettes_for(store.layout.format, model, chosen))

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from presparse.accelerator import Accelerator
-from presparse.contract.address_map import STORE_FEATURES, STORE_PALETTES
+from presparse.contract.address_map import SAMPLE_PALETTES, STORE_WORDS
 from presparse.contract.build import Build
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 
 QUICK = 0.02
-STORE: dict[str, Any] = {"result_capacity": 16, "store_samples": 600}
+STORE: dict[str, Any] = {"result_capacity": 16, "store_samples": 600, "sample_bits": 6}
 BUILD = Build(network=small.NETWORK, **STORE)
 
 
@@ -52,8 +52,8 @@ def clusters(seed: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.int
     return 4 * np.round(X / 4), y
 
 
-def scaled_model(X: NDArray[np.float64], seed: int = 0) -> Model:
-    return Model.initial(small.NETWORK, random_state=seed, inputs=Inputs.fit(X))
+def scaled_model(X: NDArray[np.float64], seed: int = 0, palettes: int | None = None) -> Model:
+    return Model.initial(small.NETWORK, random_state=seed, inputs=Inputs.fit(X, palettes=palettes))
 
 
 def on_board(build: Build = BUILD) -> Accelerator:
@@ -87,7 +87,7 @@ def reference_fit(
     ("options", "source"),
     [
         ({}, "store"),
-        ({"sample_palettes": "shared"}, "store"),
+        ({"sample_palettes": "shared", "sample_bits": 9}, "store"),
         ({"feature_port": 2, "sample_bits": 7}, "store"),
         ({"store_samples": 400}, "store"),
         ({"store_samples": 399}, "link"),
@@ -127,14 +127,28 @@ def test_the_way_of_the_samples_changes_no_bit(
 def test_reasons() -> None:
     X, y = clusters(1, 400)
     reasons: list[tuple[dict[str, Any], str]] = [
-        ({}, "400 samples are in the board's store, 8 bits per feature"),
-        ({"store_samples": 10}, "the board's store holds 10 samples, and these are 400"),
-        ({"sample_bits": 2}, "the board's store tells 4 values apart"),
-        ({"store_samples": 0}, "the board has no sample store"),
+        (
+            {},
+            "400 samples are in the board's block RAM, 12 bytes each: one in about 12 cycles, ",
+        ),
+        ({"store_memory": "sdram", "store_samples": 999}, "400 samples are in the board's SDRAM, 12 bytes each"),
+        ({"store_samples": 10}, "the board's store holds 40 samples of up to 2 words, and these are 400; 14 bytes"),
+        ({"sample_bits": 2}, "the board's sample words tell 4 values apart (2 bits, per feature), and feature 0 has"),
+        ({"store_samples": 0}, "the board has no sample store; 14 bytes per sample, compressed, 20 without"),
+        (
+            {"store_samples": 0, "sample_bits": 0},
+            "the board has no sample store; 20 bytes per sample, uncompressed, ",
+        ),
+        (
+            {"store_samples": 0, "sample_bits": 2},
+            "the board has no sample store; 20 bytes per sample, uncompressed: the board's sample words tell 4 values",
+        ),
     ]
     for options, reason in reasons:
-        history = on_emulator(Build(network=small.NETWORK, **(STORE | options))).fit(X, y, epochs=1, lr=2**-5)
-        assert history.reason.startswith(reason)
+        board = on_emulator(Build(network=small.NETWORK, **(STORE | options)))
+        board.load(scaled_model(X))
+        history = board.fit(X, y, epochs=3, lr=2**-5)
+        assert history.reason.startswith(reason), history.reason
 
 
 def test_samples_are_stored_once() -> None:
@@ -163,7 +177,7 @@ def test_store_then_fit_then_score(open_board: Callable[[Build], Accelerator]) -
         by_link = board.score(X, y)
         more = board.fit(epochs=1, lr=2**-4, validation=100)
         last = board.read_model()
-    model = scaled_model(X, seed=7)
+    model = scaled_model(X, seed=7, palettes=64)
     reference = reference_fit(model, X[:400], y[:400], [3, 3], 7)
     assert trained.differences(reference.model()) == []
     classes = reference.scores(model.encode(X))[:, :3].argmax(axis=1)
@@ -199,13 +213,14 @@ def test_a_share_of_the_samples_is_held_out_without_a_store_too() -> None:
     histories, models = [], []
     for build in (BUILD, Build(network=small.NETWORK, result_capacity=16)):
         board = on_emulator(build)
+        board.load(scaled_model(X))
         histories.append(board.fit(X, y, epochs=2, lr=2**-5, validation=0.25).epochs)
         models.append(board.read_model())
     assert [e.validation for e in histories[0]] == [e.validation for e in histories[1]]
     assert [e.samples for e in histories[1]] == [300, 300]
     assert models[0].differences(models[1]) == []
     learned, _ = hold_out(y, 0.25, 0)
-    wanted = reference_fit(scaled_model(X[learned]), X[learned], y[learned], [5, 5], 0).model()
+    wanted = reference_fit(scaled_model(X), X[learned], y[learned], [5, 5], 0).model()
     assert models[0].differences(wanted) == []
 
 
@@ -218,7 +233,7 @@ X, Y = clusters(3, 20)
         (lambda b: b.fit(), StoreError, r"nothing is stored on this board yet; call store\(X, y\), or pass X and y"),
         (lambda b: b.score(), StoreError, "nothing is stored"),
         (lambda b: b.store(X, Y[:-1]), PresparseError, "one label per sample"),
-        (lambda b: b.store(np.tile(X, (31, 1)), np.tile(Y, 31)), StoreError, "holds 600 samples, and these are 620"),
+        (lambda b: b.store(np.tile(X, (31, 1)), np.tile(Y, 31)), StoreError, "holds 600 samples of .* these are 620"),
         (lambda b: b.score(X), ArgumentError, "X and y come together"),
     ],
 )
@@ -236,7 +251,7 @@ def test_another_scaling_needs_another_upload() -> None:
     X, y = clusters(1, 100)
     board = on_emulator()
     board.store(X, y)
-    board.load(scaled_model(X, seed=9))
+    board.load(scaled_model(X, seed=9, palettes=64))
     board.fit(epochs=1, lr=2**-5)
     board.load(scaled_model(X / 2))
     with pytest.raises(StoreError, match=r"encoded for a model with another scaling; call store\(X, y\) again"):
@@ -247,7 +262,7 @@ def test_another_scaling_needs_another_upload() -> None:
 
 def test_an_emulator_needs_a_model_and_samples() -> None:
     emulator = Emulator(BUILD)
-    run = StoredRun(kind=SampleKind.TRAIN, rate=3, count=1)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=3, slot=3, count=1)
     with pytest.raises(StoreError, match="nothing is stored; store samples first"):
         emulator.begin(run)
     with pytest.raises(BuildError, match="has no sample store"):
@@ -261,10 +276,10 @@ def test_an_emulator_needs_a_model_and_samples() -> None:
 def contents(count: int) -> Contents:
     assert BUILD.store is not None
     rng = np.random.default_rng(count)
-    return Contents.encode(BUILD.store, small.features(rng, count) // 4 * 4, rng.integers(3, size=count))
+    return Contents.encode(BUILD.store, small.features(rng, count) // 16 * 16, rng.integers(3, size=count))
 
 
-TRAINING = StoredRun(kind=SampleKind.TRAIN, rate=4, count=300, seed=0xC0FFEE)
+TRAINING = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=contents(300).slot, count=300, seed=0xC0FFEE)
 
 
 def finish(session: Session) -> RunState:
@@ -347,13 +362,14 @@ def test_a_lost_store_is_noticed_though_the_model_is_there() -> None:
     session.load(small.model())
     session.store(contents(300))
     assert board.store is not None
-    board.store.words[0xFE][3] ^= 1
+    last = 299 << TRAINING.slot - 1
+    board.store.words[0xFE][last] ^= 1
     cable.last.cut_after = 0
-    with pytest.raises(DeviceFault, match="address 0xfe000003 was written with"):
+    with pytest.raises(DeviceFault, match=f"address {STORE_WORDS + last:#x} was written with"):
         session.begin(TRAINING)
 
 
-@pytest.mark.parametrize("address", [STORE_FEATURES + 17, STORE_PALETTES + 3])
+@pytest.mark.parametrize("address", [STORE_WORDS + 17, SAMPLE_PALETTES + 3])
 def test_what_reads_back_wrong_is_named(address: int) -> None:
     board = ProtocolBoard(BUILD)
     board.stuck_words[address] = 0x5A
@@ -440,7 +456,7 @@ def test_bad_runs_are_refused() -> None:
     session = Session(lambda: BoardLink(ProtocolBoard(BUILD)), BUILD)
     session.load(small.model())
     with pytest.raises(DeviceFault, match="refused RUN: BAD_RUN; the board's store was built for other samples"):
-        session.begin(StoredRun(kind=SampleKind.TRAIN, rate=4, count=601))
+        session.begin(StoredRun(kind=SampleKind.TRAIN, rate=4, slot=TRAINING.slot, count=4801))
     without = Session(lambda: BoardLink(ProtocolBoard(small.BUILD)), small.BUILD)
     for call in (lambda: without.begin(TRAINING), lambda: without.store(contents(3)), without.stop):
         with pytest.raises(BuildError, match="has no sample store; build the board with store_samples"):
@@ -537,7 +553,7 @@ def test_another_session_comes_while_a_run_ends(count: int) -> None:
     model, stored = small.model(), contents(300)
     first.load(model)
     first.store(stored)
-    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=count, seed=5)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=count, seed=5)
     first.begin(run)
     second = Session(lambda: BoardLink(board), BUILD)
     second.flush()

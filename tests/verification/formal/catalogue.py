@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from tests.verification.formal.proof import Proof
-from tests.verification.formal.specs import controller, delta_bank, junction, queue, skid
+from tests.verification.formal.specs import controller, delta_bank, junction, queue, sdram, skid
 from tests.verification.formal.specs.link import cobs, deframer, slots, window
 from tests.verification.formal.specs.store import player, reader
 
 PROOFS: tuple[Proof, ...] = tuple(
     proof
-    for subject in (delta_bank, junction, queue, skid, controller, player, reader, window, slots, deframer, cobs)
+    for subject in (
+        delta_bank,
+        junction,
+        queue,
+        skid,
+        controller,
+        player,
+        reader,
+        sdram,
+        window,
+        slots,
+        deframer,
+        cobs,
+    )
     for proof in subject.PROOFS
 )

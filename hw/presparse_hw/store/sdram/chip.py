@@ -10,7 +10,10 @@ from functools import cached_property
 
 @dataclass(frozen=True, kw_only=True)
 class SdramChip:
-    """A chip, or several beside each other that share all pins but their data. Times are the shortest allowed."""
+    """A chip, or several beside each other that share all pins but their data. Times are the shortest allowed.
+
+    Raises ValueError if it has too many columns.
+    """
 
     name: str
     rows: int
@@ -46,6 +49,12 @@ class SdramChip:
     """Before the first command."""
     source: str
     """Of the numbers."""
+
+    def __post_init__(self) -> None:
+        if self.columns > 10:  # A10 is none of a column's bits
+            raise ValueError(
+                f"{self.name}: a column must have at most 10 address bits, and has {self.columns}; use part of it"
+            )
 
     @property
     def bank_bits(self) -> int:

@@ -69,8 +69,8 @@ class SdramController(wiring.Component):
     more were asked for already, and goes on in the next row. A refresh closes all rows, wherever their segments are,
     and opens the current one again.
 
-    A sample takes one cycle per column, one for ACTIVATE, and its share of refreshes (about 1.7 % of all cycles). With
-    nothing before it, its first READ is at the pads rcd + 4 cycles after its address was taken.
+    A sample takes one cycle per column, one per segment for its ACTIVATE, and its share of refreshes (about 1.8 % of
+    all cycles). With nothing before it, its first READ is at the pads rcd + 4 cycles after its address was taken.
 
     Parameters
     ----------
@@ -120,19 +120,25 @@ class SdramController(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         t = self._sdram.cycles
-        current, busy = Signal(SegmentLayout(self._sdram)), Signal()
-        following, waits, opened = Signal(SegmentLayout(self._sdram)), Signal(), Signal()
+        current = Signal(SegmentLayout(self._sdram))
+        busy = Signal()  # there is a current one
+        following = Signal(SegmentLayout(self._sdram))
+        waits = Signal()  # there is a following one
+        opened = Signal()  # and its row is open
         due = self._refresh_timer(m)
 
         # What is issued in this cycle, and long ago enough.
-        opens, closes, access = Signal(), Signal(), Signal()
+        opens = Signal()
+        closes = Signal()
+        access = Signal()
         open_for = Since(m, opens, max(t.ras, t.rrd), name="open_for")
         closed_for = Since(m, closes, t.close, name="closed_for")
         unread_for = Since(m, self.asked.valid, t.cas - 1, name="unread_for")
 
-        last, known = Signal(), Signal(init=1)  # the next column is the segment's last; the sample's length is known
+        known = Signal(init=1)  # the sample's length is
         left = Signal(signed(max(len(self.length.columns), 6) + 1))  # of its columns, 2 less: below 0 at the last one
         through = Signal()  # the next column is the segment's last one
+        last = Signal()  # of the sample, or of the segment
         m.d.comb += last.eq(through | (known & left[-1]))
         self._choose(m, following, waits, current=current, busy=busy, left=left, known=known)
         take = Signal()  # the following segment becomes the current one, in the cycle of its last column at best
@@ -141,7 +147,8 @@ class SdramController(wiring.Component):
 
         same_bank = busy & (current.bank == following.bank)
         # Both are decided a cycle before: nothing that can happen in between makes them wrong.
-        may_open, may_close = Signal(), Signal()
+        may_open = Signal()
+        may_close = Signal()
         m.d.sync += [
             may_open.eq(
                 waits & ~opened & ~due & ~same_bank & closed_for.reached(t.close) & open_for.reached(t.rrd) & ~opens
@@ -281,7 +288,8 @@ class SdramController(wiring.Component):
     ) -> None:
         """Fill `following` when it is empty and what comes before it has a known end."""
         chip = self._sdram.chip
-        crosses, ends = Signal(), Signal(init=1)  # the current sample goes on in the next segment, or ends in this one
+        crosses = Signal()  # the current sample goes on in the next segment
+        ends = Signal(init=1)  # or it ends in this one
         # While columns are read, this sum stays what it is.
         beyond = (current.offset + left + 1) >> len(current.offset) - 1
         m.d.sync += [crosses.eq(known & ~waits & (beyond != 0)), ends.eq(known & ~waits & (beyond == 0))]
@@ -300,11 +308,12 @@ class SdramController(wiring.Component):
         hosts = Signal()  # a command of the host's is under way, or its answer
         idle = ~waits & ends & ~hosts
         m.d.comb += self.reads.ready.eq(idle)
+        with m.If(~waits):
+            m.d.sync += [following.write.eq(0), following.by_host.eq(0)]
         with m.If(~waits & crosses):
             m.d.sync += [next_number.eq(number + 1), following.offset.eq(0), following.goes_on.eq(1), waits.eq(1)]
         with m.Elif(idle & self.reads.valid):
             begin(self.reads.payload)
-            m.d.sync += [following.write.eq(0), following.by_host.eq(0)]
         with m.Elif(idle & self.commands.valid & ~busy & self.quiet):
             begin(Cat(Const(0, 1), self.commands.payload.address))
             m.d.sync += [following.write.eq(self.commands.payload.write), following.by_host.eq(1), hosts.eq(1)]

@@ -60,3 +60,8 @@ def test_a_clock_that_is_too_fast_is_refused() -> None:
         ValueError, match=r"MT48LC16M16A2 runs at no more than 133 MHz, and the clock is 150 MHz; use a slower clock"
     ):
         Sdram(chip=MT48LC16M16A2, clock_hz=150e6)
+
+
+def test_too_many_columns_are_refused() -> None:
+    with pytest.raises(ValueError, match="MT48LC16M16A2: a column must have at most 10 address bits, and has 11"):
+        replace(MT48LC16M16A2, columns=11)

@@ -56,7 +56,7 @@ def build_bundle(
     CacheError.
     """
     plan_sdram(build, board, plan_clock(board, clock_hz or board.default_clock_hz).hz)
-    tools = tool_versions(toolchain_of(board).tools)
+    tools = tool_versions(toolchain_of(board).tools, ("luna-usb",) if board.link == "usb" else ())
     atomic_folders.check_folder(folder, _WHAT, _owned, parents=True)
     identity = build_id(build, board, tools)
     tried = range(1, seeds + 1)

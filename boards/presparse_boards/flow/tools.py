@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,19 +16,29 @@ from presparse_boards.errors import ToolFailed, ToolMissing
 from presparse_boards.families.toolchain import Tool
 
 
-def tool_versions(tools: Sequence[Tool]) -> dict[str, str]:
-    """Versions of the wheels that hold these programs, and of Amaranth, which writes their input.
+def tool_versions(tools: Sequence[Tool], libraries: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of the wheels that hold these programs, of Amaranth, which writes their input, and of `libraries` that
+    a part of the design comes from.
 
     Raises ToolMissing.
     """
     packages = [tool.package for tool in tools]
-    missing = sorted({package for package in packages if not _installed(package)})
+    missing = sorted(
+        {name for name in packages if not _installed(name)} | {n for n in libraries if not _distributed(n)}
+    )
     if missing:
         raise ToolMissing(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed, and bitstreams for this "
             f"board need {'it' if len(missing) == 1 else 'them'}: pip install 'presparse[build]'"
         )
-    return {package: version(package) for package in sorted({*packages, "amaranth", "amaranth-boards"})}
+    return {package: version(package) for package in sorted({*packages, *libraries, "amaranth", "amaranth-boards"})}
+
+
+def _distributed(library: str) -> bool:
+    try:
+        return bool(version(library))
+    except PackageNotFoundError:
+        return False
 
 
 def _installed(package: str) -> bool:

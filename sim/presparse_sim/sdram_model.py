@@ -69,32 +69,8 @@ class SdramModel:
     """
 
     def __init__(self, sdram: Sdram, *, late: int = 0, stay: int = 2, faults: SdramFaults | None = None) -> None:
-        chip = sdram.chip
         self._library = _load()
-        self._handle = self._library.sdram_open(
-            _Chip(
-                rows=chip.rows,
-                columns=chip.columns,
-                banks=chip.banks,
-                width=chip.width,
-                wr_cycles=chip.wr_cycles,
-                mrd_cycles=chip.mrd_cycles,
-                clock=1e9 / sdram.clock_hz,
-                shortest_2=1e3 / chip.clocks_mhz[2] if 2 in chip.clocks_mhz else 0.0,
-                shortest_3=1e3 / chip.clocks_mhz[3] if 3 in chip.clocks_mhz else 0.0,
-                rcd=chip.t_rcd_ns,
-                rp=chip.t_rp_ns,
-                ras=chip.t_ras_ns,
-                rc=chip.t_rc_ns,
-                rrd=chip.t_rrd_ns,
-                rfc=chip.t_rfc_ns,
-                wr=chip.t_wr_ns,
-                refresh=1e3 * chip.refresh_us,
-                power_up=1e3 * chip.power_up_us,
-                late=late + 2 * sdram.pad_cycles,
-                stay=stay,
-            )
-        )
+        self._handle = self._library.sdram_open(native_chip(sdram, late=late, stay=stay))
         self._pins = _Pins()
         self._both = (ctypes.c_uint32 * 2)()
         if faults is not None:
@@ -110,7 +86,7 @@ class SdramModel:
 
     def fail(self, faults: SdramFaults) -> None:
         """From now on these faults, and no others."""
-        self._library.sdram_fail(self._handle, _Faults(**asdict(faults)))
+        self._library.sdram_fail(self._handle, native_faults(faults))
 
     @property
     def broken(self) -> list[Broken]:
@@ -137,6 +113,38 @@ class SdramModel:
     def __del__(self) -> None:
         if hasattr(self, "_handle"):
             self._library.sdram_close(self._handle)
+
+
+def native_chip(sdram: Sdram, *, late: int = 0, stay: int = 2) -> ctypes.Structure:
+    """A chip as native code takes it (`sdram::Chip`); `late`, `stay` as in `SdramModel`."""
+    chip = sdram.chip
+    return _Chip(
+        rows=chip.rows,
+        columns=chip.columns,
+        banks=chip.banks,
+        width=chip.width,
+        wr_cycles=chip.wr_cycles,
+        mrd_cycles=chip.mrd_cycles,
+        clock=1e9 / sdram.clock_hz,
+        shortest_2=1e3 / chip.clocks_mhz[2] if 2 in chip.clocks_mhz else 0.0,
+        shortest_3=1e3 / chip.clocks_mhz[3] if 3 in chip.clocks_mhz else 0.0,
+        rcd=chip.t_rcd_ns,
+        rp=chip.t_rp_ns,
+        ras=chip.t_ras_ns,
+        rc=chip.t_rc_ns,
+        rrd=chip.t_rrd_ns,
+        rfc=chip.t_rfc_ns,
+        wr=chip.t_wr_ns,
+        refresh=1e3 * chip.refresh_us,
+        power_up=1e3 * chip.power_up_us,
+        late=late + 2 * sdram.pad_cycles,
+        stay=stay,
+    )
+
+
+def native_faults(faults: SdramFaults) -> ctypes.Structure:
+    """Faults as native code takes them (`sdram::Faults`)."""
+    return _Faults(**asdict(faults))
 
 
 class _Chip(ctypes.Structure):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
@@ -15,6 +16,8 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.ports import CoreSignature
+from presparse_hw.store.sdram.chip import MT48LC16M16A2, Sdram
+from presparse_hw.store.sdram.ports import SdramPadSignature
 from presparse_sim.design import Design
 
 _SIMULATOR = Path(presparse_sim.__file__).parent
@@ -200,3 +203,29 @@ def echo_design(*, identity: str = "") -> Design:
         harness=_SIMULATOR / "harness" / "board.cpp",
         component=Echo,
     )
+
+
+class Impatient(wiring.Component):
+    """Opens a row of its SDRAM in cycle 50, long before that may be done."""
+
+    i_bytes: stream.Interface
+    o_bytes: stream.Interface
+    sdram: wiring.PureInterface
+
+    def __init__(self) -> None:
+        bytes_in, bytes_out = In(stream.Signature(8)), Out(stream.Signature(8))
+        super().__init__({"i_bytes": bytes_in, "o_bytes": bytes_out, "sdram": Out(SdramPadSignature(SDRAM.chip))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cycle = Signal(8)
+        m.d.sync += [cycle.eq(cycle + 1), self.sdram.cke.eq(1)]
+        m.d.sync += [self.sdram.cs.eq(cycle == 49), self.sdram.ras.eq(cycle == 49)]
+        return m
+
+
+SDRAM = Sdram(chip=MT48LC16M16A2, clock_hz=100e6)
+
+
+def impatient_design() -> Design:
+    return replace(echo_design(), name="impatient", component=Impatient, sdram=SDRAM)

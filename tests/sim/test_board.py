@@ -8,18 +8,22 @@ import numpy as np
 import pytest
 
 from presparse.contract.build import Build
+from presparse.contract.network import Network
 from presparse.contract.operations import Operation
 from presparse.contract.samples import Samples
 from presparse.contract.wire import Identity
 from presparse.device.frames import AnswerReader, encode_request
 from presparse.device.session import Session
 from presparse.device.transport import Transport
-from presparse.device.wire_records import pack, record_bytes
+from presparse.device.wire_records import raw_records, record_bytes
 from presparse.errors import ArgumentError, LinkClosed
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import SimulatedBoard, open_link
+from presparse_sim.design import simulated_sdram
+from presparse_sim.errors import DesignFault
+from presparse_sim.sdram_model import SdramFaults
 from tests.networks import random_model
-from tests.sim.stand_ins import echo_design, small_build
+from tests.sim.stand_ins import echo_design, impatient_design, small_build
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +90,7 @@ def test_a_closed_board_says_so() -> None:
         ({"seed": "1"}, "seed must be a whole number"),
         ({"clock_hz": 0}, "clock_hz must be a number"),
         ({"clock_hz": float("inf")}, "clock_hz must be a number"),
+        ({"sdram_faults": SdramFaults()}, "sdram_faults are given, and this design has no SDRAM"),
         ({"trace": 5}, "trace must be the name of a file, and is 5"),
         ({"progress": 5}, "progress must be a function or None, and is 5"),
     ],
@@ -93,6 +98,24 @@ def test_a_closed_board_says_so() -> None:
 def test_options_that_are_none(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         open_link(small_build(), **options)
+
+
+def test_a_broken_rule_of_the_sdram_ends_the_simulation() -> None:
+    board = SimulatedBoard(impatient_design())
+    rule = "a command before the power-up time is over"
+    for _ in range(2):
+        with pytest.raises(DesignFault, match=f"broke a rule of its SDRAM in cycle 50: {rule}"):
+            board.read(1, 1)
+
+
+@pytest.mark.parametrize("samples", [1, 8192, 60_000, 131_072])
+def test_the_simulated_sdram_has_room_for_the_store(samples: int) -> None:
+    build = Build(network=Network.load("mnist-dey"), store_samples=samples, store_memory="sdram", sample_bits=4)
+    sdram = simulated_sdram(build)
+    assert sdram is not None
+    assert build.store is not None
+    assert sdram.chip.words // 2 < max(build.store.words, 2**17) <= sdram.chip.words
+    assert simulated_sdram(small_build()) is None
 
 
 def test_the_accelerator_identifies_itself() -> None:
@@ -120,7 +143,7 @@ def test_a_half_sent_record_leaves_no_trace() -> None:
     for sent in range(1, record_bytes(network)):
         cut = Transport(board, first_sequence=sent, timeout=1, retries=0)
         cut.start()
-        cut.request(Operation.SAMPLES, pack(network, samples)[:sent])
+        cut.request(Operation.SAMPLES, raw_records(network, samples).data[:sent])
         session = Session(lambda: board, build)
         scores = np.concatenate([session.feed(samples), session.flush()])
         np.testing.assert_array_equal(scores, expected, err_msg=f"after {sent} bytes")

@@ -169,7 +169,7 @@ class Session:
         """Waits up to a second while the memory is tested."""
         waited = 0.0
         while self._store_state == StoreState.TESTING and waited < LONGEST_TEST:
-            self.clock.sleep(LONGEST_PAUSE)
+            self._persist(lambda: self._transport.wait(LONGEST_PAUSE))
             waited += LONGEST_PAUSE
             self.identify()
         return self._store_state

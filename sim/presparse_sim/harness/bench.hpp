@@ -29,6 +29,7 @@ enum Outcome : int {
     UNEXPECTED_ANSWER = 3,
     WRONG_LAST = 4,
     UNSTABLE_OUTPUT = 5,
+    BROKEN_MEMORY = 6,
 };
 
 // Ports are integers up to 64 bits and arrays of 32-bit words beyond; here every port is an array of words.

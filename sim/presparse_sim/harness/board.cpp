@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "bench.hpp"
+#include "pads.hpp"
 
 namespace {
 
@@ -15,6 +15,7 @@ class Board {
 
 public:
     Bench bench;
+    SdramAtPads sdram;
 
     explicit Board(Files files) : bench(files) {}
 
@@ -40,7 +41,9 @@ public:
                 idle = 0;
             }
             if (input_moves) pending.pop_front(), input.offering = false;
+            if (!sdram.take(top)) return BROKEN_MEMORY;
             bench.edge();
+            sdram.give(top);
             if (!output.stable) {
                 output.stable = true;
                 return UNSTABLE_OUTPUT;
@@ -54,6 +57,9 @@ public:
 
 EXPORT Board* board_open(const char* trace, const char* coverage) { return new Board({trace, coverage}); }
 EXPORT void board_close(Board* board) { delete board; }
+EXPORT void board_sdram(Board* board, const sdram::Chip* chip) { board->sdram.connect(*chip); }
+EXPORT void board_sdram_fail(Board* board, const sdram::Faults* faults) { board->sdram.fail(*faults); }
+EXPORT const char* board_sdram_broken(const Board* board, uint64_t* cycle) { return board->sdram.broken(cycle); }
 EXPORT void board_stall(Board* board, double probability, uint64_t seed) { board->stall(probability, seed); }
 EXPORT void board_write(Board* board, const uint8_t* bytes, size_t count) { board->write(bytes, count); }
 EXPORT int board_read(Board* board, uint8_t* bytes, size_t limit, size_t* count, uint64_t budget, uint64_t quiet) {

@@ -3,7 +3,7 @@
 
 #include <deque>
 
-#include "bench.hpp"
+#include "pads.hpp"
 
 namespace {
 
@@ -41,6 +41,7 @@ class Pins {
 
 public:
     Bench bench;
+    SdramAtPads sdram;
 
     explicit Pins(Files files) : bench(files) {}
 
@@ -58,7 +59,9 @@ public:
                 bytes[(*count)++] = uint8_t(received >> 1);
                 idle = 0;
             }
+            if (!sdram.take(bench.top)) return BROKEN_MEMORY;
             bench.edge();
+            sdram.give(bench.top);
         }
         return DONE;
     }
@@ -68,6 +71,9 @@ public:
 
 EXPORT Pins* board_open(const char* trace, const char* coverage) { return new Pins({trace, coverage}); }
 EXPORT void board_close(Pins* pins) { delete pins; }
+EXPORT void board_sdram(Pins* pins, const sdram::Chip* chip) { pins->sdram.connect(*chip); }
+EXPORT void board_sdram_fail(Pins* pins, const sdram::Faults* faults) { pins->sdram.fail(*faults); }
+EXPORT const char* board_sdram_broken(const Pins* pins, uint64_t* cycle) { return pins->sdram.broken(cycle); }
 EXPORT void board_stall(Pins*, double, uint64_t) {}  // a UART does not wait
 EXPORT void board_write(Pins* pins, const uint8_t* bytes, size_t count) { pins->write(bytes, count); }
 EXPORT int board_read(Pins* pins, uint8_t* bytes, size_t limit, size_t* count, uint64_t budget, uint64_t quiet) {

@@ -6,22 +6,25 @@ import numpy as np
 import pytest
 
 import presparse as ps
+from presparse.contract.address_map import STORE_WORDS
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.permutation import epoch_seed, permutation
 from presparse.contract.samples import Samples
-from presparse.contract.store import Contents
+from presparse.contract.store import Contents, StoreState
 from presparse.contract.wire import RunState, SampleKind, StoredRun
 from presparse.data import load_digits
 from presparse.device import session as session_module
 from presparse.device.links.faulty import Faults
 from presparse.device.protocol import Parameters
 from presparse.device.session import Session
+from presparse.errors import DeviceFault, StoreError
 from presparse.features.inputs import Inputs
 from presparse.history import History
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import open_link
+from presparse_sim.sdram_model import SdramFaults
 from tests.host.device.cable import Cable
 from tests.networks import random_model
 
@@ -35,17 +38,18 @@ FAST = Build(
     store_samples=1500,
     sample_bits=3,
 )
-"""C = 16 in both junctions, and exactly as many transfers per sample; two padding features; three banks of rows."""
+"""In block RAM; C = 16 in both junctions, and half as many transfers per sample; two padding features."""
 WIDE = Build(
     network=Network(
         features=13, classes=3, layers=(16, 12, 4), out_degree=(6, 2), lanes=(4, 6), activations=("relu", "sigmoid")
     ),
     store_samples=1100,
+    store_memory="sdram",
     sample_bits=6,
     sample_palettes="shared",
     feature_port=16,
 )
-"""A port wider than the lanes, several words to a row, C = 24."""
+"""In SDRAM; a port wider than the lanes, C = 24."""
 
 
 def contents(rng: np.random.Generator, build: Build, count: int) -> Contents:
@@ -73,7 +77,7 @@ def assert_equal(held: Parameters, reference: Reference) -> None:
 @pytest.mark.parametrize("build", [FAST, WIDE], ids=["fast", "wide"])
 def test_runs_equal_the_reference_at_the_speed_of_the_core(build: Build) -> None:
     rng = np.random.default_rng(1)
-    assert FAST.network.layers[0] // FAST.feature_port == FAST.junctions[0].cycles == 16
+    assert FAST.network.layers[0] // FAST.feature_port == FAST.junctions[0].cycles // 2 == 8
     model, stored = random_model(rng, build.network), contents(rng, build, build.store_samples)
     reference = Reference(build, model)
     session = Session(lambda: open_link(build), build)
@@ -81,10 +85,10 @@ def test_runs_equal_the_reference_at_the_speed_of_the_core(build: Build) -> None
     session.store(stored)
     period, count = build.schedule.period, build.store_samples
     runs = [
-        StoredRun(kind=SampleKind.TRAIN, rate=4, count=count, seed=0xBADC0DE),
-        StoredRun(kind=SampleKind.EVALUATE, count=count),
-        StoredRun(kind=SampleKind.TRAIN, rate=6, first=count // 3, count=count // 2 + 1, seed=7),
-        StoredRun(kind=SampleKind.TRAIN, rate=2, first=count - 1, count=1, seed=7),
+        StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=count, seed=0xBADC0DE),
+        StoredRun(kind=SampleKind.EVALUATE, slot=stored.slot, count=count),
+        StoredRun(kind=SampleKind.TRAIN, rate=6, slot=stored.slot, first=count // 3, count=count // 2 + 1, seed=7),
+        StoredRun(kind=SampleKind.TRAIN, rate=2, slot=stored.slot, first=count - 1, count=1, seed=7),
     ]
     for number, run in enumerate(runs, start=1):
         session.clear_counters()
@@ -110,11 +114,12 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     """Runs, samples over the link and stops between them; every second session is cut, the others lose bytes."""
     monkeypatch.setattr(session_module, "RECONNECT_DELAY", 0.001)
     rng = np.random.default_rng(seed)
-    board = open_link(FAST)
+    build = (FAST, WIDE)[seed // 2]
+    board = open_link(build, stall=0.2, seed=seed)
     cable = Cable(board)
-    session = Session(cable, FAST, timeout=0.02, retries=60)
-    model, stored = random_model(rng, FAST.network), contents(rng, FAST, 400)
-    reference = Reference(FAST, model)
+    session = Session(cable, build, timeout=0.02, retries=60)
+    model, stored = random_model(rng, build.network), contents(rng, build, 400)
+    reference = Reference(build, model)
     session.load(model)
     session.store(stored)
     for number in range(8):
@@ -122,7 +127,8 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
             cable.last.cut_after = int(rng.integers(1, 200))
         else:
             cable.last.faults = Faults(rng, 0.2)
-        run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=int(rng.integers(1, 401)), seed=int(rng.integers(2**32)))
+        count, order = int(rng.integers(1, 401)), int(rng.integers(2**32))
+        run = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=count, seed=order)
         session.begin(run)
         if number % 2:
             fed = session.stop().fed
@@ -132,7 +138,7 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
             assert fed == run.count
         reference.run(stored.samples(run)[:fed])
         reference.flush()
-        samples = stored.samples(StoredRun(kind=SampleKind.TRAIN, rate=3, count=3))
+        samples = stored.samples(StoredRun(kind=SampleKind.TRAIN, rate=3, slot=stored.slot, count=3))
         session.feed(samples)
         session.flush()
         reference.run(samples)
@@ -144,6 +150,66 @@ def test_faults_and_cuts_change_nothing(seed: int, monkeypatch: pytest.MonkeyPat
     else:
         assert session.counters()["frames_repeated"] > 0
     board.close()
+
+
+@pytest.mark.parametrize("build", [FAST, WIDE], ids=["block RAM", "SDRAM"])
+def test_a_run_ends_before_a_bad_sample_and_by_a_reset(build: Build) -> None:
+    """And leaves nothing behind, neither in the memory's queues nor in the decoder or the core."""
+    rng = np.random.default_rng(5)
+    model, stored = random_model(rng, build.network), contents(rng, build, 60)
+    whole = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=stored.slot, count=60, seed=99)
+    bad = 17  # the place in the run
+    number = int(whole.indices()[bad])
+    spoiled = Contents(layout=stored.layout, codes=stored.codes, labels=stored.labels, palettes=stored.palettes)
+    address = STORE_WORDS + (number << stored.slot - 1)
+    spoiled.words[address] = spoiled.words[address] ^ np.uint32(1 << 31)  # the mask's highest bit is no block's
+    session = Session(lambda: open_link(build), build)
+    session.store(spoiled)
+    for _ in range(2):
+        session.load(model)
+        reference = Reference(build, model)
+        session.begin(whole)
+        with pytest.raises(DeviceFault, match=f"run ended after {bad} of 60 samples"):
+            finish(session)
+        reference.run(stored.samples(whole)[:bad])
+        reference.flush()
+        samples = stored.samples(StoredRun(kind=SampleKind.TRAIN, rate=3, slot=stored.slot, count=5))
+        session.feed(samples)
+        session.flush()
+        reference.run(samples)
+        reference.flush()
+        assert_equal(session.read(), reference)
+    session.store(stored)
+    for _ in range(5):
+        session.begin(whole)
+        session.reset()
+        session.load(model)
+        session.clear_counters()
+        session.begin(whole)
+        assert finish(session).fed == 60
+        reference = Reference(build, model)
+        reference.run(stored.samples(whole))
+        reference.flush()
+        assert_equal(session.read(), reference)
+    session.close()
+
+
+def test_a_board_whose_memory_fails_works_without_it() -> None:
+    rng = np.random.default_rng(6)
+    model, stored = random_model(rng, WIDE.network), contents(rng, WIDE, 20)
+    session = Session(lambda: open_link(WIDE, sdram_faults=SdramFaults(data_mask=1 << 5)), WIDE)
+    assert session.store_state() == StoreState.FAILED
+    with pytest.raises(StoreError):
+        session.store(stored)
+    samples = stored.samples(StoredRun(kind=SampleKind.TRAIN, rate=3, slot=stored.slot, count=20))
+    reference = Reference(WIDE, model)
+    session.load(model)
+    session.feed(samples)
+    session.flush()
+    reference.run(samples)
+    reference.flush()
+    assert_equal(session.read(), reference)
+    session.close()
 
 
 @pytest.mark.parametrize("steps", [2, 4], ids=["from the store", "over the link"])

@@ -126,7 +126,7 @@ class SampleIntake(wiring.Component):
 
 
 class RegionAccess(wiring.Component):
-    """Passes the link's commands to the memory of their region: one at a time, in order, 4 cycles more for each.
+    """Passes the link's commands to the memory of their region: one at a time, in order, 2 cycles more for each.
 
     Parameters
     ----------
@@ -170,45 +170,41 @@ class RegionAccess(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        command = Signal(CommandLayout())
-        region, answer = command.address[REGION_SHIFT:], self.answers.payload
+        command, incoming = Signal(CommandLayout()), self.commands.payload
+        region, answer = incoming.address[REGION_SHIFT:], self.answers.payload
+        others = Cat(region == number for number in self._regions.values())
         chosen = Signal(len(self._memories))
-        passes, takes = Signal(), Signal()
+        passes, takes, refused = Signal(), Signal(), Signal()
         takers, givers = zip(*self._memories, strict=True)
-        for here, commands, answers in zip(chosen, takers, givers, strict=True):
+        for here, taker, giver in zip(chosen, takers, givers, strict=True):
             m.d.comb += [
-                commands.valid.eq(passes & here),
-                commands.payload.eq(command),
-                answers.ready.eq(takes),
+                taker.valid.eq(passes & here),
+                taker.payload.eq(command),
+                giver.ready.eq(takes | (here & self.answers.ready)),
             ]
+        m.d.comb += refused.eq(self.closed | (~chosen[0] & ~self.drained))
         with m.FSM():
             with m.State("Accept"):
                 # The answer to a command that the link gave up comes before the next command is taken: all memories but
                 # the core answer whatever happens, and are ready when they have.
                 m.d.comb += [takes.eq(1), self.commands.ready.eq(Cat(taker.ready for taker in takers[1:]).all())]
-                m.d.sync += command.eq(self.commands.payload)
+                m.d.sync += [command.eq(incoming), chosen.eq(Cat(~others.any(), others))]
                 with m.If(self.commands.valid & self.commands.ready):
-                    m.next = "Route"
-            with m.State("Route"):
-                others = Cat(region == number for number in self._regions.values())
-                m.d.sync += [answer.eq(0), chosen.eq(Cat(~others.any(), others))]
-                m.next = "Pass-On"
-                with m.If(self.closed | (others.any() & ~self.drained)):
-                    m.d.sync += answer.not_drained.eq(1)
-                    m.next = "Answer"
+                    m.next = "Pass-On"
             with m.State("Pass-On"):
-                m.d.comb += passes.eq(1)
-                with m.If((chosen & Cat(taker.ready for taker in takers)).any()):
-                    m.next = "Wait-Answer"
-            with m.State("Wait-Answer"):
-                m.d.comb += takes.eq(1)
+                m.d.comb += passes.eq(~refused)
+                with m.If(refused):
+                    m.next = "Refuse"
+                with m.Elif((chosen & Cat(taker.ready for taker in takers)).any()):
+                    m.next = "Pass-Back"
+            with m.State("Pass-Back"):
                 for here, giver in zip(chosen, givers, strict=True):
                     with m.If(here):
-                        m.d.sync += answer.eq(giver.payload)
-                with m.If((chosen & Cat(giver.valid for giver in givers)).any()):
-                    m.next = "Answer"
-            with m.State("Answer"):
-                m.d.comb += self.answers.valid.eq(1)
+                        m.d.comb += [self.answers.valid.eq(giver.valid), answer.eq(giver.payload)]
+                with m.If(self.answers.valid & self.answers.ready):
+                    m.next = "Accept"
+            with m.State("Refuse"):
+                m.d.comb += [self.answers.valid.eq(1), answer.not_drained.eq(1)]
                 with m.If(self.answers.ready):
                     m.next = "Accept"
         return m

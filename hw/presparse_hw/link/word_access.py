@@ -19,7 +19,8 @@ class WordAccess(wiring.Component):
     """Reads or writes consecutive words. The last word is probed by a read before any is touched: as
     regions have no holes, and a request that leaves its region is refused, all words then exist.
 
-    A word takes about 9 cycles and the latency of the core or of the counters.
+    The bytes of one word pass while another is written or read: a word takes 5 cycles, if the memory takes no longer. Of
+    counters, it takes 5 and their latency.
 
     Members
     -------
@@ -56,6 +57,8 @@ class WordAccess(wiring.Component):
         self._bad_address = Signal()
         self._not_drained = Signal()
         self._probing = Signal()  # the next command reads the last word, to see whether it exists
+        self._asking = Signal()  # for the word to be read next
+        self._awaited = Signal()  # an answer
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -68,10 +71,31 @@ class WordAccess(wiring.Component):
             self.run.answer.payload.eq(self._value[:8]),
         ]
         m.d.sync += [self._writing.eq(self.run.operation == Operation.WRITE), self._last.eq(self._left == 0)]
+        with m.If(self._asking):
+            m.d.comb += self.commands.valid.eq(1)
+            with m.If(self.commands.ready):
+                m.d.sync += [self._asking.eq(0), self._word.eq(self._word + 1)]
+        with m.If(self.commands.valid & self.commands.ready):
+            m.d.sync += self._awaited.eq(1)
+        with m.If(self.answers.valid & self.answers.ready):
+            answer = self.answers.payload
+            m.d.sync += [
+                self._awaited.eq(0),
+                self._bad_address.eq(self._bad_address | answer.bad_address),
+                self._not_drained.eq(self._not_drained | answer.not_drained),
+            ]
         with m.FSM():
             self._take_request(m)
             self._check_range(m)
-            self._access_words(m)
+            self._read_words(m)
+            self._write_words(m)
+            with m.State("Finish"):
+                with m.If(self._bad_address):
+                    self._finish(m, Status.BAD_ADDRESS)
+                with m.Elif(self._not_drained):
+                    self._finish(m, Status.NOT_DRAINED)
+                with m.Else():
+                    self._finish(m, Status.OK)
         return m
 
     def _take_request(self, m: Module) -> None:
@@ -80,6 +104,7 @@ class WordAccess(wiring.Component):
         with m.State("Idle"):
             m.d.comb += self.answers.ready.eq(1)  # one that a stopped request did not wait for
             m.d.sync += [byte.eq(0), self._probing.eq(1), self._bad_count.eq(0), left.eq(self.run.length[2:] - 2)]
+            m.d.sync += [self._bad_address.eq(0), self._not_drained.eq(0)]
             with m.If(self.run.start):
                 m.next = "Take-Address"
         with m.State("Take-Address"):
@@ -117,76 +142,82 @@ class WordAccess(wiring.Component):
             ]
             m.next = "Begin"
         with m.State("Begin"):
-            m.d.sync += self._probing.eq(~self._of_counters)
-            m.next = "Access"
+            m.next = "Probe"
             with m.If(self._bad_count):
                 self._finish(m, Status.BAD_LENGTH)
             with m.Elif(self._outside):
                 self._finish(m, Status.BAD_ADDRESS)
-
-    def _access_words(self, m: Module) -> None:
-        """First the probe, then word after word: of a counter, or by a command to the core."""
-        value, answer = self._value, self.answers.payload
-        with m.State("Take-Word"):
-            self._take_byte(m)
-            with m.If(self.run.payload.valid & (self._byte == 3)):
-                m.next = "Access"
-        with m.State("Access"):
-            with m.If(self._of_counters):
+            with m.Elif(self._of_counters):
                 m.next = "Take-Counter"
+        with m.State("Probe"):
+            m.d.comb += self.commands.valid.eq(1)
+            with m.If(self.commands.ready):
+                m.next = "Wait-Probe"
+        with m.State("Wait-Probe"):
+            m.d.comb += self.answers.ready.eq(1)
+            with m.If(self.answers.valid):
+                m.next = "Judge-Probe"
+        with m.State("Judge-Probe"):
+            m.d.sync += self._probing.eq(0)
+            with m.If(self._bad_address | self._not_drained):
+                m.next = "Finish"
+            with m.Elif(self._writing):
+                m.next = "Take-Word"
             with m.Else():
-                m.d.comb += self.commands.valid.eq(1)
-                with m.If(self.commands.ready):
-                    m.next = "Wait-Answer"
+                m.d.sync += self._asking.eq(1)
+                m.next = "Wait-Word"
+
+    def _read_words(self, m: Module) -> None:
+        """The next word is asked for while one is given."""
+        value = self._value
         with m.State("Take-Counter"):
             m.d.comb += self.counters.read.eq(1)
             m.d.sync += value.eq(self.counters.data)
             with m.If(self.counters.valid):
+                m.d.sync += self._word.eq(self._word + 1)
                 m.next = "Give-Word"
-        with m.State("Wait-Answer"):
+        with m.State("Wait-Word"):
             m.d.comb += self.answers.ready.eq(1)
-            m.d.sync += [
-                value.eq(answer.data),
-                self._bad_address.eq(answer.bad_address),
-                self._not_drained.eq(answer.not_drained),
-            ]
+            m.d.sync += value.eq(self.answers.payload.data)
             with m.If(self.answers.valid):
-                m.next = "Judge"
-        with m.State("Judge"):
-            m.d.sync += self._probing.eq(0)
-            with m.If(self._bad_address):
-                self._finish(m, Status.BAD_ADDRESS)
-            with m.Elif(self._not_drained):
-                self._finish(m, Status.NOT_DRAINED)
-            with m.Elif(self._probing):
-                self._begin_word(m)
-            with m.Elif(self._writing):
-                m.next = "Next-Word"
-            with m.Else():
                 m.next = "Give-Word"
         with m.State("Give-Word"):
             m.d.comb += self.run.answer.valid.eq(1)
             m.d.sync += [value.eq(value >> 8), self._byte.eq(self._byte + 1)]
+            with m.If(self._byte == 0):
+                m.d.sync += self._asking.eq(~self._last & ~self._of_counters)
             with m.If(self._byte == 3):
-                m.next = "Next-Word"
-        with m.State("Next-Word"):
-            m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
-            with m.If(self._last):
-                self._finish(m, Status.OK)
-            with m.Else():
-                self._begin_word(m)
+                m.d.sync += self._left.eq(self._left - 1)
+                m.next = "Wait-Word"
+                with m.If(self._of_counters):
+                    m.next = "Take-Counter"
+                with m.If(self._last):
+                    m.next = "Finish"
+
+    def _write_words(self, m: Module) -> None:
+        """The next word is taken while one is written."""
+        with m.State("Take-Word"):
+            self._take_byte(m)
+            m.d.comb += self.answers.ready.eq(1)
+            with m.If(self.run.payload.valid & (self._byte == 3)):
+                m.next = "Write-Word"
+        with m.State("Write-Word"):
+            m.d.comb += [self.answers.ready.eq(1), self.commands.valid.eq(~self._awaited)]
+            with m.If(self.commands.valid & self.commands.ready):
+                m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
+                m.next = "Take-Word"
+                with m.If(self._last):
+                    m.next = "Wait-Written"
+        with m.State("Wait-Written"):
+            m.d.comb += self.answers.ready.eq(1)
+            with m.If(~self._awaited):
+                m.next = "Finish"
 
     def _take_byte(self, m: Module) -> None:
         payload = self.run.payload
         m.d.comb += payload.ready.eq(1)
         with m.If(payload.valid):
             m.d.sync += [self._value.eq(Cat(self._value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
-
-    def _begin_word(self, m: Module) -> None:
-        with m.If(self._writing):
-            m.next = "Take-Word"
-        with m.Else():
-            m.next = "Access"
 
     def _finish(self, m: Module, status: Status) -> None:
         m.d.comb += [self.run.done.eq(1), self.run.status.eq(status)]

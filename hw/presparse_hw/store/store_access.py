@@ -47,39 +47,33 @@ class StoreAccess(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        command = Signal(CommandLayout())
-        word, answer = command.address[:REGION_SHIFT], self.answers.payload
+        command, asked = Signal(MemoryCommandLayout(2 * self._words)), self.commands.payload
+        word, answer = asked.address[:REGION_SHIFT], self.answers.payload
         exists = Signal()
-        m.d.sync += exists.eq((word < self._words) & (self.state == StoreState.READY))
-        m.d.comb += [
-            self.memory_commands.payload.address.eq(word),
-            self.memory_commands.payload.data.eq(command.data),
-            self.memory_commands.payload.write.eq(command.write),
-        ]
+        m.d.comb += self.memory_commands.payload.eq(command)
         with m.FSM():
             with m.State("Accept"):
                 m.d.comb += self.commands.ready.eq(1)
-                m.d.sync += command.eq(self.commands.payload)
+                m.d.sync += [command.address.eq(word), command.data.eq(asked.data), command.write.eq(asked.write)]
+                m.d.sync += exists.eq((word < self._words) & (self.state == StoreState.READY))
                 with m.If(self.commands.valid):
-                    m.next = "Locate"
-            with m.State("Locate"):
-                m.next = "Check"
-            with m.State("Check"):
-                m.d.sync += [answer.eq(0), answer.bad_address.eq(~exists)]
-                m.next = "Answer"
-                with m.If(exists):
                     m.next = "Ask"
             with m.State("Ask"):
-                m.d.comb += self.memory_commands.valid.eq(~self.reading)
-                with m.If(self.memory_commands.ready & ~self.reading):
-                    m.next = "Wait-Answer"
-            with m.State("Wait-Answer"):
-                m.d.comb += self.memory_answers.ready.eq(1)
-                m.d.sync += answer.data.eq(self.memory_answers.payload)
-                with m.If(self.memory_answers.valid):
-                    m.next = "Answer"
-            with m.State("Answer"):
-                m.d.comb += self.answers.valid.eq(1)
+                m.d.comb += self.memory_commands.valid.eq(exists & ~self.reading)
+                with m.If(~exists):
+                    m.next = "Refuse"
+                with m.Elif(self.memory_commands.ready & ~self.reading):
+                    m.next = "Pass-Back"
+            with m.State("Pass-Back"):
+                m.d.comb += [
+                    self.answers.valid.eq(self.memory_answers.valid),
+                    answer.data.eq(self.memory_answers.payload),
+                    self.memory_answers.ready.eq(self.answers.ready),
+                ]
+                with m.If(self.answers.valid & self.answers.ready):
+                    m.next = "Accept"
+            with m.State("Refuse"):
+                m.d.comb += [self.answers.valid.eq(1), answer.bad_address.eq(1)]
                 with m.If(self.answers.ready):
                     m.next = "Accept"
         return m

@@ -51,14 +51,19 @@ def random_model(rng: np.random.Generator, network: Network) -> Model:
     return Model.initial(network, random_state=int(rng.integers(1 << 32)))
 
 
-def random_samples(rng: np.random.Generator, build: Build, count: int, kinds: tuple[SampleKind, ...]) -> Samples:
-    """Features of the whole range, any labels and rates; each sample's kind is one of `kinds`."""
+def random_samples(
+    rng: np.random.Generator, build: Build, count: int, kinds: tuple[SampleKind, ...], *, coarse: bool = False
+) -> Samples:
+    """Features of the whole range, any labels and rates; each sample's kind is one of `kinds`.
+
+    `coarse`: of the values of `random_contents`, so that they may go as sample words.
+    """
     network = build.network
     kind = rng.choice(np.array(kinds, dtype=np.uint8), size=count)
     rates = rng.integers(network.rates.least, network.rates.most + 1, size=count)
     return Samples(
         kinds=kind,
-        features=_features(rng, network, count),
+        features=_coarse(build, _features(rng, network, count)) if coarse else _features(rng, network, count),
         labels=np.where(kind == SampleKind.PREDICT, 0, rng.integers(network.classes, size=count)).astype(np.uint16),
         rates=np.where(kind == SampleKind.TRAIN, rates, 0).astype(np.uint8),
     )
@@ -67,9 +72,14 @@ def random_samples(rng: np.random.Generator, build: Build, count: int, kinds: tu
 def random_contents(rng: np.random.Generator, build: Build, count: int) -> Contents:
     """Samples for the store of a build that has one."""
     assert build.store is not None
-    features = _features(rng, build.network, count)
-    coarse = features & -(1 << (build.network.formats.activation.width - build.sample_bits))  # as few values as codes
-    return Contents.encode(build.store, coarse, rng.integers(build.network.classes, size=count))
+    features = _coarse(build, _features(rng, build.network, count))
+    return Contents.encode(build.store, features, rng.integers(build.network.classes, size=count))
+
+
+def _coarse(build: Build, features: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As few values as codes of the build's sample words; any if it has none."""
+    spare = build.network.formats.activation.width - build.sample_bits if build.sample_bits else 0
+    return features & -(1 << spare)
 
 
 def _features(rng: np.random.Generator, network: Network, count: int) -> NDArray[np.int64]:

@@ -43,6 +43,9 @@ class ShortSession:
             random_samples(rng, STORED, 5, (SampleKind.PREDICT,)),
         ]
         self._contents = random_contents(rng, STORED, 9)
+        self._compressed = self._contents.samples(
+            StoredRun(kind=SampleKind.TRAIN, rate=2, slot=self._contents.slot, count=9)
+        )
 
     def run(self, cut_after: int | None) -> bool:
         """The session; its first link is cut after so many bytes. Whether that was before its end. Raises Mismatch."""
@@ -55,7 +58,8 @@ class ShortSession:
         for samples in self._samples:
             twins.feed(samples)
         twins.store(self._contents)
-        twins.play(StoredRun(kind=SampleKind.TRAIN, rate=4, count=9, seed=3), stop_after=1000)
+        twins.play(StoredRun(kind=SampleKind.TRAIN, rate=4, slot=self._contents.slot, count=9, seed=3), stop_after=1000)
+        twins.feed(self._compressed)
         twins.compare()
         return len(self._links) > 1
 

@@ -158,7 +158,7 @@ def _lied_to(row: Row, link: LyingLink, clock: BoardTime, rng: np.random.Generat
     session: Session | None = None
     model = random_model(rng, STORED.network)
     contents = random_contents(rng, STORED, 60)
-    run = StoredRun(kind=SampleKind.TRAIN, rate=4, count=60, seed=3)
+    run = StoredRun(kind=SampleKind.TRAIN, rate=4, slot=contents.slot, count=60, seed=3)
 
     def reopen() -> LyingLink:
         link._closed = False

@@ -25,7 +25,7 @@ class Workload:
         self.samples = 0
         """Samples asked for, those of runs too."""
         self._twins, self._rng, self._build = twins, rng, twins.build
-        self._stored = 0
+        self._stored = self._slot = 0
         """Samples in the store."""
         calls: dict[str, tuple[int, Callable[[], None]]] = {
             "train": (8, lambda: self._feed(SampleKind.TRAIN)),
@@ -52,13 +52,16 @@ class Workload:
         self.done[name] += 1
 
     def _feed(self, *kinds: SampleKind) -> None:
-        samples: Samples = random_samples(self._rng, self._build, int(self._rng.integers(1, _LONGEST)), kinds)
+        count, coarse = int(self._rng.integers(1, _LONGEST)), bool(self._rng.random() < 0.5)
+        samples: Samples = random_samples(self._rng, self._build, count, kinds, coarse=coarse)
         self.samples += len(samples)
         self._twins.feed(samples)
 
     def _store(self) -> None:
         self._stored = int(self._rng.integers(1, self._build.store_samples + 1))
-        self._twins.store(random_contents(self._rng, self._build, self._stored))
+        contents = random_contents(self._rng, self._build, self._stored)
+        self._slot = contents.slot
+        self._twins.store(contents)
 
     def _play(self) -> None:
         if not self._stored:
@@ -70,6 +73,7 @@ class Workload:
         run = StoredRun(
             kind=SampleKind.TRAIN if training else SampleKind.EVALUATE,
             rate=int(self._rng.integers(rates.least, rates.most + 1)) if training else 0,
+            slot=self._slot,
             first=first,
             count=count,
             seed=int(self._rng.integers(1 << 32)) if self._rng.random() < 0.5 else None,

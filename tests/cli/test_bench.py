@@ -97,22 +97,25 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
     assert core["utilization"] == pytest.approx(core["samples_per_second"] / core["limit_samples_per_second"])
     assert core["distance_to_limit"] == pytest.approx(1 - core["utilization"])
 
-    store = figures["store"]
+    store = figures["stored"]
     assert store["cycles_per_sample"] == core["cycles_per_sample"]
     assert store["samples_per_second"] == core["samples_per_second"]
 
-    uart = figures["uart"]
-    assert uart["baud"] == 1_000_000
+    link = figures["link"]
+    assert link["baud"] == 1_000_000
     record = 4 + 2 * 8  # header, features of 10 bits
-    assert record < uart["bytes_to_board"] < record + 4  # and frames of up to 1,024 bytes around
-    assert 0 < uart["bytes_from_board"] < 2
-    assert uart["samples_per_second"] == 1e5 / uart["bytes_to_board"]
+    assert 6 < link["bytes_per_sample"] < record  # most of them are zero, and so in no word
+    assert 0 < link["bytes_from_board"] < 2
+    assert link["samples_per_second"] == 1e5 / link["bytes_per_sample"]
+    assert figures["driver"]["compressed"]
+    assert figures["sent"] == "random images"
 
     assert {name for name in (r["name"] for r in figures["rows"]) if name in CONTESTANTS} == CONTESTANTS
-    assert len(figures["rows"]) == len(CONTESTANTS) + 3
+    assert len(figures["rows"]) == len(CONTESTANTS) + 4
     eager, c = row(figures, report.EAGER)["samples_per_second"], row(figures, report.PLAIN_C)["samples_per_second"]
     assert row(figures, "core, ulx3s-12f at 50.0 MHz")["samples_per_second"] == core["samples_per_second"]
-    assert row(figures, "end to end, UART at 1,000,000 baud")["samples_per_second"] == uart["samples_per_second"]
+    assert row(figures, "end to end, UART at 1,000,000 baud")["samples_per_second"] == link["samples_per_second"]
+    assert row(figures, "driver, to frames")["samples_per_second"] == figures["driver"]["samples_per_second"]
     assert row(figures, "end to end, samples stored")["samples_per_second"] == store["samples_per_second"]
     for entry in figures["rows"]:
         assert entry["times_eager"] == pytest.approx(entry["samples_per_second"] / eager)

@@ -1,4 +1,4 @@
-"""End to end over a UART: the bytes that the real driver sends the simulated board and gets back, per sample."""
+"""End to end: the simulated board behind the real driver, and what a UART carries of the driver's bytes."""
 
 from __future__ import annotations
 
@@ -28,45 +28,24 @@ class Uart:
     """A link that is busy all the time, in both directions at once."""
 
     baud: int
-    bytes_to_board: float
-    """Per trained sample, frames and all."""
+    bytes_per_sample: float
+    """To the board, for a trained sample, frames and all."""
     bytes_from_board: float
+    """Back, likewise."""
     samples_per_second: float
     """What the busier direction carries; the core is not looked at."""
 
     @classmethod
     def of(cls, baud: int, to_board: float, from_board: float) -> Uart:
         speed = baud / BITS_PER_BYTE / max(to_board, from_board)
-        return cls(baud=baud, bytes_to_board=to_board, bytes_from_board=from_board, samples_per_second=speed)
-
-
-class CountingLink:
-    """Passes everything on to `link`, and counts."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.written = 0
-        self.read_ = 0
-
-    def write(self, data: bytes) -> None:
-        self.written += len(data)
-        self._link.write(data)
-
-    def read(self, limit: int, timeout: float) -> bytes:
-        data = self._link.read(limit, timeout)
-        self.read_ += len(data)
-        return data
-
-    def close(self) -> None:
-        self._link.close()
+        return cls(baud=baud, bytes_per_sample=to_board, bytes_from_board=from_board, samples_per_second=speed)
 
 
 class SimulatedBoard:
     """The whole simulated board behind the real driver, with `model` loaded. Raises BenchmarkError without one."""
 
     def __init__(self, build: Build, model: Model) -> None:
-        self._link = CountingLink(_simulated(build)())
-        self.session = Session(lambda: self._link, build, timeout=60.0)
+        self.session = Session(_simulated(build), build, timeout=60.0)
         self.session.load(model)
 
     def trainer(self, samples: Samples) -> Trainer:
@@ -77,13 +56,6 @@ class SimulatedBoard:
                 self.session.feed(samples[part])
 
         return train
-
-    def uart(self, samples: Samples, baud: int) -> Uart:
-        """What a UART carries, with all of `samples` sent at once."""
-        written, read = self._link.written, self._link.read_
-        self.session.feed(samples)
-        count = len(samples)
-        return Uart.of(baud, (self._link.written - written) / count, (self._link.read_ - read) / count)
 
     def close(self) -> None:
         self.session.close()

@@ -7,16 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from presparse import plugins
-from presparse.benchmark import growth, pytorch, sparse_linear
+from presparse.benchmark import driver, growth, pytorch, sparse_linear
 from presparse.benchmark.clock import Clock
 from presparse.benchmark.core import Core
+from presparse.benchmark.driver import Driver
 from presparse.benchmark.errors import BenchmarkError
 from presparse.benchmark.link import DEFAULT_BAUD, SimulatedBoard, Uart
 from presparse.benchmark.machine import Machine
 from presparse.benchmark.plain_c import plain_c
 from presparse.benchmark.rounds import Rates, Tell, Trainer, interleave
 from presparse.benchmark.store import Store, stored_cycles, with_store
-from presparse.benchmark.workload import COUNT, parts, training_samples
+from presparse.benchmark.workload import COUNT, parts, sent_samples, training_samples
 from presparse.contract.build import Build
 from presparse.contract.samples import Samples
 from presparse.model import Model
@@ -28,8 +29,6 @@ PLAIN_C = "plain C, batch 1, one core"
 _BATCH = 256
 _STEADY = 64
 """Samples over which cycles are counted, after as many that fill the pipeline."""
-_SENT = 64
-"""Samples whose bytes are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +60,11 @@ class Report:
     seconds: float
     rows: tuple[Row, ...]
     core: Core
-    store: Store
-    uart: Uart
+    stored: Store
+    link: Uart
+    driver: Driver
+    sent: str
+    """What the samples are that links and the store carry."""
     simulated_cycles_per_second: float
     growth: tuple[growth.Point, ...]
     layers: tuple[sparse_linear.Comparison, ...]
@@ -130,12 +132,15 @@ def _measure(
         simulated[name] = make(alone, model)
         contestants[name], how[name] = _runner(simulated[name], samples), "gateware, cycle by cycle"
     tell(len(contestants), 9, "preparing the simulated board")
-    board = SimulatedBoard(with_store(build), model)
+    storing = with_store(build)
+    sent, what = sent_samples(storing)
+    board = SimulatedBoard(storing, model)
     try:
         enter("simulated board, end to end", "driver, link and core", lambda: board.trainer(samples))
         rates = interleave(contestants, rounds=rounds, seconds=seconds, tell=tell)
-        uart = board.uart(samples[:_SENT], clock.baud if clock else DEFAULT_BAUD)
-        store = Store.of(stored_cycles(board.session, samples), clock if build.store else None)
+        tell(0, 1, "measuring the driver")
+        own, uart = driver.measure(storing, sent, clock.baud if clock else DEFAULT_BAUD, seconds)
+        store = Store.of(stored_cycles(board.session, sent), clock if build.store else None)
     finally:
         board.close()
     cycles = min(_cycles_per_sample(core, samples) for core in simulated.values())
@@ -152,10 +157,12 @@ def _measure(
         machine=machine,
         rounds=rounds,
         seconds=seconds,
-        rows=tuple(_rows(core, store, uart, rates, how)),
+        rows=tuple(_rows(core, store, uart, own, what, rates, how)),
         core=core,
-        store=store,
-        uart=uart,
+        stored=store,
+        link=uart,
+        driver=own,
+        sent=what,
         simulated_cycles_per_second=max(rates[name].median for name in simulated) * cycles,
         growth=tuple(points),
         layers=tuple(layers),
@@ -181,7 +188,9 @@ def _cycles_per_sample(core: Any, samples: Samples) -> float:
     return (core.cycles - before) / _STEADY
 
 
-def _rows(core: Core, store: Store, uart: Uart, rates: dict[str, Rates], how: dict[str, str]) -> list[Row]:
+def _rows(
+    core: Core, store: Store, uart: Uart, own: Driver, sent: str, rates: dict[str, Rates], how: dict[str, str]
+) -> list[Row]:
     eager, c, limit = rates[EAGER].median, rates[PLAIN_C].median, core.limit_samples_per_second
 
     def row(name: str, speed: float | None, described: str) -> Row:
@@ -208,8 +217,9 @@ def _rows(core: Core, store: Store, uart: Uart, rates: dict[str, Rates], how: di
         row(
             f"end to end, UART at {uart.baud:,} baud",
             both,
-            f"{max(uart.bytes_to_board, uart.bytes_from_board):,.0f} bytes per sample",
+            f"{max(uart.bytes_per_sample, uart.bytes_from_board):,.0f} bytes per sample, of {sent}",
         ),
+        row("driver, to frames", own.samples_per_second, f"{sent}, no board"),
     ]
     for name, found in rates.items():
         rows.append(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from presparse.benchmark.clock import Clock
 from presparse.benchmark.errors import BenchmarkError
 from presparse.contract.build import Build
@@ -35,9 +33,7 @@ def with_store(build: Build) -> Build:
     """The build, with a store if it has none."""
     if build.store is not None:
         return build
-    return Build(
-        network=build.network, lanes=build.lanes, gap=build.gap, store_samples=_STORED, sample_palettes="shared"
-    )
+    return Build(network=build.network, lanes=build.lanes, gap=build.gap, store_samples=_STORED)
 
 
 def stored_cycles(session: Session, samples: Samples) -> float:
@@ -46,18 +42,17 @@ def stored_cycles(session: Session, samples: Samples) -> float:
     count = 0 if layout is None else min(layout.capacity(layout.largest_slot), _STORED, len(samples))
     if layout is None or count < 2:
         raise BenchmarkError(f"a board must store at least 2 samples to be measured, and this one stores {count}")
-    features = np.where(samples.features[:count] > 0, 1, 0)  # two values fit every palette
-    contents = Contents.encode(layout, features, samples.labels[:count])
+    contents = Contents.encode(layout, samples.features[:count], samples.labels[:count])
     session.store(contents)
     few = count // 2
-    return (_cycles(session, contents, count) - _cycles(session, contents, few)) / (count - few)
+    return (_cycles(session, count, contents.slot) - _cycles(session, few, contents.slot)) / (count - few)
 
 
-def _cycles(session: Session, contents: Contents, count: int) -> int:
+def _cycles(session: Session, count: int, slot: int) -> int:
     """Of a run over the first `count` samples, from its first to the drained pipeline."""
     session.clear_counters()
     rate = session.build.network.rates.most
-    session.begin(StoredRun(kind=SampleKind.TRAIN, rate=rate, slot=contents.slot, count=count))
+    session.begin(StoredRun(kind=SampleKind.TRAIN, rate=rate, slot=slot, count=count))
     while session.follow().running:
         pass
     return session.counters()["cycles"]

@@ -79,7 +79,7 @@ def class_bytes(classes: int) -> int:
 
 def crc(body: bytes) -> bytes:
     """CRC-32 (zlib's) of everything before it in a frame."""
-    return struct.pack("<I", zlib.crc32(body))
+    return zlib.crc32(body).to_bytes(CRC_BYTES, "little")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -472,17 +472,18 @@ class Session:
         data, starts = memoryview(records.data), records.starts.tolist()
         position = starts[(self._accepted - start) % _MODULUS]
         while position < len(data):
-            begun = bisect_left(starts, position)
             end = min(position + MAX_PAYLOAD, len(data))
-            room = self._capacity - self._unread
-            if predictions[bisect_left(starts, end)] - predictions[begun] > room:
-                # Stop before the first prediction for which the board would have no room.
-                end = min(end, starts[bisect_right(predictions, predictions[begun] + room) - 1])
-            if end <= position:
-                self._await_results()
-                continue
+            if predictions[-1]:
+                begun = predictions[bisect_left(starts, position)]
+                room = self._capacity - self._unread
+                if predictions[bisect_left(starts, end)] - begun > room:
+                    # Stop before the first prediction for which the board would have no room.
+                    end = min(end, starts[bisect_right(predictions, begun + room) - 1])
+                if end <= position:
+                    self._await_results()
+                    continue
+                self._unread += predictions[bisect_left(starts, end)] - begun
             accepted = (start + bisect_right(starts, end) - 1) % _MODULUS
-            self._unread += predictions[bisect_left(starts, end)] - predictions[begun]
             self._offered = accepted
             self._in_flight = True
             self._transport.send(Operation.SAMPLES, data[position:end], lambda _, n=accepted: self._acknowledge(n))

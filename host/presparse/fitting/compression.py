@@ -44,14 +44,17 @@ def compress(device: Device, model: Model, features: Encoded, passes: int = 1) -
     uncompressed = f"{raw:,} bytes per sample, uncompressed"
     if fmt is None:
         return f"{uncompressed}, as the board was built without sample_bits"
+    few = f"{uncompressed}: palettes pay for more samples"
+    if device.palettes is not None:
+        few = f"at most {raw:,} bytes per sample, by the palettes that the board has"
     given = _TRANSFERS * 4 * fmt.palette_words
     if len(features) * passes * raw <= given:
-        return f"{uncompressed}: palettes pay for more samples" if device.palettes is None else f"at most {raw:,} bytes"
+        return few
     try:
         wanted = palettes_for(fmt, model, features)
         taken = _record_bytes(wanted, features)
         if taken * len(features) * passes + given >= raw * len(features) * passes:
-            return f"{uncompressed}; {taken:.0f} in words"
+            return few
         if device.palettes is None or not _holds(device.palettes, wanted):
             device.set_palettes(wanted)
     except StoreError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,9 +21,19 @@ from presparse.contract.samples import Samples
 from presparse.contract.store import Contents
 from presparse.contract.wire import RunState, SampleKind, StoredRun
 from presparse.device import session as session_module
-from presparse.device.links.faulty import Faults
+from presparse.device.links.faulty import DAMAGE, Faults
+from presparse.device.memory_transfer import LOOKED_AT, pieces
 from presparse.device.session import Session
-from presparse.errors import ArgumentError, BuildError, DeviceFault, LinkTimeout, PresparseError, StoreError
+from presparse.errors import (
+    ArgumentError,
+    BuildError,
+    DeviceFault,
+    DeviceMismatch,
+    LinkTimeout,
+    PresparseError,
+    StoreError,
+    StoreWarning,
+)
 from presparse.features.inputs import Inputs
 from presparse.fitting.holding_out import hold_out
 from presparse.history import History, Progress
@@ -376,6 +387,116 @@ def test_what_reads_back_wrong_is_named(address: int) -> None:
     session = Session(lambda: BoardLink(board), BUILD)
     with pytest.raises(DeviceFault, match=rf"address {address:#010x} was written with .* and reads 0x0000005a"):
         session.store(contents(300))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9])
+def test_an_upload_goes_on_where_it_was_cut(share: float) -> None:
+    """Written and compared: what was acknowledged before is not sent again, but for the last pieces."""
+    stored = contents(300)
+    board = ProtocolBoard(BUILD)
+    cable = Cable(BoardLink(board))
+    session = Session(cable, BUILD)
+    requests, told, execute = 2 * len(pieces(stored.words)), list[int](), board._execute
+
+    def cut(operation: int, payload: bytes) -> tuple[int, bytes]:
+        if len(board.executed) == int(share * requests) and len(cable.opened) == 1:
+            cable.last.cut_after = 0
+        return execute(operation, payload)
+
+    board._execute = cut
+    session.store(stored, lambda done, of: told.append(done))
+    assert len(cable.opened) == 2
+    assert requests < len(board.executed) <= requests + LOOKED_AT + 12  # a window of them, IDENTIFY, RUN_STATE, FLUSH
+    assert told == sorted(told)
+    session.load(small.model())
+    session.begin(TRAINING)
+    finish(session)
+    assert_holds(session, trained(small.model(), stored, TRAINING))
+
+
+def test_an_upload_to_a_board_that_lost_its_power_begins_anew() -> None:
+    stored = contents(300)
+    board = ProtocolBoard(BUILD)
+    cable = Cable(BoardLink(board))
+    session = Session(cable, BUILD)
+    execute = board._execute
+
+    def dark(operation: int, payload: bytes) -> tuple[int, bytes]:
+        if len(board.executed) == 200 and len(cable.opened) == 1:
+            board.power_on()
+            cable.last.cut_after = 0
+        return execute(operation, payload)
+
+    board._execute = dark
+    session.store(stored)
+    assert len(cable.opened) == 2
+    session.load(small.model())
+    session.begin(TRAINING)
+    finish(session)
+    assert_holds(session, trained(small.model(), stored, TRAINING))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_upload_over_a_faulty_link(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    board = ProtocolBoard(BUILD)
+    cable = Cable(BoardLink(board), Faults(rng, 0.1, (*DAMAGE, "cut")))
+    session = Session(cable, BUILD, timeout=QUICK, retries=60, reconnects=200)
+    stored = contents(100)
+    session.store(stored)
+    assert len(cable.opened) > 1
+    assert board.store is not None
+    for number in range(100):
+        features, label = board.store.sample(number, stored.slot)
+        assert features == stored.features(np.array([number]))[0].tolist()
+        assert label == stored.labels[number]
+
+
+def test_a_store_that_fails_is_told_once_and_done_without() -> None:
+    X, y = clusters(1, 400)
+    simulated = ProtocolBoard(BUILD)
+    simulated.store_states = [3]
+    board = Accelerator(Session(lambda: BoardLink(simulated), BUILD))
+    board.load(scaled_model(X))
+    told = "memory of the board's store failed its test; see presparse doctor --device; all else works"
+    with pytest.warns(StoreWarning, match=told):
+        history = board.fit(X, y, epochs=1, lr=2**-5)
+    assert history.source == "link"
+    assert history.reason.startswith(
+        "the memory of the board's store failed its test; see presparse doctor --device; 20"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", StoreWarning)
+        board.fit(X, y, epochs=1, lr=2**-5)
+    twice = reference_fit(scaled_model(X), X, y, [5], 0)
+    order = permutation(400, epoch_seed(0, 1))
+    twice.run(Samples.train(scaled_model(X).encode(X)[order], y[order], 5))
+    twice.flush()
+    simulated.executed.clear()
+    with pytest.raises(StoreError, match="failed its test"):
+        board.store(X, y)
+    assert simulated.executed == []
+    assert board.read_model().differences(twice.model()) == []
+
+
+def test_a_store_that_is_tested_is_waited_for() -> None:
+    X, y = clusters(1, 200)
+    for states, source in (([1, 1, 1, 2], "store"), ([1, 1, 1, 3], "link")):
+        simulated = ProtocolBoard(BUILD)
+        simulated.store_states = states
+        board = Accelerator(Session(lambda board=simulated: BoardLink(board), BUILD))
+        board.load(scaled_model(X))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StoreWarning)
+            assert board.fit(X, y, epochs=1, lr=2**-5).source == source
+    simulated = ProtocolBoard(BUILD)
+    simulated.store_states = [1]
+    session = Session(lambda: BoardLink(simulated), BUILD)
+    with pytest.raises(StoreError, match="the memory of the board's store is still being tested; see presparse doctor"):
+        session.store(contents(4))
+    simulated.store_states = [7]
+    with pytest.raises(DeviceMismatch, match="says that its store is in state 7, which there is not"):
+        session.identify()
 
 
 @pytest.mark.parametrize("call", ["flush", "read", "feed", "begin", "store", "load", "stop"])

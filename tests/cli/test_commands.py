@@ -14,6 +14,8 @@ import pytest
 
 import presparse as ps
 from presparse.accelerator import Accelerator
+from presparse.cli import doctor
+from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.data.mnist import MNIST_FILES
 from presparse.device.usb_devices import PERMIT
@@ -21,8 +23,12 @@ from presparse.model import Model
 from presparse.terminal import output
 from presparse.terminal.output import Bar
 from tests.cli.command import Shell
+from tests.host import small
 from tests.host.device import fake_usb1
 from tests.host.device.fake_usb1 import Bus, Device, Usb1
+from tests.host.device.protocol_board import BoardLink, ProtocolBoard
+
+STORING = Build(network=small.NETWORK, result_capacity=16, store_samples=20)
 
 
 def test_help_lists_every_command(shell: Shell) -> None:
@@ -250,6 +256,37 @@ def test_doctor_looks_at_usb(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "usb1", None)
     assert told() == {"libusb1": ("not installed", False)}
     assert "pip install 'presparse[usb]'" in shell("doctor").err
+
+
+@pytest.mark.parametrize(
+    ("build", "states", "store"),
+    [
+        (Build(network=small.NETWORK), [0], ("-", "the build has none")),
+        (STORING, [1, 1, 2], ("✓", "ready, read phase 1")),
+        (STORING, [3], ("✗", "its memory failed the test")),
+    ],
+)
+def test_doctor_asks_a_board(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, build: Build, states: list[int], store: tuple[str, str]
+) -> None:
+    board = ProtocolBoard(build)
+    board.store_states = states
+    monkeypatch.setattr(doctor, "opener", lambda device, network: (lambda: BoardLink(board), build))
+    ran = shell("doctor", "-d", "serial:/dev/ttyUSB1", "--json")
+    found = {each["name"]: each for each in ran.figures["findings"]}
+    assert (found["board"]["ok"], found["board"]["found"]) == (True, f"build {build.hash[:12]}, protocol 3")
+    [line] = [line for line in ran.err.splitlines() if line[2:8] == "store "]
+    assert (line[0], found["store"]["found"]) == store
+    assert any("switch serial:/dev/ttyUSB1 off and on" in mend for mend in ran.figures["mend"]) == (store[0] == "✗")
+
+
+def test_doctor_asks_an_old_board(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = ProtocolBoard(STORING, protocol=2)
+    monkeypatch.setattr(doctor, "opener", lambda device, network: (lambda: BoardLink(board), STORING))
+    ran = shell("doctor", "-d", "serial:/dev/ttyUSB1", "--json")
+    assert ran.status == 1
+    [found] = [each for each in ran.figures["findings"] if each["name"] == "board"]
+    assert found["found"].startswith("the board speaks protocol 2, and this Presparse 3; build the board again")
 
 
 def test_ctrl_c_while_a_program_is_still_imported(tmp_path: Path) -> None:

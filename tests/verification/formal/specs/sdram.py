@@ -331,15 +331,15 @@ class RightColumns(Elaboratable):
         return m
 
 
-def _commands(chip: SdramChip, mhz: float, *, fast: bool) -> Proof:
-    sdram = small(chip, mhz, refresh_cycles=24)
+def _commands(chip: SdramChip, mhz: float, *, refresh_cycles: int, fast: bool) -> Proof:
+    sdram = small(chip, mhz, refresh_cycles=refresh_cycles)
     t = sdram.cycles
     return Proof(
         name=f"sdram/commands-{mhz:g}",
         claim=f"no command comes before {chip.name} allows it, nor to a row that is not as it must be, at {mhz:g} MHz",
         spec=lambda: CommandsInTime(sdram),
         depth=t.ras + t.rp + 2,
-        cover_depth=START_REFRESHES * t.rfc + 70,
+        cover_depth=START_REFRESHES * t.rfc + refresh_cycles + 60,
         fast=fast,
     )
 
@@ -347,8 +347,8 @@ def _commands(chip: SdramChip, mhz: float, *, fast: bool) -> Proof:
 _REFRESHED = small(MT48LC16M16A2, 50.0, refresh_cycles=90)
 
 PROOFS = [
-    _commands(MT48LC16M16A2, 90.0, fast=True),
-    _commands(EM638325, 120.0, fast=False),
+    _commands(MT48LC16M16A2, 100.0, refresh_cycles=36, fast=True),
+    _commands(EM638325, 110.0, refresh_cycles=40, fast=False),
     Proof(
         name="sdram/refresh",
         claim="every refresh that is due is issued within 14 cycles, whatever is read, written or not taken",

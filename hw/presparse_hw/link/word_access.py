@@ -19,8 +19,8 @@ class WordAccess(wiring.Component):
     """Reads or writes consecutive words. The last word is probed by a read before any is touched: as
     regions have no holes, and a request that leaves its region is refused, all words then exist.
 
-    The bytes of one word pass while another is written or read: a word takes 5 cycles, if the memory takes no longer. Of
-    counters, it takes 5 and their latency.
+    The bytes of one word pass while another is written or read: a word takes 5 cycles, if the memory takes no longer.
+    Of counters, it takes 5 and their latency.
 
     Members
     -------

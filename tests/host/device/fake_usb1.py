@@ -288,9 +288,9 @@ class Context:
         assert self._open
         yield from (device for device in self._bus.devices if not device.gone)
 
-    def handleEventsTimeout(self, seconds: float) -> None:
+    def handleEventsTimeout(self, tv: float) -> None:
         assert self._open
-        end = time.monotonic() + seconds
+        end = time.monotonic() + tv
         while time.monotonic() < end:
             ended = [transfer for device in self._bus.devices for transfer in device.ended()]
             for transfer in ended:

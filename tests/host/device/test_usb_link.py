@@ -3,6 +3,7 @@ every way."""
 
 from __future__ import annotations
 
+import inspect
 import random
 import signal
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import usb1
 from serial.tools import list_ports
 
 import presparse as ps
@@ -22,7 +24,7 @@ from presparse.device.usb_devices import PERMIT, UDEV_RULE
 from presparse.errors import ArgumentError, DeviceInUse, LinkClosed, LinkTimeout, MissingExtra
 from tests.host import small
 from tests.host.device import fake_usb1
-from tests.host.device.fake_usb1 import Bus, Device
+from tests.host.device.fake_usb1 import Bus, Context, Device, Handle, Transfer
 
 
 @pytest.fixture(name="bus")
@@ -54,6 +56,20 @@ def test_ids_are_those_of_the_documentation() -> None:
     assert product_name("ecpix5-85f", "digits") == "ecpix5-85f digits"
     assert len(product_name("b" * 90, "n" * 64)) == 126
     assert UDEV_RULE in (Path(__file__).parents[3] / "docs" / "boards.md").read_text()
+
+
+def test_the_stand_in_is_as_the_package() -> None:
+    """Names, values, and what methods are called with."""
+    for name, value in vars(fake_usb1).items():
+        if name.startswith(("USBError", "SPEED_", "TRANSFER_")):
+            real = getattr(usb1, name)
+            assert issubclass(real, usb1.USBError) if isinstance(value, type) else real == value, name
+    kinds = {Device: usb1.USBDevice, Handle: usb1.USBDeviceHandle, Transfer: usb1.USBTransfer, Context: usb1.USBContext}
+    for own, real in kinds.items():
+        for name, method in vars(own).items():
+            if name.startswith(("get", "set", "claim", "clear", "handle")):
+                taken = list(inspect.signature(method).parameters)[1:]
+                assert set(taken) <= set(inspect.signature(getattr(real, name)).parameters), name
 
 
 def test_bytes_there_and_back(bus: Bus) -> None:

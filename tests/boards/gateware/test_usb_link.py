@@ -70,8 +70,8 @@ class Bench:
                 del self.given[0]
 
     async def until(self, ctx: SimulatorContext, done: Callable[[], bool]) -> None:
-        """Let the host carry bytes. AssertionError after a millisecond."""
-        end = self.host.bus.cycles + 60_000
+        """Let the host carry bytes. AssertionError after half a millisecond."""
+        end = self.host.bus.cycles + 30_000
         while not done():
             await self.host.carry_once(ctx)
             assert self.host.bus.cycles < end, self.host.seen

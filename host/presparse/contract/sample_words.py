@@ -32,7 +32,7 @@ WORD_BITS = 16
 """Of a sample word. The host reads and writes pairs of them, the first one in the lower half."""
 MOST_BITS = WORD_BITS
 """Of a code."""
-_AT_ONCE = 512
+_AT_ONCE = 256
 """Samples that are packed together: what they take stays within a processor's cache."""
 _ONES = np.unpackbits(np.arange(1 << WORD_BITS, dtype="<u2").view(np.uint8).reshape(-1, 2), axis=1).sum(1, np.int64)
 """Bits of every word that are 1."""
@@ -239,6 +239,11 @@ class Palettes:
         return (row << fmt.value_bits).astype(np.int32).reshape(fmt.blocks, fmt.block_features)
 
     @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Which block of a sample each of those of many samples is."""
+        return np.tile(np.arange(self.format.blocks), _AT_ONCE)
+
+    @cached_property
     def _common(self) -> NDArray[np.int64]:
         """(blocks, block_features): the value of code 0."""
         fmt = self.format
@@ -251,8 +256,9 @@ class Palettes:
     ) -> tuple[NDArray[np.uint16], NDArray[np.int64]] | None:
         """A few samples (m, features); None if one has a value of no palette."""
         fmt = self.format
-        values = np.zeros((len(packed), fmt.blocks * fmt.block_features), dtype=packed.dtype)
+        values = np.empty((len(packed), fmt.blocks * fmt.block_features), dtype=packed.dtype)
         values[:, : fmt.features] = packed
+        values[:, fmt.features :] = 0
         values = values.reshape(len(packed), fmt.blocks, fmt.block_features)
         kept = _any_in_blocks(values != self._common.astype(packed.dtype))
         there = np.flatnonzero(kept)
@@ -260,7 +266,7 @@ class Palettes:
         half = 1 << fmt.value_bits - 1
         if found.size and not -half <= int(found.min()) <= int(found.max()) < half:
             return None
-        rows = self._rows.take(there % fmt.blocks, axis=0)
+        rows = self._rows.take(self._places.take(there), axis=0)
         codes = self._table.reshape(-1).take(rows + (found & (2 * half - 1)))
         if codes.max(initial=0) >= fmt.colors:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cobs import cobs
 
@@ -12,8 +12,7 @@ from presparse.contract.wire import ANSWER_HEADER, CRC_BYTES, crc
 _LONGEST = cobs.max_encoded_length(ANSWER_HEADER + MAX_PAYLOAD + CRC_BYTES)
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A checked frame from the board."""
 
     sequence: int

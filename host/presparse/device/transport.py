@@ -32,7 +32,7 @@ _STARTS = 8
 """Sequence numbers tried for IDENTIFY: a late answer to an earlier session may have the first."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Request:
     sequence: int
     operation: Operation

@@ -3,15 +3,18 @@ eyes on the LEDs and a finger on the button. Only the PLL is a model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from amaranth.hdl import ClockDomain, ClockSignal, Fragment, Module, Signal
 from amaranth.lib import io, wiring
-from amaranth.lib.wiring import Out
+from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator, SimulatorContext
 
+from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
+from presparse.contract.store import StoreState
 from presparse.contract.wire import Identity
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import BOARDS, find_board
@@ -20,6 +23,9 @@ from presparse_boards.clocking.solver import Settings
 from presparse_boards.gateware.leds import TICK_CYCLES
 from presparse_boards.gateware.top import RESET_SECONDS, BoardTop
 from presparse_hw.link.identity import identity_of
+from presparse_hw.store.sdram.chip import Sdram, SdramChip
+from presparse_hw.store.sdram.ports import SdramPadSignature
+from presparse_sim.sdram_model import PINS, SdramModel
 from tests.boards.boards.pins import BUILD
 from tests.hw.link.bench import Answer, frame
 
@@ -47,6 +53,18 @@ class PllModel(wiring.Component):
         return m
 
 
+class PadsModel(wiring.Component):
+    """Pads without registers; what is at them is the test's."""
+
+    pads: Any
+
+    def __init__(self, chip: SdramChip) -> None:
+        super().__init__({"pads": In(SdramPadSignature(chip))})
+
+    def elaborate(self, platform: object) -> Module:
+        return Module()
+
+
 class Pins:
     """A platform whose ports are signals; what there is and which way round comes from the real one."""
 
@@ -61,10 +79,15 @@ class Pins:
         """Ports that belong together, as the board requests them."""
         self.pll = PllModel()
         self.pll_settings: list[Settings] = []
+        self.sdram: PadsModel | None = None
 
     def get_pll(self, settings: Settings, pin: io.PortLike) -> PllModel:
         self.pll_settings.append(settings)
         return self.pll
+
+    def get_sdram_phy(self, chip: SdramChip, port: Any) -> PadsModel:
+        self.sdram = PadsModel(chip)
+        return self.sdram
 
     def request(self, name: str, number: int = 0, *, dir: str) -> Any:
         assert dir == "-"
@@ -120,6 +143,18 @@ class SerialPort:
             assert ctx.get(self._tx) == 1, "the stop bit is wrong"
             self.received.append(byte)
 
+    async def identity(self, ctx: SimulatorContext, sequence: int) -> Identity:
+        """What the board says of itself."""
+        self.received.clear()
+        await self.send(ctx, frame(sequence, Operation.IDENTIFY))
+        for _ in range(200):
+            if self.received.endswith(b"\0"):
+                break
+            await ctx.delay(10 * self._bit)
+        answer = Answer.parse(bytes(self.received[:-1]))
+        assert (answer.sequence, answer.operation, answer.status) == (sequence, Operation.IDENTIFY, Status.OK)
+        return Identity.unpack(answer.payload)
+
 
 # One of every kind of board (sizes differ in nothing that is simulated here), and cycles per bit of the clock that is
 # wanted. They are few, so that little has to be simulated; the baud rate is the board's own. Some clocks are as wrong
@@ -161,15 +196,8 @@ def test_answers_blinks_and_resets(name: str) -> None:
     assert pins.pll_settings == [top.clock.pll]
 
     async def identify(ctx: SimulatorContext, sequence: int) -> None:
-        port.received.clear()
-        await port.send(ctx, frame(sequence, Operation.IDENTIFY))
-        for _ in range(200):
-            if port.received.endswith(b"\0"):
-                break
-            await ctx.delay(10 / board.baud)
-        answer = Answer.parse(bytes(port.received[:-1]))
-        assert (answer.sequence, answer.operation, answer.status) == (sequence, Operation.IDENTIFY, Status.OK)
-        assert Identity.unpack(answer.payload) == identity_of(BUILD, build_id=BUILD_ID, accepted=0, window=board.window)
+        found = await port.identity(ctx, sequence)
+        assert found == identity_of(BUILD, build_id=BUILD_ID, accepted=0, window=board.window)
 
     async def blinks(ctx: SimulatorContext) -> list[bool]:
         """The heartbeat, four times per period, for two periods."""
@@ -208,4 +236,50 @@ def test_answers_blinks_and_resets(name: str) -> None:
     simulator.add_clock(1 / float(top.clock.hz), domain="pll")
     simulator.add_testbench(user)
     simulator.add_testbench(port.listen, background=True)
+    simulator.run()
+
+
+def test_it_tests_its_sdram() -> None:
+    """At start-up, and tells by IDENTIFY when it is ready, and in which phase it is read."""
+    real = find_board("ulx3s-85f")
+    assert real.sdram is not None
+    board = replace(real, sdram=replace(real.sdram, power_up_us=1.0))
+    build = Build(network=BUILD.network, store_memory="sdram", store_samples=1000)
+    top = BoardTop(build, board, 4.0 * board.baud, build_id=BUILD_ID)
+    pins = Pins(board)
+    fragment = Fragment.get(top, pins)
+    port = SerialPort(pins, board.baud)
+    assert top.sdram is not None
+    assert board.sdram is not None
+    assert pins.sdram is not None
+    pads = pins.sdram.pads
+    chip = SdramModel(
+        Sdram(chip=board.sdram, clock_hz=float(top.clock.hz), pad_cycles=top.sdram.sdram.pad_cycles), late=2
+    )
+
+    async def memory(ctx: SimulatorContext) -> None:
+        while True:
+            _, _, *values = await ctx.tick("pll").sample(*(getattr(pads, name) for name in PINS))
+            both = chip.step(dict(zip(PINS, values, strict=True)))
+            for half, value in zip(pads.dq_i, both, strict=True):
+                ctx.set(half, value)
+
+    async def user(ctx: SimulatorContext) -> None:
+        pins.press(ctx, False)
+        ctx.set(pins.ports["uart_0.rx"].i, 1)
+        ctx.set(pins.pll.locked, 1)
+        await ctx.delay(float(RESET_SECONDS) * 1.05)
+        for sequence in range(8):
+            found = await port.identity(ctx, sequence)
+            if found.store != StoreState.TESTING:
+                break
+        assert sequence, "it is ready before it can have been tested"
+        assert (found.store, found.read_phase) == (StoreState.READY, 2)
+        assert chip.broken == []
+
+    simulator = Simulator(fragment)
+    simulator.add_clock(1 / float(top.clock.hz), domain="pll")
+    simulator.add_testbench(user)
+    for background in (port.listen, memory):
+        simulator.add_testbench(background, background=True)
     simulator.run()

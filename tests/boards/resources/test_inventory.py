@@ -11,10 +11,12 @@ from amaranth.lib.memory import Memory as AmaranthMemory
 
 from presparse.contract.build import Build
 from presparse.contract.multipliers import multipliers
+from presparse.contract.sample_words import PaletteKind
 from presparse_boards.resources.inventory import Memory, memories
 from presparse_hw.accelerator import Accelerator
 from presparse_hw.lib.multiplier import Multiplier
 from presparse_hw.lib.registered_memory import RegisteredMemory
+from presparse_hw.store.sdram.chip import EM638325, MT48LC16M16A2, Sdram
 from tests.networks import random_build
 
 pytestmark = pytest.mark.slow
@@ -48,10 +50,10 @@ class Recorder:
         return Module()
 
 
-def elaborated(build: Build, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+def elaborated(build: Build, monkeypatch: pytest.MonkeyPatch, sdram: Sdram | None = None) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(AmaranthMemory, "elaborate", lambda memory, platform: recorder.get_memory(memory))
-    Fragment.get(Accelerator(build), recorder).prepare()
+    Fragment.get(Accelerator(build, sdram=sdram), recorder).prepare()
     return recorder
 
 
@@ -73,16 +75,22 @@ def test_memories_and_multipliers_are_those_of_the_gateware(seed: int, monkeypat
     assert groups == recorder.multipliers
 
 
+@pytest.mark.parametrize("store", ["none", "block", "16 bits wide", "32 bits wide"])
 @pytest.mark.parametrize("palettes", ["shared", "per feature"])
-@pytest.mark.parametrize("seed", range(3))
-def test_so_are_those_of_a_sample_store(seed: int, palettes: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(seed)
+def test_so_are_those_of_compressed_samples_and_their_store(
+    palettes: PaletteKind, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(len(palettes) + len(store))
     drawn = random_build(rng)
+    wide = store == "32 bits wide"
+    in_sdram = wide or store == "16 bits wide"
+    sdram = Sdram(chip=EM638325 if wide else MT48LC16M16A2, clock_hz=100e6, pad_cycles=4) if in_sdram else None
     build = Build(
         network=drawn.network,
         lanes=drawn.lanes,
-        store_samples=int(rng.integers(2, 40)),
+        store_samples=0 if store == "none" else int(rng.integers(2, 40)),
+        store_memory="sdram" if sdram else "block",
         sample_bits=int(rng.integers(1, min(8, drawn.network.formats.activation.width) + 1)),
-        sample_palettes="shared" if palettes == "shared" else "per feature",
+        sample_palettes=palettes,
     )
-    assert counted(memories(build)) == elaborated(build, monkeypatch).memories
+    assert counted(memories(build, sdram=sdram)) == elaborated(build, monkeypatch, sdram).memories

@@ -31,8 +31,8 @@ except ModuleNotFoundError as error:
     raise MissingExtra("the emulator needs PyTorch: pip install 'presparse[train]'") from error
 
 _TRAINED_AT_ONCE = 64
-_PREDICTED_AT_ONCE = 4096
-"""Samples between two places where Ctrl-C is let through."""
+_AT_ONCE = 4096
+"""Samples between two places where Ctrl-C is let through: trained in PyTorch; predicted, or computed in C."""
 
 
 class Emulator:
@@ -103,8 +103,7 @@ class Emulator:
         if (samples.kinds == SampleKind.PREDICT).any():
             check_form(self._predicted, self._form, form)
             self._form = form
-        training = (samples.kinds == SampleKind.TRAIN).any()
-        step = _TRAINED_AT_ONCE if training else _PREDICTED_AT_ONCE
+        step = self._at_once(samples)
         scores = self._waiting
         self._waiting = []
         for first in range(0, len(samples), step):
@@ -132,7 +131,7 @@ class Emulator:
     def follow(self) -> RunState:
         with deferred_interrupts():
             if self._run is not None:
-                part = self._run[self._fed : self._fed + _TRAINED_AT_ONCE]
+                part = self._run[self._fed : self._fed + self._at_once(self._run)]
                 self._compute(part)
                 self._fed += len(part)
                 if self._fed == len(self._run):
@@ -174,6 +173,10 @@ class Emulator:
 
     def close(self) -> None:
         self.cancel()
+
+    def _at_once(self, samples: Samples) -> int:
+        slow = self._make is Reference and bool((samples.kinds == SampleKind.TRAIN).any())
+        return _TRAINED_AT_ONCE if slow else _AT_ONCE
 
     def _compute(self, samples: Samples) -> NDArray[np.int64]:
         self._in_flight = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -54,22 +54,18 @@ class PaletteAccess(wiring.Component):
         command = Signal(CommandLayout(), reset_less=True)
         word, answer = command.address[:REGION_SHIFT], self.answers.payload
         exists = Signal()
-        held = Signal(reset_less=True)  # the word is none of a column beyond the port
         found = Signal(fmt.value_bits, reset_less=True)
         wait = Signal(range(FOUND_LATENCY + 1))
         column_bits = exact_log2(row_stride(fmt.port))
         m.d.sync += [
             exists.eq(word < fmt.palette_words),
-            held.eq(1),
             self.color.code.eq(word[: fmt.bits]),
             found.eq(self.found),
             self.write.eq(0),
         ]
         if fmt.palettes == "per feature":
-            column = word[fmt.bits : fmt.bits + column_bits]
             m.d.sync += [
-                held.eq(column < fmt.port),
-                self.color.column.eq(column),
+                self.color.column.eq(word[fmt.bits : fmt.bits + column_bits]),
                 self.color.transfer.eq(word[fmt.bits + column_bits :]),
             ]
         m.d.comb += self.value.eq(command.data)
@@ -89,12 +85,12 @@ class PaletteAccess(wiring.Component):
                     m.d.sync += answer.bad_address.eq(1)
                     m.next = "Answer"
                 with m.Elif(command.write):
-                    m.d.sync += self.write.eq(held)
+                    m.d.sync += self.write.eq(1)
                     m.next = "Answer"
             with m.State("Read"):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
-                    m.d.sync += answer.data.eq(Mux(held, found, 0))
+                    m.d.sync += answer.data.eq(found)
                     m.next = "Answer"
             with m.State("Answer"):
                 m.d.comb += self.answers.valid.eq(1)

@@ -62,7 +62,8 @@ class CodesLayout(data.StructLayout):
 
 
 class ColorLayout(data.StructLayout):
-    """One value of the palettes. `transfer` and `column` are 0 if palettes are shared."""
+    """One value of the palettes. `transfer` and `column` are 0 if palettes are shared. In a column behind the port's,
+    nothing is written, and 0 is found."""
 
     def __init__(self, fmt: SampleFormat) -> None:
         super().__init__({"code": unsigned(fmt.bits), "column": range(fmt.port), "transfer": range(fmt.transfers)})

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -20,8 +20,12 @@ from presparse_hw.samples.ports import format_of
 from tests.hw.samples.bench import Bench, Sample, random_palettes, random_sample, sample_of, small_build
 
 seeds = st.integers(0, 2**32 - 1)
+simulated = settings(deadline=None, max_examples=8, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+"""No shrinking: every attempt is a simulation."""
 
 
+BLOCKS_OF_3 = small_build(bits=5, features=20, left=24, port=6, palettes="shared")
+"""15 bits to a block, 7 blocks of which the last holds 2 features, 2 to a transfer; one mask, 2 bits of label."""
 TWO_WORDS_OF_HEADER = small_build(bits=9, features=120, left=126, port=18, classes=500, palettes="shared")
 """And two masks to a transfer."""
 
@@ -55,8 +59,9 @@ def refused(fmt: SampleFormat, words: list[int], kind: SampleKind) -> bool:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=8)
+@simulated
 @example(build=TWO_WORDS_OF_HEADER, seed=1, density=0.5, gaps=0.3)
+@example(build=BLOCKS_OF_3, seed=1, density=1.0, gaps=0.0)
 @given(build=builds(), seed=seeds, density=st.sampled_from([0.0, 0.1, 0.5, 1.0]), gaps=st.sampled_from([0.0, 0.3, 0.7]))
 def test_samples_come_as_they_were_packed(build: Build, seed: int, density: float, gaps: float) -> None:
     rng = np.random.default_rng(seed)
@@ -76,7 +81,7 @@ def test_samples_come_as_they_were_packed(build: Build, seed: int, density: floa
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=8)
+@simulated
 @example(build=TWO_WORDS_OF_HEADER, seed=1, gaps=0.3)
 @given(build=builds(), seed=seeds, gaps=st.sampled_from([0.0, 0.5]))
 def test_wrong_words_are_bad_and_good_samples_follow(build: Build, seed: int, gaps: float) -> None:
@@ -129,8 +134,6 @@ def _harmed(rng: np.random.Generator, words: tuple[int, ...]) -> list[int]:
 
 NO_CODES = np.zeros(0, dtype=np.int64)
 """Of words that are no sample's."""
-BLOCKS_OF_3 = small_build(bits=5, features=20, left=24, port=6)
-"""15 bits to a block, 7 blocks of which the last holds 2 features, 2 to a transfer; one mask, 2 bits of label."""
 
 
 @pytest.mark.parametrize(
@@ -185,7 +188,7 @@ def test_a_label_where_none_may_be(build: Build, kind: SampleKind, bad: bool) ->
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=6)
+@simulated
 @given(build=builds(), seed=seeds)
 def test_dropped_anywhere(build: Build, seed: int) -> None:
     """Whatever was under way, the decoder begins anew; what it gave until then are samples in order."""

@@ -339,13 +339,14 @@ class Accelerator:
         exponent = rate_exponent(self.network, lr)
         self._check_training()
         features = self._scaled_by().encode_checked(values)
+        self._feeding.compress(self._scaled_by(), features)
         source = FromLink(
             feeding=self._feeding,
             encoded=features,
             labels=labels,
             rows=np.arange(len(labels)),
             held_out=None,
-            reason=f"as asked for; {self._feeding.compress(self._scaled_by(), features)}",
+            reason="as asked for",
         )
         history = loop.fit(
             self._device,

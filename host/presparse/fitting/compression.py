@@ -39,11 +39,11 @@ def palettes_for(fmt: SampleFormat, model: Model, features: Encoded) -> Palettes
 
 def compress(device: Device, model: Model, features: Encoded, passes: int = 1) -> str:
     """Give the device palettes for encoded features (k, N_0) that are fed so many times, if it pays. In words, what a
-    sample takes from then on, and why."""
+    sample takes from then on, and why; "" for a board that was built without compression."""
     fmt, raw = device.build.sample_format, record_bytes(device.build.network)
     uncompressed = f"{raw:,} bytes per sample, uncompressed"
     if fmt is None:
-        return f"{uncompressed}, as the board was built without sample_bits"
+        return ""
     few = f"{uncompressed}: palettes pay for more samples"
     if device.palettes is not None:
         few = f"at most {raw:,} bytes per sample, by the palettes that the board has"

@@ -180,7 +180,7 @@ def from_samples(
             return _through_store(feeding, store, model, features, labels, learned, held, held_out)
         except StoreError as error:
             reason = str(error)
-    reason = f"{reason}; {feeding.compress(model, features, passes)}"
+    reason = "; ".join(filter(None, (reason, feeding.compress(model, features, passes))))
     return FromLink(feeding=feeding, encoded=features, labels=labels, rows=learned, held_out=held_out, reason=reason)
 
 

@@ -16,4 +16,5 @@ TINY = Network(
     activations=("relu", "sigmoid"),
 )
 NANO_INFERENCE = Build(network=NANO, lanes=(1,), mode="infer")
+NANO_STORING = Build(network=NANO, lanes=(1,), mode="infer", store_memory="sdram", store_samples=1000)
 TINY_TRAINING = Build(network=TINY)

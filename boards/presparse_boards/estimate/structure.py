@@ -182,14 +182,14 @@ def _ports(parts: Structure, build: Build) -> None:
 def _decoder(parts: Structure, fmt: SampleFormat) -> None:
     """Codes of a transfer, and the values that palettes say of them."""
     codes, values = fmt.port * fmt.bits, fmt.port * fmt.value_bits
-    parts.add(choice=codes + values + 350, register=codes + 3 * values + 350)
+    parts.add(choice=codes + values + 600, register=codes + 3 * values + 600)
 
 
 def _store(parts: Structure, store: StoreLayout) -> None:
     """What goes through the samples of a run, and the controller of an SDRAM."""
-    parts.add(choice=500, register=500)
+    parts.add(choice=600, register=650)
     if store.memory == "sdram":
-        parts.add(choice=500, register=500)
+        parts.add(choice=600, register=650)
 
 
 def _left_values(build: Build, index: int) -> int:

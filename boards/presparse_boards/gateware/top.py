@@ -35,8 +35,7 @@ class BoardTop(Elaboratable):
                           -> domain "accelerator", which has no reset, but restarts
         uart.rx -> UartAccelerator -> uart.tx
         or ulpi <-> UsbLink <-> Accelerator; domain "usb" is the PHY's, and reset with it
-                          |
-                   the SDRAM's pads -- sdram
+        the accelerator <-> pads of the family <-> sdram
         led 0: heartbeat    led 1: bytes come or go
 
     Resources of the platform: its default clock, `uart` 0 or `ulpi` 0, and where it has them `led` 0 and 1, a default

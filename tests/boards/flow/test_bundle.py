@@ -15,7 +15,7 @@ from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import plan_clock
 from presparse_boards.errors import TooSlow
 from presparse_boards.flow.bundle import build_bundle
-from tests.boards.networks import NANO_INFERENCE
+from tests.boards.networks import NANO_INFERENCE, NANO_STORING
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundle")]  # its fixture takes long: once is enough
 
@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step]]:
     steps: list[Step] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRESPARSE_CACHE", str(folder.parent / "cache"))
-        build_bundle(NANO_INFERENCE, _board(), folder=folder, progress=steps.append)
+        build_bundle(NANO_STORING, _board(), folder=folder, progress=steps.append)
     return folder, steps
 
 
@@ -47,13 +47,13 @@ def test_the_manifest_says_what_was_built(made: tuple[Path, list[Step]]) -> None
     folder, _ = made
     manifest = Manifest.load(folder)
     assert {path.name for path in folder.iterdir()} == FILES | {"nano.bit"}
-    assert manifest.build == NANO_INFERENCE
+    assert manifest.build == NANO_STORING
     assert (manifest.name, manifest.board, manifest.mode, manifest.lanes) == ("nano", "ulx3s-12f", "infer", (1,))
-    assert manifest.contract_hash == NANO_INFERENCE.hash
+    assert manifest.contract_hash == NANO_STORING.hash
     assert Network.load(folder / "network.toml") == manifest.build.network
-    assert manifest.cycles_per_sample == NANO_INFERENCE.schedule.period
-    assert manifest.latency_cycles == NANO_INFERENCE.latency
-    assert manifest.latency_us == round(NANO_INFERENCE.latency / manifest.clock_mhz, 3)
+    assert manifest.cycles_per_sample == NANO_STORING.schedule.period
+    assert manifest.latency_cycles == NANO_STORING.latency
+    assert manifest.latency_us == round(NANO_STORING.latency / manifest.clock_mhz, 3)
     assert (manifest.seed, len(manifest.routes)) == (1, 1)
     assert manifest.notes == ()
 
@@ -87,6 +87,13 @@ def test_use_is_what_place_and_route_counted(made: tuple[Path, list[Step]]) -> N
     assert manifest.use.fits
 
 
+def test_every_pin_of_the_sdram_has_its_registers_in_its_io_cell(made: tuple[Path, list[Step]]) -> None:
+    log = (made[0] / "route-1.log").read_text()
+    cells = sum(int(count) for count in re.findall(r"\bS?IOLOGIC: +(\d+)/", log))
+    resource = _board().pins()().resources["sdram", 0]
+    assert cells == sum(len(part.ios[0].names) for part in resource.ios) == 39
+
+
 def test_the_critical_path_is_named_in_the_designs_terms(made: tuple[Path, list[Step]]) -> None:
     path = Manifest.load(made[0]).critical_path
     assert 0 < path.routing_ns < path.delay_ns
@@ -115,7 +122,7 @@ def test_how_far_the_routing_is_is_told(made: tuple[Path, list[Step]]) -> None:
 @pytest.mark.usefixtures("same_cache")
 def test_the_same_inputs_come_from_the_cache(made: tuple[Path, list[Step]], tmp_path: Path) -> None:
     steps: list[Step] = []
-    build_bundle(NANO_INFERENCE, _board(), folder=tmp_path / "again", progress=steps.append)
+    build_bundle(NANO_STORING, _board(), folder=tmp_path / "again", progress=steps.append)
     assert steps == []
     for file in sorted(made[0].iterdir()):
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
@@ -124,11 +131,11 @@ def test_the_same_inputs_come_from_the_cache(made: tuple[Path, list[Step]], tmp_
 @pytest.mark.usefixtures("same_cache")
 def test_a_damaged_bundle_is_replaced(tmp_path: Path) -> None:
     old = tmp_path / "old"
-    build_bundle(NANO_INFERENCE, _board(), folder=old)
+    build_bundle(NANO_STORING, _board(), folder=old)
     (old / "nano.bit").write_bytes(b"damaged")
     with pytest.raises(BundleError, match=r"nano\.bit: not the bitstream that was built"):
         Manifest.load(old)
-    build_bundle(NANO_INFERENCE, _board(), folder=old)
+    build_bundle(NANO_STORING, _board(), folder=old)
     assert Manifest.load(old).bitstream == "nano.bit"
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
@@ -138,7 +145,7 @@ def test_older_bundles_and_folders_that_are_no_bundles(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"nowhere: not a bundle \(No such file or directory: .*manifest\.json\)"):
         Manifest.load(tmp_path / "nowhere")
     folder = tmp_path / "bundle"
-    build_bundle(NANO_INFERENCE, _board(), folder=folder)
+    build_bundle(NANO_STORING, _board(), folder=folder)
     whole = json.loads((folder / MANIFEST).read_text())
     older = {key: value for key, value in whole.items() if not key.startswith("latency")}
     (folder / MANIFEST).write_text(json.dumps(older))

@@ -100,7 +100,7 @@ class Layout:
         """(..., 3) rows, columns and channels to (...) left neurons."""
         row, column, channel = np.moveaxis(pixels, -1, 0)
         za, zb, zc = self.banks
-        bank = ((channel % zc) * za + row % za) * zb + column % zb
+        bank = (channel % zc) * za * zb + _by_tiles(row % za, column % zb, za, zb)
         tall, wide = -(-self.size[0] // za), -(-self.size[1] // zb)
         return bank + self.lanes * (((channel // zc) * tall + row // za) * wide + column // zb)
 
@@ -195,6 +195,14 @@ def grid(size: Size, window: Size, right: Size) -> NDArray[np.int64]:
     last, steps = np.array(size) - window, np.array(right) - 1
     places = np.where(steps == 0, 0.5, _indices(right) / np.maximum(steps, 1))
     return np.rint(places * last).astype(np.int64)
+
+
+def _by_tiles(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
+    """The number of a pixel among rows x columns: tiles of 2 x 2 one after another where these are even, so that dark
+    pixels are beside each other and fill whole blocks of sample words."""
+    tall, wide = 2 - rows % 2, 2 - columns % 2
+    tile = row // tall * (columns // wide) + column // wide
+    return (tile * tall + row % tall) * wide + column % wide
 
 
 def _indices(size: Size) -> NDArray[np.int64]:

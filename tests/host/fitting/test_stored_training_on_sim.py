@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -212,20 +214,27 @@ def test_a_board_whose_memory_fails_works_without_it() -> None:
     session.close()
 
 
-@pytest.mark.parametrize("steps", [2, 4], ids=["from the store", "over the link"])
-def test_rates_that_are_searched_for_and_balanced_classes(steps: int) -> None:
-    """The core finds what the emulator finds, and learns the same. Nine values of a feature do not fit three bits."""
-    rng = np.random.default_rng(steps)
-    y = rng.choice(5, size=400, p=[0.4, 0.3, 0.2, 0.05, 0.05])
-    X = np.round(steps * np.clip(np.eye(5).repeat(6, axis=1)[y] + rng.normal(0, 0.4, size=(400, 30)), -1, 1))
+@pytest.mark.filterwarnings("ignore:the memory of the board's store failed")
+@pytest.mark.parametrize(
+    ("build", "options"),
+    [(FAST, {}), (WIDE, {"sdram_faults": SdramFaults(data_mask=1 << 5)})],
+    ids=["from the store", "over the link"],
+)
+def test_rates_that_are_searched_for_and_balanced_classes(build: Build, options: dict[str, Any]) -> None:
+    """The core finds what the emulator finds, and learns the same; without a memory that works, over the link."""
+    rng = np.random.default_rng(2)
+    network = build.network
+    y = rng.choice(network.classes, size=400, p=np.arange(network.classes, 0, -1) / sum(range(network.classes + 1)))
+    means = rng.choice([-1.0, 1.0], size=(network.classes, network.features))
+    X = np.round(2 * np.clip(means[y] + rng.normal(0, 0.4, size=(400, network.features)), -1, 1))
     found: list[tuple[History, Model]] = []
-    for device in ("sim", "emulator:c"):
-        with ps.open(device, FAST) as board:
+    for device, given in (("sim", options), ("emulator:c", {})):
+        with ps.open(device, build, **given) as board:
             history = board.fit(X, y, epochs=4, random_state=3, class_weight="balanced")
             found.append((history, board.read_model()))
     (sim, model), (emulator, wanted) = found
     assert model.differences(wanted) == []
-    assert sim.source == emulator.source == ("store" if steps == 2 else "link")
+    assert (sim.source, emulator.source) == ("link" if options else "store", "store")
     assert (sim.chosen, sim.kept) == (emulator.chosen, emulator.kept)
     both = [[(e.lr, e.samples, e.accuracy, e.validation) for e in h.epochs] for h in (sim, emulator)]
     assert both[0] == both[1]

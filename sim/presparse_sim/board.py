@@ -22,6 +22,7 @@ CLOCK_HZ = 1_000_000
 """Cycles that one second of a timeout stands for. A board's clock is faster, but nobody waits for a simulator."""
 MOST_CLOCK_HZ = 1e12
 MOST_STALL = 0.99
+MOST_LATE = 3
 MOST_SEED = (1 << 64) - 1
 _QUIET_CYCLES = 32
 """Cycles without a byte after which those that came are returned."""
@@ -39,6 +40,7 @@ class SimulatedBoard:
     seed : of the stalls
     trace : write a VCD of everything to this file (another, slower library)
     sdram_faults : what is wrong with its SDRAM or the wires to it
+    sdram_late : half cycles by which its data come late, 0 to 3
     coverage : write Verilator's counts of executed lines and changed bits to this file at the end (the same)
     clock_hz : cycles per second of a timeout
     progress : receives the name of each stage of a compile
@@ -55,6 +57,7 @@ class SimulatedBoard:
         trace: str | Path | None = None,
         coverage: str | Path | None = None,
         sdram_faults: SdramFaults | None = None,
+        sdram_late: int = 0,
         clock_hz: float = CLOCK_HZ,
         progress: Progress = lambda stage: None,
     ) -> None:
@@ -64,8 +67,9 @@ class SimulatedBoard:
         for name, file in (("trace", trace), ("coverage", coverage)):
             if file is not None and not isinstance(file, str | Path):
                 raise ArgumentError(f"{name} must be the name of a file, and is {shortened(file)}")
-        if sdram_faults is not None and design.sdram is None:
-            raise ArgumentError("sdram_faults are given, and this design has no SDRAM; leave them out")
+        sdram_late = checked_number("sdram_late", sdram_late, 0, MOST_LATE)
+        if (sdram_faults is not None or sdram_late) and design.sdram is None:
+            raise ArgumentError("sdram_faults or sdram_late are given, and this design has no SDRAM; leave them out")
         self.clock_hz = checked_number("clock_hz", clock_hz, 1.0, MOST_CLOCK_HZ)
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
@@ -74,7 +78,7 @@ class SimulatedBoard:
         self._handle: int | None = self._library.board_open(output_file(trace), output_file(coverage))
         self._library.board_stall(self._handle, stall, seed)
         if design.sdram is not None:
-            self._library.board_sdram(self._handle, ctypes.byref(native_chip(design.sdram)))
+            self._library.board_sdram(self._handle, ctypes.byref(native_chip(design.sdram, late=sdram_late)))
             self._library.board_sdram_fail(self._handle, ctypes.byref(native_faults(sdram_faults or SdramFaults())))
 
     def write(self, data: bytes) -> None:
@@ -134,6 +138,7 @@ def open_link(
     trace: str | Path | None = None,
     coverage: str | Path | None = None,
     sdram_faults: SdramFaults | None = None,
+    sdram_late: int = 0,
     clock_hz: float = CLOCK_HZ,
     progress: Progress = lambda stage: None,
 ) -> SimulatedBoard:
@@ -149,6 +154,7 @@ def open_link(
         trace=trace,
         coverage=coverage,
         sdram_faults=sdram_faults,
+        sdram_late=sdram_late,
         clock_hz=clock_hz,
         progress=progress,
     )

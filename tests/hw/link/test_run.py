@@ -12,7 +12,7 @@ import pytest
 from presparse.contract.address_map import SAMPLE_PALETTES, STORE_WORDS, edge_address
 from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
-from presparse.contract.store import Contents
+from presparse.contract.store import Contents, StoreState
 from presparse.contract.wire import Identity, RunState, SampleKind, StoredRun
 from tests.host.device.protocol_store import ProtocolStore
 from tests.hw.link.bench import SCORES, STORE_BUILD, Answer, Bench, few_valued, frame, record, small_build
@@ -95,7 +95,8 @@ def test_runs_feed_what_was_stored(port: int, bits: int, palettes: Literal["per 
             assert bench.core.samples == expected(stored, run)
             assert bench.core.flushes == number
             accepted += run.count
-        assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == accepted
+        identity = Identity.unpack(await bench.ask(Operation.IDENTIFY))
+        assert (identity.accepted, identity.store, identity.read_phase) == (accepted, StoreState.READY, 0)
 
     Bench(build, core_stall=0.3, compiled=False).run(test)
 

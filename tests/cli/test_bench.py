@@ -14,13 +14,14 @@ from presparse.benchmark import report
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.messages.bundle import MANIFEST, CriticalPath, Manifest, Resource, Route, Use
+from presparse.support.processors import processors
 from tests.cli.command import Shell
 
 pytestmark = pytest.mark.slow
 
 
-CONTESTANTS = {
-    "plain C, batch 1, one core",
+PREDICTORS = {
+    report.TUNED,
     "PyTorch eager, sparse layers, batch 1",
     "PyTorch eager, masked dense layers, batch 1",
     "PyTorch eager, sparse layers, batch 256",
@@ -28,7 +29,13 @@ CONTESTANTS = {
     "reference in C",
     "reference in PyTorch",
     "simulated core",
+}
+CONTESTANTS = {
+    *PREDICTORS,
+    "tuned C, batch 128, one core",
+    "plain C, batch 1, one core",
     "simulated board, end to end",
+    *([f"tuned C, batch 128, all {processors()} cores"] if processors() > 1 else []),
 }
 LAYERS = [(784, 512)] * 4 + [(2048, 2048)] * 4
 QUICK = ("--rounds", 1, "--seconds", 0.02)
@@ -112,7 +119,14 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
 
     assert {name for name in (r["name"] for r in figures["rows"]) if name in CONTESTANTS} == CONTESTANTS
     assert len(figures["rows"]) == len(CONTESTANTS) + 4
-    eager, c = row(figures, report.EAGER)["samples_per_second"], row(figures, report.PLAIN_C)["samples_per_second"]
+    assert figures["rows"][0]["name"].startswith("tuned C")
+    eager, c, tuned = (
+        row(figures, name)["samples_per_second"] for name in (report.EAGER, report.PLAIN_C, report.TUNED)
+    )
+    tuned_inferences = row(figures, report.TUNED)["inferences_per_second"]
+    core_row = row(figures, "core, ulx3s-12f at 50.0 MHz")
+    assert core_row["inferences_per_second"] == core["samples_per_second"]
+    assert core_row["how"].startswith("calculated, no board ran it: ")
     assert row(figures, "core, ulx3s-12f at 50.0 MHz")["samples_per_second"] == core["samples_per_second"]
     assert row(figures, "end to end, UART at 1,000,000 baud")["samples_per_second"] == link["samples_per_second"]
     assert row(figures, "driver, to frames")["samples_per_second"] == figures["driver"]["samples_per_second"]
@@ -120,6 +134,10 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
     for entry in figures["rows"]:
         assert entry["times_eager"] == pytest.approx(entry["samples_per_second"] / eager)
         assert entry["times_plain_c"] == pytest.approx(entry["samples_per_second"] / c)
+        assert entry["times_tuned"] == pytest.approx(entry["samples_per_second"] / tuned)
+        assert entry["calculated"] == (entry["name"] not in CONTESTANTS) == ("calculated" in entry["how"])
+        if entry["name"] in PREDICTORS:
+            assert entry["inferences_times_tuned"] == pytest.approx(entry["inferences_per_second"] / tuned_inferences)
         assert entry["of_limit"] == pytest.approx(entry["samples_per_second"] / core["limit_samples_per_second"])
         if entry["name"] in CONTESTANTS:
             assert entry["slowest"] == entry["fastest"] == entry["samples_per_second"] > 0
@@ -164,7 +182,8 @@ def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: P
     assert "name a bundle (--bundle)" in ran.out
     for name in CONTESTANTS:
         assert name in ran.out
-    assert "samples/s" in ran.out
+    assert "trained/s" in ran.out
+    assert "inferred/s" in ran.out
     assert "useful products" in ran.out
 
 

@@ -35,12 +35,28 @@ def of_bundle(folder: Path) -> tuple[Build, Clock]:
 
 def recorded(network: Network, file: Path = RECORDED) -> tuple[Build, Clock] | None:
     """The fastest recorded training build of a network that ships, by samples per second; None if there is none."""
+    found = [route for route in _routes(file) if route[0].network.hash == network.hash]
+    return max(found, key=_speed, default=None)
+
+
+def alike(network: Network, file: Path = RECORDED) -> list[tuple[Build, Clock]]:
+    """Recorded training builds of networks with the same layers and edges, whatever their formats; the fastest of each
+    network and board, fastest first."""
+    best: dict[tuple[str, str], tuple[Build, Clock]] = {}
+    for build, clock in sorted(_routes(file), key=_speed):
+        if (build.network.layers, build.network.out_degree) == (network.layers, network.out_degree):
+            best[build.network.name, clock.board] = build, clock
+    return sorted(best.values(), key=_speed, reverse=True)
+
+
+def _routes(file: Path) -> list[tuple[Build, Clock]]:
     found = []
     for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("route", []):
-        shipped = Network.load(entry["network"])
-        if shipped.hash != network.hash:
-            continue
-        build = Build(network=shipped, lanes=tuple(entry["lanes"]), **entry.get("options", {}))
+        build = Build(network=Network.load(entry["network"]), lanes=tuple(entry["lanes"]), **entry.get("options", {}))
         clock = Clock(board=entry["board"], fmax_mhz=entry["fmax_mhz"], baud=entry["baud"], source=entry["command"])
         found.append((build, clock))
-    return max(found, key=lambda f: f[1].fmax_mhz / f[0].schedule.period, default=None)
+    return found
+
+
+def _speed(route: tuple[Build, Clock]) -> float:
+    return route[1].fmax_mhz / route[0].schedule.period

@@ -94,30 +94,53 @@ def check(program: PlainC, model: Model, features: NDArray[np.float32], labels: 
         )
 
 
-def numpy_sgd(model: Model, features: NDArray[np.floating], labels: NDArray[np.integer]) -> Weights:
-    """The same steps in numpy, float64."""
+def numpy_sgd(model: Model, features: NDArray[np.floating], labels: NDArray[np.integer], *, batch: int = 1) -> Weights:
+    """The same steps in numpy, float64; of a batch, the mean of its samples' steps."""
     network = model.network
     weights: list[NDArray[np.floating]] = [network.formats.weight.decode(w) for w in model.weights]
     biases: list[NDArray[np.floating]] = [network.formats.weight.decode(b) for b in model.biases]
-    for sample, label in zip(features.astype(np.float64), labels, strict=True):
-        inputs, value = [], sample
-        for j, left, w, b in zip(network.junctions, model.left, weights, biases, strict=True):
-            inputs.append(value)
-            sums = (w * value[left]).sum(axis=1) + b
-            value = np.maximum(sums, 0) if j.activation == "relu" else sums
-            value = 1 / (1 + np.exp(-sums)) if j.activation == "sigmoid" else value
-        delta = value - (np.arange(len(value)) == label)
-        for n in reversed(range(len(weights))):
-            left, value = model.left[n], inputs[n]
+    for begin in range(0, len(labels), batch):
+        steps = [np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases]
+        for sample, label in zip(
+            features[begin : begin + batch].astype(np.float64), labels[begin : begin + batch], strict=True
+        ):
+            gradients = _gradients(model, weights, biases, sample, int(label))
+            for sums, one in zip(steps, gradients, strict=True):
+                for n, gradient in enumerate(one):
+                    sums[n] += gradient
+        weights = [w - RATE / batch * step for w, step in zip(weights, steps[0], strict=True)]
+        biases = [b - RATE / batch * step for b, step in zip(biases, steps[1], strict=True)]
+    return weights, biases
+
+
+def _gradients(
+    model: Model,
+    weights: list[NDArray[np.floating]],
+    biases: list[NDArray[np.floating]],
+    sample: NDArray[np.floating],
+    label: int,
+) -> Weights:
+    """Of one sample's loss, by weights and biases."""
+    network = model.network
+    inputs, value = [], sample
+    for j, left, w, b in zip(network.junctions, model.left, weights, biases, strict=True):
+        inputs.append(value)
+        sums = (w * value[left]).sum(axis=1) + b
+        value = np.maximum(sums, 0) if j.activation == "relu" else sums
+        value = 1 / (1 + np.exp(-sums)) if j.activation == "sigmoid" else value
+    delta = value - (np.arange(len(value)) == label)
+    by_weights, by_biases = [], []
+    for n in reversed(range(len(weights))):
+        left, value = model.left[n], inputs[n]
+        by_weights.append(delta[:, None] * value[left])
+        by_biases.append(delta)
+        if n:
             total = np.zeros(len(value))
             np.add.at(total, left, weights[n] * delta[:, None])
-            weights[n] = weights[n] - RATE * delta[:, None] * value[left]
-            biases[n] = biases[n] - RATE * delta
-            if n:
-                activation = network.activations[n - 1]
-                slope = value > 0 if activation == "relu" else value * (1 - value) if activation == "sigmoid" else 1
-                delta = total * slope
-    return weights, biases
+            activation = network.activations[n - 1]
+            slope = value > 0 if activation == "relu" else value * (1 - value) if activation == "sigmoid" else 1
+            delta = total * slope
+    return by_weights[::-1], by_biases[::-1]
 
 
 class _Layer(ctypes.Structure):

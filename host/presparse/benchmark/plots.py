@@ -10,7 +10,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import StrMethodFormatter
 
 from presparse.benchmark.growth import Axis, Point
-from presparse.benchmark.report import Report
+from presparse.benchmark.report import TUNED, Report
+from presparse.benchmark.rounds import three_digits
 from presparse.benchmark.sparse_linear import DENSITIES, Comparison
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, figure, plain, png
 from presparse.support import atomic_files
@@ -33,24 +34,27 @@ def draw(report: Report, folder: Path) -> list[Path]:
 def speeds(report: Report) -> Figure:
     """One bar per row of the table that has a speed, on a logarithmic axis; the color says how it was found."""
     rows = [row for row in report.rows if row.samples_per_second][::-1]
-    drawn = figure(11, 1.2 + 0.42 * len(rows))
+    drawn = figure(11, 1.8 + 0.42 * len(rows))
     ax = plain(drawn.subplots(), grid=False)
     values = [row.samples_per_second or 0.0 for row in rows]
-    colors = [BLUE if row.slowest is None else ORANGE for row in rows]
+    colors = [BLUE if row.calculated else RED if row.name == TUNED else ORANGE for row in rows]
     ax.barh([row.name for row in rows], values, color=colors, height=0.62)
     for place, value in enumerate(values):
-        ax.annotate(f" {value:,.0f}", (value, place), va="center", color=INK)
+        ax.annotate(f" {three_digits(value)}", (value, place), va="center", color=INK)
     ax.set_xscale("log")
     ax.minorticks_off()
     ax.set_xlim(min(values) / 3, max(values) * 4)
     ax.set_xlabel("trained samples per second (logarithmic)")
     ax.set_title(f"Training speed, network {report.network}", loc="left", color=INK)
-    keys = {BLUE: "counted: cycles or bytes per sample, at a board's clock or baud rate"}
-    keys[ORANGE] = f"timed, on {report.machine.processor}"
+    keys = {
+        BLUE: "calculated from cycles or bytes per sample and a board's clock or baud rate: no board ran it",
+        RED: "timed: what everything is compared with",
+        ORANGE: f"timed, on {report.machine.processor}",
+    }
     drawn.legend(
         handles=[Patch(color=color, label=label) for color, label in keys.items()],
         loc="outside lower center",
-        ncols=2,
+        ncols=1,
         frameon=False,
         labelcolor=INK,
     )

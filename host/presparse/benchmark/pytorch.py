@@ -85,6 +85,19 @@ def eager(model: Model, samples: Samples, *, masked: bool, batch: int) -> Traine
     return train
 
 
+def eager_inference(model: Model, samples: Samples, *, masked: bool, batch: int) -> Trainer:
+    """Predicts `samples` over and over, `batch` at once."""
+    network = network_of(model, masked=masked)
+    inputs = torch.tensor(model.network.formats.activation.decode(samples.features), dtype=network.dtype)
+
+    @torch.inference_mode()
+    def infer(count: int) -> None:
+        for part in parts(len(inputs), count, batch):
+            network(inputs[part])
+
+    return infer
+
+
 @dataclass(frozen=True, kw_only=True)
 class Steps:
     """How fast PyTorch trains one network as `train.fit` does; samples per second, medians over the rounds."""

@@ -24,7 +24,7 @@ _PIXELS = 28 * 28
 def training_samples(network: Network, count: int = COUNT, seed: int = 0) -> Samples:
     """Random images with as many zeros as MNIST has; speed does not depend on what they show."""
     rng = np.random.default_rng(seed)
-    features = np.zeros((count, network.layers[0]), dtype=np.int64)
+    features = np.zeros((count, network.layers[0]), dtype=network.formats.activation.dtype)
     pixels = rng.integers(0, network.formats.activation.one, size=(count, network.features))
     features[:, : network.features] = pixels * (rng.random(pixels.shape) < 0.2)
     return Samples.train(features, rng.integers(network.classes, size=count), network.rates.most)

@@ -90,14 +90,20 @@ def _shown(report: Report) -> Iterator[Table | Text]:
     """The report for people."""
     core = report.core
     yield Text(
-        f"training {report.network}, {report.edges:,} edges; one core of {report.machine.processor}; "
-        f"medians of {report.rounds} rounds\n"
+        f"{report.network}, {report.edges:,} edges; {report.machine.processor}; medians of {report.rounds} rounds; "
+        "x: times tuned C in batches of one sample, on one core\n"
     )
-    rows = _table("", "samples/s", "x eager", "x plain C", "of limit", "how")
+    rows = _table("", "trained/s", "x", "inferred/s", "x", "x plain C", "of limit", "how")
     for row in report.rows:
-        speed, limit = _number(row.samples_per_second, ",.0f"), _number(row.of_limit, ".2%")
         rows.add_row(
-            row.name, speed, _number(row.times_eager, ",.2f"), _number(row.times_plain_c, ",.3f"), limit, row.how
+            row.name,
+            _digits(row.samples_per_second),
+            _digits(row.times_tuned),
+            _digits(row.inferences_per_second),
+            _digits(row.inferences_times_tuned),
+            _digits(row.times_plain_c),
+            _number(row.of_limit, ".1%"),
+            row.how,
         )
     yield rows
     yield Text(
@@ -108,7 +114,8 @@ def _shown(report: Report) -> Iterator[Table | Text]:
     yield Text(f"one inference takes {core.latency_cycles:,} cycles in the core{took} (calculated)")
     if core.limit_samples_per_second is not None and core.distance_to_limit is not None:
         yield Text(
-            f"limit, {core.multipliers:,} multipliers at {core.fmax_mhz:.1f} MHz: {core.limit_samples_per_second:,.0f} "
+            f"limit, {core.multipliers:,} multipliers at {core.fmax_mhz:.1f} MHz: "
+            f"{_digits(core.limit_samples_per_second)} "
             f"samples/s; the core is {core.distance_to_limit:.1%} below it"
         )
         yield Text(f"fmax from: {core.fmax_source}")
@@ -148,7 +155,7 @@ def _steps(steps: Sequence[Steps]) -> Iterator[Table | Text]:
     )
     rows = _table("density", "floating point", "quantized", "takes x", "dense", "takes x")
     for one in steps:
-        speeds = (f"{speed:,.0f}" for speed in (one.floating_point, one.quantized, one.dense))
+        speeds = (_digits(speed) for speed in (one.floating_point, one.quantized, one.dense))
         floating_point, quantized, dense = speeds
         rows.add_row(
             f"{one.density:.1%}",
@@ -168,6 +175,12 @@ def _table(first: str, *others: str) -> Table:
     for heading in others:
         table.add_column(heading, justify="left" if heading == "how" else "right")
     return table
+
+
+def _digits(value: float | None) -> str:
+    from presparse.benchmark.rounds import three_digits  # with torch, where it is needed only
+
+    return "-" if value is None else three_digits(value)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from presparse.benchmark.clock import RECORDED, Clock, recorded
+from presparse.benchmark.clock import RECORDED, Clock, alike, recorded
 from presparse.contract.network import SHIPPED, Network
 from tests.host.small import NETWORK
 
@@ -47,6 +47,16 @@ def test_the_fastest_recorded_route_of_the_network_counts(tmp_path: Path) -> Non
     assert (build.lanes, build.store_samples) == ((64, 16), 30)
     assert clock == Clock(board="ulx3s-85f", fmax_mhz=100.0, baud=3_000_000, source="slower")
     assert recorded(NETWORK, file) is None
+
+
+def test_networks_that_differ_in_their_formats_alone_are_alike(tmp_path: Path) -> None:
+    narrow = ROUTES.replace('"mnist-dey"\nlanes = [32, 8]', '"mnist-dey-narrow"\nlanes = [128, 32]')
+    (file := tmp_path / "recorded.toml").write_text(narrow)
+    found = alike(Network.load("mnist-dey"), file)
+    assert [(build.network.name, clock.fmax_mhz) for build, clock in found] == [
+        ("mnist-dey-narrow", 180.0),
+        ("mnist-dey", 100.0),
+    ]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

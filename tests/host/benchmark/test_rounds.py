@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from presparse.benchmark.rounds import Rates, interleave
+from presparse.benchmark.rounds import Rates, interleave, three_digits
 from presparse.benchmark.workload import parts, training_samples
 from presparse.contract.network import Network
 from tests.host import small
@@ -49,6 +49,24 @@ def test_long_steps_are_not_taken_eight_at_once(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "process_time", lambda: clock)
     assert interleave({"slow": contestant}, rounds=2, seconds=1.0, least=1)["slow"].median == pytest.approx(1 / 3)
     assert counts == [1, 1, 1]
+
+
+def test_of_several_threads_the_time_that_passes_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = 0
+
+    def train(count: int) -> None:
+        nonlocal trained
+        trained += count
+
+    monkeypatch.setattr(time, "process_time", lambda: trained * 0.01)
+    monkeypatch.setattr(time, "perf_counter", lambda: trained * 0.02)
+    rates = interleave({"one": train, "two": train}, rounds=1, seconds=1.0, threaded=["two"])
+    assert [rates[name].median for name in ("one", "two")] == pytest.approx([100, 50])
+
+
+def test_figures_have_three_digits() -> None:
+    figures = [three_digits(value) for value in (1_234_567.0, 123.4, 99.96, 12.345, 0.0012345)]
+    assert figures == ["1,230,000", "123", "100", "12.3", "0.00123"]
 
 
 def test_ratios_are_medians_of_rounds() -> None:

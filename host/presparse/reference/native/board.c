@@ -141,10 +141,10 @@ INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int 
     int64_t saturated = 0;
     for (int g = 0; g < j->groups; ++g, first += pairs)
         for (int t = 0; t < j->tiles; ++t, sums += tile * RIGHT, deltas += tile * EDGES) {
-            Sums sum[TILE], left[RIGHT];
+            Sums sum[TILE][4], left[RIGHT]; // sums in several ways: one would wait for itself
             Edges even[TILE], odd[TILE], scaled[TILE], changed = {0};
             for (int v = 0; v < tile; ++v) {
-                sum[v] = (Sums){0};
+                sum[v][0] = sum[v][1] = sum[v][2] = sum[v][3] = (Sums){0};
                 if (!learns) continue;
                 const Edges both = load(deltas + v * EDGES);
                 scaled[v] = both << (Edge)scale;
@@ -159,7 +159,7 @@ INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int 
 #pragma GCC unroll 2
                     for (int v = 0; v < tile; ++v, index += EDGES, weights += EDGES) {
                         const Edges w = load(weights), operands = operands_of(w, operand_shift);
-                        sum[v] = add_products(sum[v], operands, inputs_of(fresh, index, kind));
+                        sum[v][i % 4] = add_products(sum[v][i % 4], operands, inputs_of(fresh, index, kind));
                         if (!learns) continue;
                         if (kind == SAME) {
                             left[2 * i] = add_products(left[2 * i], operands, even[v]);
@@ -173,7 +173,10 @@ INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int 
                 }
                 if (learns && kind == SAME && j->backpropagates) add_to(a->left_sums + 2 * p, totals(left));
             }
-            memcpy(sums, sum, tile * sizeof *sum);
+            for (int v = 0; v < tile; ++v) {
+                const Sums total = (sum[v][0] + sum[v][1]) + (sum[v][2] + sum[v][3]);
+                memcpy(sums + v * RIGHT, &total, sizeof total);
+            }
             if (check) saturated += count(changed);
         }
     return saturated;

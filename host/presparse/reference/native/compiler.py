@@ -14,7 +14,7 @@ from presparse.support.child_processes import ChildProcesses
 from presparse.support.scratch import scratch_folder
 
 COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-std=gnu11", "-O3", "-fvect-cost-model=unlimited", "-fopenmp-simd", "-fPIC", "-shared", "-Wno-psabi")
+FLAGS = ("-std=gnu11", "-O3", "-fvect-cost-model=unlimited", "-fopenmp-simd", "-fPIC", "-shared")
 """`-fopenmp-simd` lets loops say themselves that their order is free; it adds no threads."""
 WIDE = ("-mprefer-vector-width=512",)
 """On x86: compilers prefer half of AVX-512's width otherwise."""

@@ -22,8 +22,6 @@ from presparse.model import Model
 Kind = Literal["near", "far", "same"]
 KINDS: tuple[Kind, ...] = ("near", "far", "same")
 """In the order of board.c."""
-_NEAR_INPUTS = 32
-"""From which one `take_near` takes."""
 _COST: dict[Kind, float] = {"near": 1, "far": 6, "same": 1.5}
 """Of an edge, FF and UP; of SAME also those that are none."""
 _BACK_COST: dict[Kind, float] = {"near": 16, "far": 16, "same": 1}
@@ -37,9 +35,13 @@ class Vectors:
     right: int
     """Right neurons in one."""
     tile: int
-    """Vectors that are worked on at once."""
-    numbers_bytes: bool
+    """Vectors that are worked on at once, at most."""
+    numbers_bytes: bool = False
     """NEAR numbers the bytes of inputs, and not inputs."""
+    edges: int = 2
+    """Of each right neuron in a vector: 1 or 2."""
+    near_inputs: int = 32
+    """From which NEAR takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class Layout:
 
     @property
     def possible(self) -> bool:
-        return self.kind != "near" or self._numbers.max() < _NEAR_INPUTS
+        return self.kind != "near" or self._numbers.max() < self.vectors.near_inputs
 
     @property
     def cost(self) -> float:
@@ -75,15 +77,21 @@ class Layout:
 
     @property
     def pairs(self) -> int:
-        """Of edges of every right neuron; of SAME of left neurons, as many as its sums of BP take at once."""
+        """Of edges of every right neuron, or single ones if a vector has one of each.
+
+        Of SAME, of left neurons, as many as fill vectors of BP's sums.
+        """
         if self.kind == "same":
-            return _up(self.before.right if self.before else self.junction.left, self.vectors.right) // 2
-        return (self.junction.in_degree + 1) // 2
+            return (
+                _up(self.before.right if self.before else self.junction.left, self.vectors.right) // self.vectors.edges
+            )
+        return -(-self.junction.in_degree // self.vectors.edges)
 
     @property
     def tile(self) -> int:
         """Vectors in a tile."""
-        return self.vectors.tile if self.junction.right // self.groups > self.vectors.right else 1
+        vectors = -(-self.junction.right // self.groups // self.vectors.right)
+        return min(self.vectors.tile, 1 << (vectors - 1).bit_length())
 
     @property
     def tiles(self) -> int:
@@ -100,7 +108,7 @@ class Layout:
     @property
     def size(self) -> int:
         """Places of edges."""
-        return self.right * self.pairs * 2
+        return self.right * self.pairs * self.vectors.edges
 
     @property
     def sources(self) -> NDArray[np.int64]:
@@ -121,7 +129,9 @@ class Layout:
         """Places of inputs: zeros behind the last, as many as one permutation may read too far, and an edge that is
         none reads."""
         banks = 0 if self.kind == "same" else int(self._bank(np.array(self.junction.lanes))) * self.junction.rows
-        return _up(max(self.pairs * 2, banks) + 4 * max(self.junction.rows, _NEAR_INPUTS), 64)
+        return _up(
+            max(self.pairs * self.vectors.edges, banks) + 4 * max(self.junction.rows, self.vectors.near_inputs), 64
+        )
 
     @property
     def transposed_rows(self) -> int:
@@ -147,7 +157,7 @@ class Layout:
     def first(self) -> NDArray[np.int64]:
         """(groups, pairs): the input from which on those of a pair of edges are numbered."""
         if self.kind == "same":
-            return 2 * np.arange(self.pairs)
+            return self.vectors.edges * np.arange(self.pairs)
         return self._first
 
     @property
@@ -158,7 +168,7 @@ class Layout:
             index[self.edge_places] = -1
             return index
         index[self.edge_places] = self._numbers[:, : self.junction.in_degree]
-        if self.junction.in_degree % 2:
+        if self._missing:
             missing = np.full((self.junction.right, 1), self.junction.in_degree)
             index[self._edge_places(missing)] = self._numbers[:, -1:]
         return 2 * index + ((2 * index + 1) << 8) if self.kind == "near" and self.vectors.numbers_bytes else index
@@ -172,12 +182,16 @@ class Layout:
 
     def _edge_places(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
         """(right, k): of every right neuron's edges with these numbers, in their order (right, k)."""
-        at = self.right_places[:, None]
+        at, edges = self.right_places[:, None], self.vectors.edges
         in_vector, vector = at % self.vectors.right, at // self.vectors.right
         in_tile, tile = vector % self.tile, vector // self.tile
-        return (
-            ((tile * self.pairs + order // 2) * self.tile + in_tile) * self.vectors.right + in_vector
-        ) * 2 + order % 2
+        vector = (tile * self.pairs + order // edges) * self.tile + in_tile
+        return (vector * self.vectors.right + in_vector) * edges + order % edges
+
+    @property
+    def _missing(self) -> int:
+        """Edges of a right neuron's last pair."""
+        return self.pairs * self.vectors.edges - self.junction.in_degree
 
     @property
     def _own_lanes(self) -> int:
@@ -193,8 +207,10 @@ class Layout:
     @property
     def _interleaved(self) -> bool:
         """Two lanes' banks are interleaved, row by row, so that inputs that come in order stay in pairs."""
-        return self._own_lanes % 2 == 0 and (
-            self.junction.cycles_per_step == 1 or self.junction.cycles_per_step % 2 == 0
+        return (
+            self.vectors.edges == 2
+            and self._own_lanes % 2 == 0
+            and (self.junction.cycles_per_step == 1 or self.junction.cycles_per_step % 2 == 0)
         )
 
     def _bank(self, lane: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -209,7 +225,7 @@ class Layout:
     def _first(self) -> NDArray[np.int64]:
         """(groups, pairs)."""
         j = self.junction
-        lane = 2 * np.arange(self.pairs) // j.cycles_per_step
+        lane = self.vectors.edges * np.arange(self.pairs) // j.cycles_per_step
         bank = self._bank(np.arange(self.groups)[:, None] * self._own_lanes + lane)
         return bank // 2 * 2 * j.rows if self._interleaved else bank * j.rows
 
@@ -218,8 +234,8 @@ class Layout:
         """(right, in_degree): of every edge's input, from its pair's first on; a last one of the zeros behind a group's
         banks, if an edge is missing to a pair."""
         group = np.arange(self.junction.right)[:, None] % self.groups
-        numbers = self._place(self.left) - self._first[group, self._order // 2]
-        missing = np.full((self.junction.right, self.junction.in_degree % 2), self.junction.rows)
+        numbers = self._place(self.left) - self._first[group, self._order // self.vectors.edges]
+        missing = np.full((self.junction.right, self._missing), self.junction.rows)
         return np.concatenate([numbers, missing], axis=1)
 
 

@@ -16,7 +16,7 @@
 
 enum { RELU, SIGMOID, IDENTITY };
 enum { NEAR, FAR, SAME };
-#if defined(__AVX512F__)
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
 enum { RIGHT = 16, NEAR_INPUTS = 16 };
 #else
 enum { RIGHT = 8, NEAR_INPUTS = 16 };
@@ -42,9 +42,13 @@ INLINE Floats all(float value) { return value - (Floats){0}; }
 INLINE Floats where(Ints mask, Floats floats) { return (Floats)((Ints)floats & mask); }
 
 // take_near: of NEAR_INPUTS inputs there. sum_each: the sum of the elements of each of RIGHT vectors.
-#if defined(__AVX512F__)
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
 INLINE Ints load_bytes(const int8_t *from) { return (Ints)_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)from)); }
+INLINE Floats less_where(const int8_t *mask, Floats from, Floats a, Floats b) {
+    const __mmask16 bits = _mm_movepi8_mask(_mm_loadu_si128((const void *)mask));
+    return (Floats)_mm512_mask3_fnmadd_ps((__m512)a, (__m512)b, (__m512)from, bits);
+}
 typedef __m512 Table;
 INLINE Table table_of(const float *inputs) { return _mm512_loadu_ps(inputs); }
 INLINE Floats take_near(Table table, Ints index) { return (Floats)_mm512_permutexvar_ps((__m512i)index, table); }
@@ -116,8 +120,8 @@ typedef struct {
     int32_t left, right;                // places of inputs, of right neurons
     int32_t groups, tiles, tile, edges; // of right neurons: groups of tiles of 1, 2 or TILE vectors; edges of each
     int32_t kind, activation;
-    const int32_t *first, *index;       // (groups, edges), (groups, tiles, edges, tile, RIGHT): as in the reference's board.c
-    const int8_t *masks;                // SAME's index: small, so that all of a network stays in the first cache
+    const int32_t *first, *numbers;     // (groups, edges), (groups, tiles, edges, tile, RIGHT): as in the reference's board.c
+    const int8_t *bytes;                // the same of NEAR and SAME: small, so that a network stays in the first cache
     const int32_t *back, *places;       // likewise
     int32_t inputs_count;               // that come
     float *weights, *biases;            // (groups, tiles, edges, tile, RIGHT), (right,)
@@ -172,13 +176,20 @@ INLINE Floats take(Inputs in, Ints index, int kind) {
     return kind == SAME ? in.same : kind == NEAR ? take_near(in.table, index) : take_far(in.far, index);
 }
 
+#if !defined(__AVX512BW__) || !defined(__AVX512VL__)
+// from - a * b where the mask is -1.
+INLINE Floats less_where(const int8_t *mask, Floats from, Floats a, Floats b) {
+    return from - a * where(load_bytes(mask), b);
+}
+#endif
+
 // Once over the weights: with `learns` they (or gradients) less steps times `older`, and SAME's sums of BP from before;
 // with `feeds` then sums of weights times `fresh`.
 INLINE void pass(const Layer *l, const float *restrict fresh, const float *restrict older, const int tile, const int kind, const bool feeds,
                  const bool learns) {
     const int edges = l->edges, at_once = kind == SAME ? RIGHT : 1;
-    const int32_t *first = l->first, *indices = l->index;
-    const int8_t *masks = l->masks;
+    const int32_t *first = l->first, *numbers = l->numbers;
+    const int8_t *bytes = l->bytes;
     const float *weights = l->weights, *biases = l->biases, *steps = l->steps;
     const int ahead = l->left_sums ? 0 : l->left;
     const bool back = learns && kind == SAME && l->left_sums;
@@ -201,14 +212,15 @@ INLINE void pass(const Layer *l, const float *restrict fresh, const float *restr
                         __builtin_prefetch(fresh + from + ahead);
                     }
 #pragma GCC unroll 4
-                    for (int v = 0; v < tile; ++v, masks += RIGHT, indices += RIGHT, weights += RIGHT, to += RIGHT) {
-                        const Ints index = kind == SAME ? load_bytes(masks) : load_ints(indices);
+                    for (int v = 0; v < tile; ++v, bytes += RIGHT, numbers += RIGHT, weights += RIGHT, to += RIGHT) {
+                        Ints index = {0};
+                        if (kind == NEAR) index = load_bytes(bytes);
+                        if (kind == FAR) index = load_ints(numbers);
                         Floats w = load(weights);
                         if (learns) {
                             if (kind == SAME) left[i] += w * step[v];
-                            Floats change = step[v] * take(old_inputs, index, kind);
-                            if (kind == SAME) change = where(index, change);
-                            const Floats changed = load(to) - change;
+                            const Floats changed = kind == SAME ? less_where(bytes, load(to), step[v], old_inputs.same)
+                                                                : load(to) - step[v] * take(old_inputs, index, kind);
                             store(to, changed);
                             if (feeds) w = changed; // never with gradients
                         }

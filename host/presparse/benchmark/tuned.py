@@ -145,9 +145,9 @@ class Tuned:
             )
             layer.tile, layer.edges, layer.kind = layout.tile, layout.pairs, KINDS.index(layout.kind)
             layer.activation = _ACTIVATIONS.index(layout.junction.activation)
-            layer.first, same = self._ints(layout.first), layout.kind == "same"
-            layer.index = None if same else self._ints(layout.index)
-            layer.masks = self._kept(layout.index, np.int8).ctypes.data if same else None
+            layer.first, far = self._ints(layout.first), layout.kind == "far"
+            layer.numbers = self._ints(layout.index) if far else None
+            layer.bytes = None if far else self._kept(layout.index, np.int8).ctypes.data
             layer.back = self._ints(layout.back) if index else None
             layer.places = self._ints(layout.places) if layout.places is not None else None
             layer.inputs_count = layout.before.right if layout.before else layout.junction.left
@@ -271,7 +271,7 @@ class _Layer(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("left", "right", "groups", "tiles", "tile", "edges")),
         *((name, ctypes.c_int32) for name in ("kind", "activation")),
-        *((name, ctypes.c_void_p) for name in ("first", "index", "masks", "back", "places")),
+        *((name, ctypes.c_void_p) for name in ("first", "numbers", "bytes", "back", "places")),
         ("inputs_count", ctypes.c_int32),
         *((name, ctypes.c_void_p) for name in ("weights", "biases", "gradients", "bias_gradients")),
         *((name, ctypes.c_void_p) for name in ("inputs", "outputs", "steps", "left_sums")),

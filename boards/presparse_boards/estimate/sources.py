@@ -9,7 +9,7 @@ from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.sample_words import WORD_BITS, SampleFormat
 from presparse.contract.schedule import READ
 from presparse.contract.wire import COMPRESSED_HEADER, CRC_BYTES, RECORD_HEADER, REQUEST_HEADER, value_bytes
-from presparse.messages.estimate import Bound, Rate, Source
+from presparse.messages.sources import Bound, Rate, Source
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.sdram import StoreSdram, plan_sdram
 

@@ -18,6 +18,7 @@ from presparse_boards.clocking.clock import plan_clock
 from presparse_boards.clocking.sdram import plan_sdram
 from presparse_boards.errors import DoesNotFit, MakeError
 from presparse_boards.estimate.lane_search import what_would_fit
+from presparse_boards.estimate.sources import sources
 from presparse_boards.flow.identity import build_id, bundle_key
 from presparse_boards.flow.implementation import Flow, Implementation, Progress
 from presparse_boards.flow.plan import toolchain_of
@@ -148,6 +149,7 @@ def _manifest(
         cycles_per_sample=period,
         samples_per_second=round(clock_hz / period, 1),
         samples_per_second_at_fmax=round(taken.fmax_mhz * 1e6 / period, 1),
+        sources=sources(build, board, made.clock.hz),
         use=use_in_report(board, taken.report, made.netlist.flip_flops),
         link=board.link,
         baud=board.baud,

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from presparse.cli.build_options import Lanes, Mode, SampleBits, Store, Wanted
 from presparse.cli.outputs import FOLDER, check_outputs
+from presparse.cli.rates import told
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Project, Step
 from presparse.plugins import builder
@@ -164,6 +165,7 @@ def _drawn(manifest: Manifest, folder: Path) -> str:
                 f"{manifest.samples_per_second:,.0f} {what} samples/s: {manifest.cycles_per_sample:,} cycles per "
                 f"sample at {manifest.clock_mhz:.2f} MHz, lanes {','.join(map(str, manifest.lanes))}"
             ),
+            *map(told, manifest.sources),
             Text(f"one inference takes {manifest.latency_us:,.2f} µs in the core: {manifest.latency_cycles:,} cycles"),
             Text(
                 f"fmax {manifest.fmax_mhz:.2f} MHz{median}; slowest path: {path.text} ({path.delay_ns:.1f} ns, "

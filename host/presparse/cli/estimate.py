@@ -11,9 +11,10 @@ from rich.text import Text
 
 from presparse.cli.boards import warn_of_unusable
 from presparse.cli.build_options import Lanes, Mode, SampleBits, Store, Wanted
+from presparse.cli.rates import told
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Resource
-from presparse.messages.estimate import Estimate, Source
+from presparse.messages.estimate import Estimate
 from presparse.plugins import builder
 from presparse.terminal.options import AsJson, NetworkName
 from presparse.terminal.output import drawn, put
@@ -62,25 +63,12 @@ def _single(found: Estimate) -> list[Table | Text]:
         f"{found.clock_mhz:.1f} MHz (fmax about {found.fmax_mhz:.0f} MHz)"
     )
     latency = Text(f"one inference takes {found.latency_us:,.2f} µs in the core: {found.latency_cycles:,} cycles")
-    sources = map(_told, found.sources)
+    sources = map(told, found.sources)
     lines: list[Table | Text] = [title, speed, *sources, latency, _use(found), _junctions(found)]
     if not found.calibrated:
         lines.append(Text("A rough guess: no open tool places and routes this FPGA.", "yellow"))
     lines += [Text(line) for line in found.advice]
     return lines
-
-
-def _told(source: Source) -> Text:
-    """Samples per second from there, and what bounds them."""
-    dense, sparse = source.dense, source.sparse
-    place = "over the link" if source.source == "link" else f"from its {source.source}"
-    rate, bound = f"{dense.samples_per_second:,.0f}", f"bound by the {dense.bound}"
-    if sparse.samples_per_second != dense.samples_per_second:
-        rate += f" to {sparse.samples_per_second:,.0f}"
-    if sparse.bound != dense.bound:
-        bound += f", and of sparse ones by the {sparse.bound}"
-    words = f" of {dense.words:,} to {sparse.words:,} words" if dense.words else ""
-    return Text(f"{place} {rate} samples/s{words}, {bound}")
 
 
 def _use(found: Estimate) -> Table:

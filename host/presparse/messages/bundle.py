@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from presparse.contract.build import Build
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import PresparseError
+from presparse.messages.sources import Source
 from presparse.support import input_files
 
 BUNDLE_VERSION = 1
@@ -133,6 +134,7 @@ class Manifest(Made):
     tools: dict[str, str] = Field(description="name: version")
     notes: tuple[str, ...] = Field(default=(), description="what the tools did that was not planned")
     build: Build = Field(description="what `presparse.open` takes")
+    sources: tuple[Source, ...] = Field(default=(), description="how fast samples come to the core, at `clock_mhz`")
     # Bundles made before these fields were there have none: they follow from the build and its clock.
     latency_cycles: int = Field(
         default=0, validate_default=True, description="of one inference in the core, from first feature to last score"

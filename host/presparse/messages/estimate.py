@@ -8,6 +8,7 @@ from pydantic import Field
 
 from presparse.contract.description import Description
 from presparse.messages.bundle import Use
+from presparse.messages.sources import Source
 
 
 class Load(Description):
@@ -17,27 +18,6 @@ class Load(Description):
     lanes: int
     cycles: int = Field(description="per sample, of all `period` cycles")
     idle: int = Field(description="cycles per sample in which it waits for the slowest junction")
-
-
-Bound = Literal["core", "decoder", "memory", "link"]
-"""What takes the most time per sample: the network's own cycles; sample words, of which one is decoded per cycle; the
-store's memory; the bytes of the link."""
-
-
-class Rate(Description):
-    """Samples per second of one kind of data."""
-
-    words: int = Field(description="16-bit words of a compressed sample; 0: samples are not compressed")
-    samples_per_second: float
-    bound: Bound
-
-
-class Source(Description):
-    """A place that samples come from, and how fast: between these two, as their values are."""
-
-    source: Literal["link", "block RAM", "SDRAM"]
-    dense: Rate = Field(description="of samples in which nothing has a feature's most frequent value")
-    sparse: Rate = Field(description="of samples in which everything has")
 
 
 class Estimate(Description):

@@ -52,6 +52,7 @@ def test_the_manifest_says_what_was_built(made: tuple[Path, list[Step]]) -> None
     assert manifest.contract_hash == NANO_STORING.hash
     assert Network.load(folder / "network.toml") == manifest.build.network
     assert manifest.cycles_per_sample == NANO_STORING.schedule.period
+    assert [source.source for source in manifest.sources] == ["link", "SDRAM"]
     assert manifest.latency_cycles == NANO_STORING.latency
     assert manifest.latency_us == round(NANO_STORING.latency / manifest.clock_mhz, 3)
     assert (manifest.seed, len(manifest.routes)) == (1, 1)

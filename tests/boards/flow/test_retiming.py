@@ -8,6 +8,7 @@ import pytest
 
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import divisor_bits, plan_clock
+from presparse_boards.clocking.solver import Band
 from presparse_boards.errors import ClockError, ToolFailed
 from presparse_boards.families.ecp5.routed_clock import patched
 from presparse_boards.flow.plan import make_plan
@@ -50,6 +51,10 @@ def test_clocks_that_a_netlist_can_have() -> None:
         clock = fastest_clock(ecp5, mhz * 1e6, built)
         assert clock.hz == plan_clock(ecp5, mhz * 1e6).hz
         assert clock.pll is not None
+    made_for = Band(80_000_000, 133_000_000)
+    assert fastest_clock(ecp5, 160e6, built, made_for).hz == plan_clock(ecp5, 133e6).hz
+    with pytest.raises(ClockError, match=r"reaches 7\d.\d\d MHz, and was made for 80 to 133 MHz; ask .*: --clock 7\d$"):
+        fastest_clock(ecp5, 79e6, built, made_for)
     with pytest.raises(ClockError, match=r"ask for that clock: --clock 12$"):
         fastest_clock(ice40, 15e6, plan_clock(ice40, 24e6))
     bare = plan_clock(ice40, 12e6)

@@ -9,6 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from serial.tools import list_ports
@@ -28,13 +30,15 @@ from presparse.messages.bundle import (
     Use,
 )
 from presparse_boards.boards.registry import find_board
+from presparse_boards.clocking.clock import plan_clock
+from presparse_boards.clocking.sdram import plan_sdram
 from presparse_boards.errors import BoardError, DoesNotFit, MakeError
 from presparse_boards.estimate.lane_search import best_build, lane_choices
 from presparse_boards.flow import bundle as bundle_module
 from presparse_boards.flow import implementation, service
 from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.implementation import Flow
-from tests.boards.networks import NANO, NANO_INFERENCE
+from tests.boards.networks import NANO, NANO_INFERENCE, NANO_STORING
 from tests.host.device.fake_usb1 import Bus, Usb1
 
 BOARD = find_board("icebreaker")
@@ -265,3 +269,34 @@ def test_another_vendors_tool_is_named(place: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(service, "VIVADO", "another")
     with pytest.raises(MakeError, match="arty-a7-35t: bitstreams for this board need Vivado"):
         service.bundle(NANO, "arty-a7-35t", folder=place / "new")
+
+
+def test_a_design_that_is_slower_than_its_memory_allows_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the clock that it reached; another route may then reach another, within what that allows."""
+    board, reached = find_board("ulx3s-12f"), {100e6: 62.0, 62e6: 57.0}
+    asked: list[float] = []
+
+    def routed(flow: Flow, clock_hz: float) -> tuple[Any, None, list[Any]]:
+        asked.append(clock_hz)
+        clock = plan_clock(board, clock_hz)
+        sdram = plan_sdram(NANO_STORING, board, clock.hz)
+        assert sdram is not None
+        plan = SimpleNamespace(clock=clock, clocks=sdram.clocks)
+        return plan, None, [SimpleNamespace(fmax_mhz=reached[clock_hz])]
+
+    monkeypatch.setattr(Flow, "_routed", routed)
+    monkeypatch.setattr(Flow, "_clocked", lambda flow, plan, netlist, routes, clock: (plan.clock.hz, clock.hz))
+    flow = Flow(
+        build=NANO_STORING,
+        board=board,
+        build_id="0" * 16,
+        clock_hz=None,
+        seeds=(1,),
+        fill=1.0,
+        progress=lambda step: None,
+        work=tmp_path,
+    )
+    assert flow.run() == (plan_clock(board, 62e6).hz, plan_clock(board, 57e6).hz)
+    assert asked == [100e6, 62e6]

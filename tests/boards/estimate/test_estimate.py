@@ -13,6 +13,7 @@ import pytest
 from presparse.contract.build import Build
 from presparse.contract.multipliers import multipliers
 from presparse.contract.network import SHIPPED, Network
+from presparse.contract.wire import WINDOW
 from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate import estimate
 from presparse_boards.estimate.lane_search import Mode, NoFit, best_build, lane_choices
@@ -131,7 +132,7 @@ def test_distributed_memories_take_cells_only(depth: int, width: int, cells: int
 def test_block_ram_is_planned_for_all_memories_that_suit_it(seed: int, blocks: int) -> None:
     """Never more than there are, but for deep ones; if some are left over, only shallow ones went without."""
     build = random_build(np.random.default_rng(seed))
-    plan = plan_blocks(build, dataclasses.replace(find_board("ulx3s-25f").capacity, block_ram=blocks))
+    plan = plan_blocks(build, dataclasses.replace(find_board("ulx3s-25f").capacity, block_ram=blocks), WINDOW)
     wanted: Counter[tuple[tuple[int, ...], int]] = Counter()
     left = blocks
     for memory in memories(build):

@@ -34,6 +34,7 @@ class ThreePorts(Elaboratable):
 
     def __init__(self, build: Build, board: Board, clock_hz: float, **options: object) -> None:
         self.clock = plan_clock(board, clock_hz)
+        self.sdram = None
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -59,9 +59,9 @@ def block_count(widths: tuple[int, ...], depth: int) -> int:
     return len(pieces(widths, depth))
 
 
-def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
+def plan_blocks(build: Build, capacity: Capacity, window: int) -> dict[MemoryShape, int]:
     """How many memories of each shape are made of block RAM; the others of that shape are to be distributed RAM.
-    Memories that suit no block are left to Yosys.
+    Memories that suit no block are left to Yosys. The link's are those of `window` requests.
 
     Deep ones get blocks as long as there are any. Of those up to BALANCED_DEPTH, which are as good either way, as
     many do as fill blocks and LUTs to the same degree: in a chip whose blocks are all taken, a lane's lie far apart.
@@ -69,7 +69,7 @@ def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
     """
     planned: dict[MemoryShape, int] = {}
     used = 0
-    for memory in memories(build):
+    for memory in memories(build, window=window):
         if is_planned(memory):
             planned[memory.shape] = planned.get(memory.shape, 0) + memory.count
         else:
@@ -93,7 +93,7 @@ def plan_blocks(build: Build, capacity: Capacity) -> dict[MemoryShape, int]:
 
 def taken_memories(build: Build, capacity: Capacity, window: int) -> Callable[[Memory], Storage | None]:
     """As `Ecp5Primitives` gives: blocks as long as there are some for this shape, then distributed RAM."""
-    blocks = Ration(plan_blocks(build, capacity))
+    blocks = Ration(plan_blocks(build, capacity, window))
 
     def taken(memory: Memory) -> Storage | None:
         if not is_planned(memory):

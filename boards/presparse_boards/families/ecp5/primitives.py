@@ -22,7 +22,7 @@ class Ecp5Primitives:
     def plan(self, build: Build, capacity: Capacity, window: int) -> None:
         """Share the FPGA's multipliers and memory blocks out; to be called before elaboration."""
         self._dsp = Ration(plan_multipliers(build, blocks=capacity.dsp, block=DSP).dsp)
-        self._blocks = Ration(plan_blocks(build, capacity))
+        self._blocks = Ration(plan_blocks(build, capacity, window))
 
     def get_multiplier(self, multiplier: Multiplier) -> Module:
         """A DSP block as long as the plan has one for these widths, then LUTs."""

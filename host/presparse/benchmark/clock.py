@@ -33,9 +33,20 @@ def of_bundle(folder: Path) -> tuple[Build, Clock]:
     return manifest.build, clock
 
 
-def recorded(network: Network, file: Path = RECORDED) -> tuple[Build, Clock] | None:
-    """The fastest recorded training build of a network that ships, by samples per second; None if there is none."""
-    found = [route for route in _routes(file) if route[0].network.hash == network.hash]
+def recorded(
+    network: Network, file: Path = RECORDED, *, board: str | None = None, memory: str | None = None
+) -> tuple[Build, Clock] | None:
+    """The fastest recorded training build of a network that ships, by samples per second; None if there is none.
+
+    Of those on `board`, and with a store in `memory`, or "none" without one, if these are given.
+    """
+    found = [
+        (build, clock)
+        for build, clock in _routes(file)
+        if build.network.hash == network.hash
+        and board in (None, clock.board)
+        and memory in (None, build.store.memory if build.store else "none")
+    ]
     return max(found, key=_speed, default=None)
 
 

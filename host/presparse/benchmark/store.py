@@ -13,6 +13,7 @@ from presparse.contract.wire import SampleKind, StoredRun
 from presparse.device.session import Session
 
 _STORED = 128
+"""Samples of a build that has no store of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +40,12 @@ def with_store(build: Build) -> Build:
 def stored_cycles(session: Session, samples: Samples) -> float:
     """Cycles per sample, trained from the store of a board whose model is loaded."""
     layout = session.build.store
-    count = 0 if layout is None else min(layout.capacity(layout.largest_slot), _STORED, len(samples))
+    count = 0 if layout is None else min(layout.capacity(layout.largest_slot), len(samples))
     if layout is None or count < 2:
         raise BenchmarkError(f"a board must store at least 2 samples to be measured, and this one stores {count}")
     contents = Contents.encode(layout, samples.features[:count], samples.labels[:count])
     session.store(contents)
-    few = count // 2
+    few = count // 8
     return (_cycles(session, count, contents.slot) - _cycles(session, few, contents.slot)) / (count - few)
 
 

@@ -40,7 +40,8 @@ def sent_samples(build: Build) -> tuple[Samples, str]:
         X, y = X[: COUNT * step : step], y[: COUNT * step : step]
         values = None if fmt is None else fmt.colors
         shared = fmt is not None and fmt.palettes == "shared"
-        model = Model.initial(network, inputs=Inputs.fit(X, palettes=values, shared_palettes=shared))
+        inputs = Inputs.fit(X, places=network.places, palettes=values, shared_palettes=shared)
+        model = Model.initial(network, inputs=inputs)
         return Samples.train(model.encode(X), y, network.rates.most), "MNIST"
     samples = training_samples(network)
     if fmt is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -35,6 +35,13 @@ def run(
     bundle: Annotated[
         Path | None, typer.Option(help="A bundle: its network, lanes and fmax.", show_default=False)
     ] = None,
+    board: Annotated[
+        str | None, typer.Option(help="The core's clock as routed for this board.", show_default=False)
+    ] = None,
+    store: Annotated[
+        Literal["sdram", "block", "none"] | None,
+        typer.Option(help="Likewise, with stored samples in this memory.", show_default=False),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of all contestants in turn; medians count.", min=1, max=1000)] = 5,
     seconds: Annotated[float, typer.Option(help="Length of one contestant's round.", min=0.02, max=3600)] = 0.5,
     growth: Annotated[bool, typer.Option(help="Measure how cost grows with edges, lanes and layers, too.")] = True,
@@ -50,6 +57,8 @@ def run(
         raise ArgumentError(
             f"--bundle {bundle} has its own network, and {network} is given, too; leave one of them out"
         )
+    if bundle is not None and (board is not None or store is not None):
+        raise ArgumentError(f"--bundle {bundle} has its own board and store; leave --board and --store out")
     if plots is not None:
         if not os.path.isdir(plots):  # a name that is too long is none
             raise ArgumentError(f"--plots {plots}: there is no such folder; make it, or choose another")
@@ -69,7 +78,13 @@ def run(
             build, speed = clock.of_bundle(bundle)
         else:
             shape = Network.load(network or NETWORK)
-            build, speed = clock.recorded(shape) or (Build(network=shape), None)
+            found = clock.recorded(shape, board=board, memory=store)
+            if found is None and (board is not None or store is not None):
+                raise ArgumentError(
+                    f"no routed design of {shape.name} is recorded for board {board or 'any'} and store "
+                    f"{store or 'any'}; build one (presparse build) and give its bundle with --bundle"
+                )
+            build, speed = found or (Build(network=shape), None)
         shown.restart(f"measuring {build.network.name}")
         report = measure(
             build,

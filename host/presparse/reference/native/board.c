@@ -133,7 +133,7 @@ INLINE int64_t count(Edges minus_counts) {
 INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int kind, const bool learns) {
     const bool check = learns && a->check;
     const int at_once = kind == SAME ? RIGHT / 2 : 1; // pairs whose left neurons' sums of BP fill a vector
-    const int pairs = j->pairs, operand_shift = a->operand_shift, drop = a->drop, scale = a->scale;
+    const int ways = tile == 1 ? 4 : 1, pairs = j->pairs, operand_shift = a->operand_shift, drop = a->drop, scale = a->scale;
     const Edge low = a->low, high = a->high, *in = a->in, *older = a->older, *deltas = a->deltas, *index = j->index;
     const int32_t *first = j->first;
     Edge *weights = j->weights;
@@ -159,7 +159,7 @@ INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int 
 #pragma GCC unroll 2
                     for (int v = 0; v < tile; ++v, index += EDGES, weights += EDGES) {
                         const Edges w = load(weights), operands = operands_of(w, operand_shift);
-                        sum[v][i % 4] = add_products(sum[v][i % 4], operands, inputs_of(fresh, index, kind));
+                        sum[v][i % ways] = add_products(sum[v][i % ways], operands, inputs_of(fresh, index, kind));
                         if (!learns) continue;
                         if (kind == SAME) {
                             left[2 * i] = add_products(left[2 * i], operands, even[v]);

@@ -14,8 +14,9 @@ from presparse.support.child_processes import ChildProcesses
 from presparse.support.scratch import scratch_folder
 
 COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-std=gnu11", "-O3", "-fvect-cost-model=unlimited", "-fopenmp-simd", "-fPIC", "-shared")
-"""`-fopenmp-simd` lets loops say themselves that their order is free; it adds no threads."""
+FLAGS = ("-std=gnu11", "-O3", "-fno-vect-cost-model", "-fopenmp-simd", "-fPIC", "-shared")
+"""`-fopenmp-simd` lets loops say themselves that their order is free; it adds no threads. gcc thinks too badly of vectors
+that transpose."""
 WIDE = ("-mprefer-vector-width=512",)
 """On x86: compilers prefer half of AVX-512's width otherwise."""
 

@@ -24,7 +24,7 @@ KINDS: tuple[Kind, ...] = ("near", "far", "same")
 """In the order of board.c."""
 _COST: dict[Kind, float] = {"near": 1, "far": 6, "same": 1.5}
 """Of an edge, FF and UP; of SAME also those that are none."""
-_BACK_COST: dict[Kind, float] = {"near": 16, "far": 16, "same": 1}
+_BACK_COST: dict[Kind, float] = {"near": 30, "far": 30, "same": 1}
 """Of the same in BP."""
 
 

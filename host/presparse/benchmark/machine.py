@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from presparse.reference.native.compiler import FLAGS, find_compiler
+from presparse.reference.native.compiler import find_compiler, flags
 from presparse.support.child_processes import ChildProcesses
 from presparse.support.processors import processors
 
@@ -18,7 +18,7 @@ class Machine:
 
     processor: str
     cores: int
-    """That this process may use. Everything is measured on one."""
+    """That this process may use. Everything is measured on one, but for tuned C on all."""
     compiler: str
     flags: str
     """Of the C programs."""
@@ -33,7 +33,7 @@ class Machine:
             processor=_processor(),
             cores=processors(),
             compiler=said.partition("\n")[0],
-            flags=" ".join(FLAGS),
+            flags=" ".join(flags()),
             torch=_version("torch"),
         )
 

@@ -14,12 +14,11 @@ from presparse.support.child_processes import ChildProcesses
 from presparse.support.scratch import scratch_folder
 
 COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-std=gnu11", "-O3", "-fno-vect-cost-model", "-fopenmp-simd", "-fPIC", "-shared")
-"""`-fopenmp-simd` lets loops say themselves that their order is free; it adds no threads. gcc thinks too badly of vectors
-that transpose."""
-WIDE = ("-mprefer-vector-width=512",)
-"""On x86: compilers prefer half of AVX-512's width otherwise."""
-
+_FLAGS = ("-std=gnu11", "-O3", "-fno-vect-cost-model", "-fopenmp-simd", "-fPIC", "-shared")
+"""`-fopenmp-simd` lets loops say themselves that their order is free; it adds no threads. Going by its own estimate of
+costs, gcc would transpose in narrower vectors, and slower."""
+_ON_X86 = ("-mprefer-vector-width=512",)
+"""Compilers prefer half of AVX-512's width otherwise."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +37,12 @@ def find_compiler() -> str:
     )
 
 
+def flags(processor: str = "native") -> tuple[str, ...]:
+    """What programs are compiled with, for a processor as -march names it."""
+    wide = _ON_X86 if platform.machine() in ("x86_64", "AMD64") else ()
+    return (*_FLAGS, f"-march={processor}", *wide)
+
+
 def compile_library(source: Path, *, defines: Sequence[str] = (), processor: str = "native") -> ctypes.CDLL:
     """Compile for this processor and load, in a second or two; nothing stays on disk.
 
@@ -47,14 +52,12 @@ def compile_library(source: Path, *, defines: Sequence[str] = (), processor: str
     """
     compiler = find_compiler()
     with scratch_folder() as folder:
-        return _load(
-            _compile(compiler, source, [f"-march={processor}", *_wide(), *(f"-D{d}" for d in defines)], folder)
-        )
+        return _load(_compile(compiler, source, [*flags(processor), *(f"-D{d}" for d in defines)], folder))
 
 
 def _compile(compiler: str, source: Path, options: Sequence[str], folder: Path) -> Path:
     library = folder / f"{source.stem}.so"
-    command = [compiler, *FLAGS, *options, str(source), "-lm", "-o", str(library)]
+    command = [compiler, *options, str(source), "-lm", "-o", str(library)]
     _LOG.info("compiling %s with %s", source.name, compiler)
     with ChildProcesses() as children:
         status, said = children.listen(command)
@@ -62,10 +65,6 @@ def _compile(compiler: str, source: Path, options: Sequence[str], folder: Path) 
         words = "\n".join(said.strip().splitlines()[:10])
         raise CompilerError(f"{compiler} refuses {source.name} (status {status}): {words}")
     return library
-
-
-def _wide() -> Sequence[str]:
-    return WIDE if platform.machine() in ("x86_64", "AMD64") else ()
 
 
 def _load(library: Path) -> ctypes.CDLL:

@@ -73,8 +73,9 @@ def test_people_are_told_speed_use_and_what_comes_next(again: Path, shell: Shell
     options = ("--board", "icebreaker", "--mode", "infer", "--lanes", "1", "--seeds", "2")
     ran = shell("build", "nano.toml", *options, "--output", "other")
     assert ran.status == 0
-    first, latency, fmax, *use, last = ran.out.splitlines()
+    first, link, latency, fmax, *use, last = ran.out.splitlines()
     assert "predicted samples/s: 16 cycles per sample at " in first
+    assert re.fullmatch(r"over the link [\d,]+ samples/s, bound by the link", link)
     cycles = Manifest.load(again / "other").latency_cycles
     assert re.fullmatch(rf"one inference takes [\d.]+ µs in the core: {cycles} cycles", latency)
     assert "median of 2 seeds" in fmax
@@ -99,7 +100,7 @@ def test_a_bundle_of_another_network_is_refused(built: tuple[Path, Ran], files: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--board", "icebreker"), "there is no board 'icebreker'; did you mean icebreaker?"),
+        (("--board", "icebreker"), "there is no board 'icebreker'; did you mean icebreaker"),
         (("--board", "icebreaker", "--link", "usb"), "icebreaker: link must be uart, and is usb"),
         (("--board", "icebreaker", "--lanes", "many"), "--lanes must be auto, or whole numbers"),
         (("--board", "icebreaker", "--lanes", "3"), "3 does not divide 2"),

@@ -273,7 +273,7 @@ def _rows(
             both,
             f"{calculated} {max(uart.bytes_per_sample, uart.bytes_from_board):,.0f} bytes per sample, of {sent}",
         ),
-        row("driver, to frames", own.samples_per_second, f"{sent}, no board"),
+        replace(row("driver, to frames", own.samples_per_second, f"{sent}, no board"), calculated=False),
     ]
     for build, clock in routes:
         if (clock.board, clock.fmax_mhz) == (core.board, core.fmax_mhz):

@@ -66,7 +66,9 @@ class SampleIntake(wiring.Component):
         link, core, compressed, store = self.link, self.core, self.compressed, self._store
         m.submodules.decoder = decoder = Decoder(self._build)
         m.submodules.access = access = ResetInserter(link.discard | link.restart)(RegionAccess(store is not None))
-        running, flush, discard = self.runs.running, Signal(), Signal()
+        running = self.runs.running
+        flush = Signal()
+        discard = Signal()
         sent = core.samples.valid & core.samples.ready
         accepted = sent & decoder.samples.valid & decoder.samples.payload.final
 
@@ -174,7 +176,9 @@ class RegionAccess(wiring.Component):
         region, answer = incoming.address[REGION_SHIFT:], self.answers.payload
         others = Cat(region == number for number in self._regions.values())
         chosen = Signal(len(self._memories))
-        passes, takes, refused = Signal(), Signal(), Signal()
+        passes = Signal()
+        takes = Signal()
+        refused = Signal()
         takers, givers = zip(*self._memories, strict=True)
         for here, taker, giver in zip(chosen, takers, givers, strict=True):
             m.d.comb += [

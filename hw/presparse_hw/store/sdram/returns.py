@@ -154,7 +154,8 @@ class Returns(wiring.Component):
         m.submodules.queue = queue = Queue(ColumnLayout(self._sdram), depth)
         m.d.comb += [queue.write.eq(comes), queue.word.eq(end)]
         out = queue.words.payload
-        taken, empties = Signal(), Signal()  # a word, and with it the column
+        taken = Signal()  # a word
+        empties = Signal()  # and with it the column
         upper = Signal()  # the column's upper word is next
         ends = upper | (out.last & out.half) if wide else 1
         m.d.comb += [

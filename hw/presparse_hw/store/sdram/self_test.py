@@ -75,7 +75,8 @@ class SelfTest(wiring.Component):
                 {"number": range(PATTERNS), "reads": 1, "inverted": 1, "phase": range(READ_PHASES)},
             )
         )
-        address, bit = Signal(self._address_bits), Signal(PATTERNS, init=1)
+        address = Signal(self._address_bits)
+        bit = Signal(PATTERNS, init=1)
         word = bit ^ step.inverted.replicate(PATTERNS)
         wrong = Signal()  # in this phase
         m.d.comb += [

@@ -21,6 +21,8 @@ _SAMPLES = 4_096
 _NARROWEST, _WIDEST = 16, 256
 _LEAST_DEGREE = 4
 """Edges that every feature keeps, however many there are."""
+_PATHS = 2
+"""From every feature to every class, so that padding and rounded degrees leave one at least."""
 
 
 def hidden_layer(classes: int, samples: int | None = None) -> int:
@@ -33,7 +35,8 @@ def hidden_layer(classes: int, samples: int | None = None) -> int:
 
 
 def layer_densities(layers: Sequence[int]) -> tuple[float, ...]:
-    """Density of each junction between these layers, features first: as dense as the budget allows.
+    """Density of each junction between these layers, features first: as dense as the budget allows, and the last one
+    as dense as it takes for every class to see every feature.
 
     Without a hidden layer every class sees every feature.
     """
@@ -41,5 +44,6 @@ def layer_densities(layers: Sequence[int]) -> tuple[float, ...]:
     if len(junctions) == 1:
         return (1.0,)
     found = [max(HIDDEN_EDGES / (left * right), _LEAST_DEGREE / right) for left, right in junctions]
-    found[-1] = OUTPUT_EDGES / math.prod(junctions[-1])
+    seen = math.prod(left * min(density, 1.0) for (left, _), density in zip(junctions[:-1], found, strict=False))
+    found[-1] = max(OUTPUT_EDGES / math.prod(junctions[-1]), _PATHS * layers[0] / (seen * layers[-2]))
     return tuple(min(density, 1.0) for density in found)

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from presparse.contract.errors import NetworkError
@@ -101,6 +101,7 @@ def test_more_lanes_are_never_slower() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(features=st.integers(1, 5000), classes=st.integers(1, 300), samples=st.one_of(st.none(), st.integers(1, 10**6)))
+@example(features=4614, classes=285, samples=None)  # padding once cut off what some classes saw
 def test_without_sizes_every_class_sees_every_feature(features: int, classes: int, samples: int | None) -> None:
     sizing = design(features, classes, samples=samples)
     network = sizing.network

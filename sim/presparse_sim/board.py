@@ -11,12 +11,12 @@ from presparse.contract.description import shortened
 from presparse.device.protocol import CLOSED
 from presparse.errors import ArgumentError, LinkClosed
 from presparse.validation import checked_callback, checked_number
+from presparse_sim.chips.sdram import SdramFaults, native_chip, native_faults
 from presparse_sim.design import Design, board_design
 from presparse_sim.errors import DesignFault
 from presparse_sim.library import Progress, load_library, output_file
 from presparse_sim.netlist import netlist_design
 from presparse_sim.outcome import Outcome, check
-from presparse_sim.sdram_model import SdramFaults, native_chip, native_faults
 
 CLOCK_HZ = 1_000_000
 """Cycles that one second of a timeout stands for. A board's clock is faster, but nobody waits for a simulator."""

@@ -19,9 +19,9 @@ from presparse.device.wire_records import raw_records, record_bytes
 from presparse.errors import ArgumentError, LinkClosed
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import SimulatedBoard, open_link
+from presparse_sim.chips.sdram import SdramFaults
 from presparse_sim.design import simulated_sdram
 from presparse_sim.errors import DesignFault
-from presparse_sim.sdram_model import SdramFaults
 from tests.networks import random_model
 from tests.sim.stand_ins import echo_design, impatient_design, small_build
 

@@ -1,4 +1,4 @@
-// The memory model for simulators in Python (presparse_sim/sdram_model.py).
+// The memory model for simulators in Python (presparse_sim/chips/sdram.py).
 
 #include "sdram.hpp"
 

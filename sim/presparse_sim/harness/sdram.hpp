@@ -11,7 +11,7 @@
 
 namespace sdram {
 
-// Sizes, and times in ns as in the datasheet. The same fields, in this order, in presparse_sim/sdram_model.py.
+// Sizes, and times in ns as in the datasheet. The same fields, in this order, in presparse_sim/chips/sdram.py.
 struct Chip {
     uint32_t rows, columns;  // address bits
     uint32_t banks, width;

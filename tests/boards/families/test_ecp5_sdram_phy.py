@@ -29,7 +29,7 @@ from presparse_boards.families.ecp5.sdram_phy import Ecp5SdramPhy
 from presparse_hw.store.sdram.access import SdramAccess
 from presparse_hw.store.sdram.chip import IS42S16160, Sdram, SdramChip
 from presparse_hw.store.sdram.ports import READ_PHASES
-from presparse_sim.sdram_model import SdramModel
+from presparse_sim.chips.sdram import SdramModel
 
 Testbench = Callable[[SimulatorContext], Awaitable[None]]
 

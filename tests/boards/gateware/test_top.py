@@ -25,7 +25,7 @@ from presparse_boards.gateware.top import RESET_SECONDS, BoardTop
 from presparse_hw.link.identity import identity_of
 from presparse_hw.store.sdram.chip import Sdram, SdramChip
 from presparse_hw.store.sdram.ports import SdramPadSignature
-from presparse_sim.sdram_model import PINS, SdramModel
+from presparse_sim.chips.sdram import PINS, SdramModel
 from tests.boards.boards.pins import BUILD
 from tests.hw.link.bench import Answer, frame
 

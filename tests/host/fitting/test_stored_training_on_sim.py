@@ -26,7 +26,7 @@ from presparse.history import History
 from presparse.model import Model
 from presparse.reference.pytorch import Reference
 from presparse_sim.board import open_link
-from presparse_sim.sdram_model import SdramFaults
+from presparse_sim.chips.sdram import SdramFaults
 from tests.host.device.cable import Cable
 from tests.networks import random_model
 

@@ -13,7 +13,7 @@ from presparse_hw.store.sdram.access import SdramAccess
 from presparse_hw.store.sdram.chip import MT48LC16M16A2, Sdram, SdramChip
 from presparse_hw.store.sdram.controller import SEGMENT_WORDS
 from presparse_hw.store.sdram.memory import SdramMemory
-from presparse_sim.sdram_model import PINS, SdramFaults, SdramModel
+from presparse_sim.chips.sdram import PINS, SdramFaults, SdramModel
 from tests.hw.bench import simulate
 
 LENGTH_SHIFT = 4

@@ -7,7 +7,7 @@ import pytest
 from presparse.contract.store import StoreState
 from presparse_hw.store.sdram.chip import EM638325, IS42S16160, MT48LC16M16A2, Sdram
 from presparse_hw.store.sdram.memory import SdramMemory
-from presparse_sim.sdram_model import SdramFaults
+from presparse_sim.chips.sdram import SdramFaults
 from tests.hw.store.sdram.bench import Bench, sample, sdram
 
 

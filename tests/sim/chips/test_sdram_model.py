@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from presparse_hw.store.sdram.chip import MT48LC16M16A2, Sdram
-from presparse_sim.sdram_model import SdramFaults, SdramModel
+from presparse_sim.chips.sdram import SdramFaults, SdramModel
 
 CHIP = replace(MT48LC16M16A2, rows=3, t_ras_ns=60.0, refresh_us=2.0, power_up_us=1.0)
 """8 rows, which keep their data for 16 us."""

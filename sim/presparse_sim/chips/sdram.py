@@ -16,7 +16,7 @@ from presparse_hw.store.sdram.chip import Sdram
 from presparse_sim.errors import CompileError
 from presparse_sim.toolchain import find_toolchain
 
-_SOURCES = tuple(Path(__file__).parent / "harness" / name for name in ("sdram.cpp", "sdram.hpp"))
+_SOURCES = tuple(Path(__file__).parents[1] / "harness" / name for name in ("sdram.cpp", "sdram.hpp"))
 _FLAGS = ("-O2", "-std=c++20", "-fPIC", "-shared", "-fvisibility=hidden")
 _LIBRARY = "sdram.so"
 

@@ -92,6 +92,7 @@ class ReadsAreTheRuns(Elaboratable):
             Assert(~dut.addresses.valid | (state == _STATES.index("Walk")) | (state == _STATES.index("Forget"))),
             Assert(~flushed | (state == _STATES.index("Let-Drain")) | ~running),
             Assert((state != _STATES.index("Let-Drain")) | flushed),
+            Assert(~bad | (state != _STATES.index("Walk"))),
         ]
         with m.If(state == _STATES.index("Walk")):
             m.d.comb += Assert(taken == asked + dut.addresses.valid, "what the sequence gave is asked for")

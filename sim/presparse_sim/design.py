@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from amaranth.lib import wiring
 
 from presparse.contract.build import Build
-from presparse_hw.store.sdram.chip import Sdram, SdramChip
+from presparse_hw.store.sdram.chip import IS42S16160, Sdram
 from presparse_sim.verilog import to_verilog
 
 PINS_DIVISOR = 25
@@ -122,29 +122,13 @@ def simulated_sdram(build: Build) -> Sdram | None:
         return None
     bits = max(_LEAST_CHIP, (build.store.words - 1).bit_length())
     columns = max(8, bits - 15)
-    chip = SdramChip(
-        name="a chip as large as the store",
-        rows=bits - columns - 2,
-        columns=columns,
-        banks=4,
-        width=16,
-        clocks_mhz={2: 100.0, 3: 143.0},
-        t_rcd_ns=20.0,
-        t_rp_ns=20.0,
-        t_ras_ns=45.0,
-        t_rc_ns=70.0,
-        t_rrd_ns=15.0,
-        t_rfc_ns=70.0,
-        t_wr_ns=15.0,
-        refresh_us=7.8125,
-        source="ISSI IS42S16160B-7",
-    )
+    chip = replace(IS42S16160, name="a chip as large as the store", rows=bits - columns - 2, columns=columns)
     return Sdram(chip=chip, clock_hz=SDRAM_HZ)
 
 
 def gateware_sources() -> tuple[Path, ...]:
     """Gateware, contract, and the simulator's own files: whatever a compiled design can depend on."""
-    own = (*sorted(_HERE.glob("*.py")), _HERE / "harness", _HERE / "cells")
+    own = (*sorted(_HERE.glob("*.py")), _HERE / "harness", _HERE / "cells", _HERE / "chips")
     return (*package("presparse_hw"), *package("presparse.contract"), *own)
 
 

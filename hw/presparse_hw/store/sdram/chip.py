@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 
@@ -224,20 +224,12 @@ M12L16161A_PAIR = SdramChip(
     refresh_us=32_000 / 2048,
     source="the slower of ESMT M12L16161A-5T and Winbond W9816G6JH-6",
 )
-M12L64322A = SdramChip(
+M12L64322A = replace(
+    IS42S16160,
     name="M12L64322A",
     rows=11,
     columns=8,
-    banks=4,
     width=32,
-    clocks_mhz={2: 100.0, 3: 143.0},
-    t_rcd_ns=20.0,
-    t_rp_ns=20.0,
-    t_ras_ns=45.0,
-    t_rc_ns=70.0,
-    t_rrd_ns=15.0,
-    t_rfc_ns=70.0,
-    t_wr_ns=15.0,
     refresh_us=64_000 / 4096,
     source="ESMT M12L64322A-7: sizes, clocks, refreshes; times as of IS42S16160-7, which are not shorter",
 )

@@ -35,7 +35,7 @@ class BoardStore:
             check_store(self._device.build, self._device.store_state())
         except StoreError as error:
             if not self._warned:
-                warnings.warn(f"{error}; all else works, and samples go over the link", StoreWarning, stacklevel=5)
+                warnings.warn(f"{error}; all else works, and samples go over the link", StoreWarning, stacklevel=6)
                 self._warned = True
             return str(error)
         return ""

@@ -82,15 +82,23 @@ def check(program: PlainC, model: Model, features: NDArray[np.float32], labels: 
     Raises BenchmarkError if a weight differs by more than `TOLERANCE`, or if none has moved by more than that.
     """
     program.train(features, labels)
-    weights, biases = numpy_sgd(model, features, labels)
-    pairs = [*zip(program.weights, weights, strict=True), *zip(program.biases, biases, strict=True)]
-    worst = max(float(np.abs(own - wanted).max()) for own, wanted in pairs)
+    found = program.weights, program.biases
+    check_moved(f"plain C, after {len(labels)} samples,", found, model, numpy_sgd(model, features, labels))
+
+
+def check_moved(trained: str, found: Weights, model: Model, wanted: Weights) -> None:
+    """Weights and biases that a program has found from `model` on; `trained` says which program, and how long.
+
+    Raises BenchmarkError if one differs by more than `TOLERANCE` from those wanted, or no weight has moved by more.
+    """
+    pairs = [*zip(found[0], wanted[0], strict=True), *zip(found[1], wanted[1], strict=True)]
+    worst = max(float(np.abs(own - right).max()) for own, right in pairs)
     decode = model.network.formats.weight.decode
-    moved = max(float(np.abs(own - decode(w)).max()) for own, w in zip(program.weights, model.weights, strict=True))
+    moved = max(float(np.abs(own - decode(w)).max()) for own, w in zip(found[0], model.weights, strict=True))
     if not worst <= TOLERANCE < moved:
         raise BenchmarkError(
-            f"plain C, after {len(labels)} samples, differs from float64 by {worst:.2g} and has moved its weights by "
-            f"{moved:.2g}; at most {TOLERANCE:g}, and more than that, are right: try another C compiler"
+            f"{trained} differs from float64 by {worst:.2g} and has moved its weights by {moved:.2g}; at most "
+            f"{TOLERANCE:g}, and more than that, are right: try another C compiler"
         )
 
 

@@ -138,13 +138,12 @@ def _measure(
         enter(name, described, lambda: _runner(make(), samples), lambda: _runner(make(), predictions))
 
     cores = machine.cores
+    threaded = [f"tuned C, batch {_TUNED_BATCH}, all {cores} cores"] if cores > 1 else []
     for name, batch, threads in (
         (TUNED, 1, 1),
         (f"tuned C, batch {_TUNED_BATCH}, one core", _TUNED_BATCH, 1),
-        (f"tuned C, batch {_TUNED_BATCH}, all {cores} cores", _TUNED_BATCH, cores),
+        *((name, _TUNED_BATCH, cores) for name in threaded),
     ):
-        if cores == 1 and "all" in name:
-            continue
         enter(
             name,
             "float32, vectors, checked against numpy",
@@ -171,7 +170,6 @@ def _measure(
     storing = with_store(build)
     sent, what = sent_samples(storing)
     board = SimulatedBoard(storing, model)
-    threaded = [name for name in contestants if "all" in name.split()]
     try:
         enter("simulated board, end to end", "driver, link and core", lambda: board.trainer(samples), None)
         rates = interleave(contestants, rounds=rounds, seconds=seconds, threaded=threaded, tell=tell)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presparse.benchmark.errors import BenchmarkError
-from presparse.benchmark.plain_c import CHECKED, RATE, TOLERANCE, numpy_sgd
+from presparse.benchmark.plain_c import CHECKED, RATE, TOLERANCE, check_moved, numpy_sgd
 from presparse.benchmark.rounds import Trainer
 from presparse.benchmark.workload import parts
 from presparse.contract.network import Activation
@@ -219,17 +219,9 @@ def check_training(
     Raises BenchmarkError if a weight differs by more than `TOLERANCE`, or if none has moved by more than that.
     """
     program.train(program.laid_out(features), labels)
-    weights, biases = numpy_sgd(model, features, labels, batch=batch)
-    pairs = [*zip(program.weights, weights, strict=True), *zip(program.biases, biases, strict=True)]
-    worst = max(float(np.abs(own - wanted).max()) for own, wanted in pairs)
-    decode = model.network.formats.weight.decode
-    moved = max(float(np.abs(own - decode(w)).max()) for own, w in zip(program.weights, model.weights, strict=True))
-    if not worst <= TOLERANCE < moved:
-        raise BenchmarkError(
-            f"tuned C, after {len(labels)} samples in batches of {batch}, differs from float64 by {worst:.2g} and has "
-            f"moved its weights by {moved:.2g}; at most {TOLERANCE:g}, and more than that, are right: try another C "
-            "compiler"
-        )
+    trained = f"tuned C, after {len(labels)} samples in batches of {batch},"
+    found = program.weights, program.biases
+    check_moved(trained, found, model, numpy_sgd(model, features, labels, batch=batch))
 
 
 def check_inference(program: Tuned, model: Model, features: NDArray[np.floating]) -> None:

@@ -18,8 +18,8 @@ from presparse.contract.network import Junction, Network, check_lanes
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.sample_words import MOST_BITS, WORD_BITS, PaletteKind, SampleFormat, block_features
 from presparse.contract.schedule import DECIDE, RESULT, START, Schedule, forward_latency, schedule
-from presparse.contract.store import StoreLayout, StoreMemory, largest_slot
-from presparse.contract.wire import value_bytes
+from presparse.contract.store import StoreLayout, StoreMemory, slot_for
+from presparse.contract.wire import ResultForm, class_bytes, value_bytes
 
 CONTRACT_VERSION = 3
 """Changes whenever gateware of the old version would compute or store anything differently."""
@@ -134,10 +134,10 @@ class Build(Description):
                 f"result_capacity must be at least {in_flight}, the predictions in flight at once, and is "
                 f"{self.result_capacity}"
             )
-        if self.result_bytes > MAX_PAYLOAD:
+        if self.result_bytes() > MAX_PAYLOAD:
             raise ValueError(
                 f"one result must fit a frame of {MAX_PAYLOAD} bytes, and {self.network.layers[-1]} outputs take "
-                f"{self.result_bytes}; use a smaller output layer or format"
+                f"{self.result_bytes()}; use a smaller output layer or format"
             )
         return self
 
@@ -175,15 +175,15 @@ class Build(Description):
         """The board can learn."""
         return self.mode == "train"
 
-    @property
-    def result_bytes(self) -> int:
+    def result_bytes(self, form: ResultForm = ResultForm.SCORES) -> int:
         """Bytes of one result on the wire."""
+        if form == ResultForm.CLASS:
+            return class_bytes(self.network.classes)
         return self.network.layers[-1] * value_bytes(self.network.formats.output)
 
-    @property
-    def results_per_answer(self) -> int:
+    def results_per_answer(self, form: ResultForm) -> int:
         """Whole results that one answer holds."""
-        return MAX_PAYLOAD // self.result_bytes
+        return MAX_PAYLOAD // self.result_bytes(form)
 
     @cached_property
     def junctions(self) -> tuple[Junction, ...]:
@@ -237,7 +237,7 @@ class Build(Description):
         if not self.store_samples or self.sample_format is None:
             return None
         fmt = self.sample_format
-        return StoreLayout(memory=self.store_memory, words=self.store_samples << largest_slot(fmt), format=fmt)
+        return StoreLayout(memory=self.store_memory, words=self.store_samples << slot_for(fmt.most_words), format=fmt)
 
     @cached_property
     def hash(self) -> str:

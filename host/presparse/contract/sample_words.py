@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
@@ -34,8 +34,6 @@ MOST_BITS = WORD_BITS
 """Of a code."""
 _AT_ONCE = 256
 """Samples that are packed together: what they take stays within a processor's cache."""
-_ONES = np.unpackbits(np.arange(1 << WORD_BITS, dtype="<u2").view(np.uint8).reshape(-1, 2), axis=1).sum(1, np.int64)
-"""Bits of every word that are 1."""
 _TABLE_BITS = 12
 """Values are looked up in a table if they have at most so many bits, else searched for."""
 
@@ -384,6 +382,13 @@ def _blocks_of(fmt: SampleFormat, codes: NDArray[np.uint16]) -> NDArray[np.uint1
     return blocks
 
 
+@cache
+def _ones() -> NDArray[np.int64]:
+    """(2^16,): bits of every word that are 1."""
+    words = np.arange(1 << WORD_BITS, dtype="<u2").view(np.uint8).reshape(-1, 2)
+    return np.unpackbits(words, axis=1).sum(1, np.int64)
+
+
 def _assembled(
     fmt: SampleFormat, kept: NDArray[np.bool_], blocks: NDArray[np.uint16], labels: NDArray[np.integer]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
@@ -394,7 +399,7 @@ def _assembled(
     bits = np.zeros((count, fmt.masks, WORD_BITS), dtype=bool)
     bits[..., : fmt.mask_blocks] = grouped.reshape(count, fmt.masks, fmt.mask_blocks)
     masks = np.packbits(bits.reshape(-1), bitorder="little").view("<u2")  # (m * masks,)
-    behind = _ONES[masks]
+    behind = _ones()[masks]
     lengths = fmt.least_words + behind.reshape(count, fmt.masks).sum(axis=1, dtype=np.int64)
 
     # The words before a mask: the headers, the masks and the blocks so far; before a block: its own mask, too.

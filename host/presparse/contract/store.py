@@ -53,11 +53,7 @@ class StoreLayout:
     @property
     def largest_slot(self) -> int:
         """log2 of the words of a slot for any sample."""
-        return largest_slot(self.format)
-
-    def slot(self, most: int) -> int:
-        """log2 of the words of the smallest slot for samples of at most so many words."""
-        return max(LEAST_SLOT, (most - 1).bit_length())
+        return slot_for(self.format.most_words)
 
     def capacity(self, slot: int) -> int:
         """Samples that fit, in slots of 2^slot words."""
@@ -71,14 +67,10 @@ class StoreLayout:
                 f"{count:,}"
             )
 
-    def check_run(self, run: StoredRun) -> None:
-        """Raises StoreError if the run leaves the memory."""
-        self.check_samples(run.first + run.count, run.slot)
 
-
-def largest_slot(fmt: SampleFormat) -> int:
-    """log2 of the words of a slot for any sample of the format."""
-    return max(LEAST_SLOT, (fmt.most_words - 1).bit_length())
+def slot_for(most: int) -> int:
+    """log2 of the words of the smallest slot for samples of at most so many words."""
+    return max(LEAST_SLOT, (most - 1).bit_length())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,7 +118,7 @@ class Contents:
     @property
     def slot(self) -> int:
         """log2 of the words of a slot."""
-        return self.layout.slot(int(self.lengths.max(initial=1)))
+        return slot_for(int(self.lengths.max(initial=1)))
 
     @property
     def lengths(self) -> NDArray[np.int64]:

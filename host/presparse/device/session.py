@@ -33,7 +33,6 @@ from presparse.device.wire_records import (
     compressed_records,
     raw_records,
     record_bytes,
-    result_bytes,
     unpack_results,
 )
 from presparse.errors import DeviceFault, DeviceMismatch, LinkClosed, ResultsLost, StoreError
@@ -236,7 +235,7 @@ class Session:
             return self._take_results()
         predictions = [0, *np.cumsum(samples.kinds == SampleKind.PREDICT).tolist()]
         if predictions[-1] and self._certain:  # else nobody waits for results any more
-            size = result_bytes(self.build.network, self._form)
+            size = self.build.result_bytes(self._form)
             check_form(self._unread + len(self._results) // size, self._form, form)
         records = self._records(samples)
         start: int | None = None
@@ -510,7 +509,7 @@ class Session:
 
     def _take_answer(self, results: bytes) -> None:
         self._asked -= 1
-        size = result_bytes(self.build.network, self._form)
+        size = self.build.result_bytes(self._form)
         count, rest = divmod(len(results), size)
         if rest or count > self._unread:
             raise DeviceFault(
@@ -541,7 +540,7 @@ class Session:
         """Read all results that are due; the pipeline is drained."""
         while self._unread:
             unread = self._unread
-            for _ in range(-(-unread // (MAX_PAYLOAD // result_bytes(self.build.network, self._form)))):
+            for _ in range(-(-unread // self.build.results_per_answer(self._form))):
                 self._ask_results()
             self._transport.finish()
             if self._unread == unread:
@@ -555,7 +554,7 @@ class Session:
         self._transport.request(Operation.FLUSH)
         left = self._capacity
         while results := self._transport.request(Operation.RESULTS, bytes((ResultForm.CLASS,))):
-            left -= -(-len(results) // result_bytes(self.build.network, ResultForm.CLASS))
+            left -= -(-len(results) // self.build.result_bytes(ResultForm.CLASS))
             if left < 0:
                 raise DeviceFault("the board has more results than it has room for; power-cycle it")
         self._forget_samples()

@@ -60,13 +60,6 @@ def compressed_records(palettes: Palettes, samples: Samples) -> Records:
     return Records(whole.tobytes(), np.append(firsts, len(whole)) * _WORD_BYTES)
 
 
-def result_bytes(network: Network, form: ResultForm) -> int:
-    """Bytes of one result."""
-    if form == ResultForm.CLASS:
-        return class_bytes(network.classes)
-    return network.layers[-1] * value_bytes(network.formats.output)
-
-
 def unpack_results(network: Network, form: ResultForm, results: bytes) -> NDArray[np.int64]:
     """Scores (m, N_L) or classes (m,) from whole results."""
     if form == ResultForm.CLASS:

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
-from presparse.contract.operations import MAX_PAYLOAD, Status
+from presparse.contract.operations import Status
 from presparse.contract.wire import ResultForm, class_bytes, value_bytes
 from presparse_hw.core.ports import ResultLayout
 from presparse_hw.link.ports import UnitSignature
@@ -43,7 +43,7 @@ class ResultPacker(wiring.Component):
         classes = self._build.network.classes
         fmt = self._build.network.formats.output
         size, group = 8 * value_bytes(fmt), self._build.junctions[-1].group
-        most_scores, most_classes = self._build.results_per_answer, MAX_PAYLOAD // class_bytes(classes)
+        most_scores, most_classes = (self._build.results_per_answer(form) for form in ResultForm)
         run, results = self.run, self.results
         form = Signal(8)
         most = Signal(range(max(most_scores, most_classes) + 1))

@@ -77,7 +77,7 @@ def lies(rng: np.random.Generator) -> Mapping[str, Mapping[Operation, Lie]]:
         "fed too much": state(lambda honest: {"fed": honest.fed + any_count(300)}),
         "another run": state(lambda honest: {"runs": any_count(1 << 32)}),
         "never running": state(lambda honest: {"running": 0}),
-        "stale results": {Operation.RESULTS: lambda payload: payload or bytes(STORED.result_bytes)},
+        "stale results": {Operation.RESULTS: lambda payload: payload or bytes(STORED.result_bytes())},
         "half a result": {Operation.RESULTS: lambda payload: payload + b"\1"},
         "no results": {Operation.RESULTS: lambda payload: b""},
         "fewer words": {Operation.READ: lambda payload: payload[: 4 * any_count(len(payload) // 4 + 1)]},

@@ -75,7 +75,7 @@ def states(*fed: int, running: bool = True) -> list[bytes]:
 def test_a_stale_result_every_now_and_then_at_opening() -> None:
     """4,096 results, one every 0.2 s, would take a quarter of an hour."""
     board = InconstantBoard(
-        {Operation.IDENTIFY: cycle(accepted(5)), Operation.RESULTS: repeat(bytes(BUILD.result_bytes))}, seconds=0.2
+        {Operation.IDENTIFY: cycle(accepted(5)), Operation.RESULTS: repeat(bytes(BUILD.result_bytes()))}, seconds=0.2
     )
     with pytest.raises(LinkTimeout, match=r"the board answers, and is not ready after 5 s: no end of RESULTS"):
         opened(board)

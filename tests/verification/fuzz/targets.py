@@ -394,7 +394,7 @@ def _read_answers(data: bytes, path: Path) -> None:
 
 
 def _answers() -> list[bytes]:
-    honest, results = bytes(1), bytes(6 * STORED.result_bytes)
+    honest, results = bytes(1), bytes(6 * STORED.result_bytes())
     return [
         b"",
         lie(0, identity(STORED).pack()) + honest * 40,

@@ -79,7 +79,7 @@ def test_a_file_that_unpacks_to_more_than_the_memory(name: str, bomb: Callable[[
 def test_a_board_whose_results_never_end() -> None:
     """It has predicted for somebody else before, and never ends to give results."""
     earlier = replace(identity(STORED), accepted=5).pack()
-    board = LyingBoard(STORED, always={Operation.IDENTIFY: earlier, Operation.RESULTS: bytes(STORED.result_bytes)})
+    board = LyingBoard(STORED, always={Operation.IDENTIFY: earlier, Operation.RESULTS: bytes(STORED.result_bytes())})
     with bounded(), pytest.raises(DeviceFault, match="the board has more results than it has room for; power-cycle it"):
         Session(lambda: board, STORED, timeout=0.05, retries=2, first_sequence=0, clock=board)
 

@@ -15,7 +15,7 @@ from presparse_hw.link.ports import UnitSignature
 
 class ResultPacker(wiring.Component):
     """Answers with as many whole results as are ready and fit: a result of scores takes a cycle per byte, and one more
-    per transfer; one of the class, a cycle per score and per byte, and one more per transfer.
+    per transfer; one of the class, two cycles per score, one per byte, and one more per transfer.
 
     Members
     -------
@@ -58,6 +58,7 @@ class ResultPacker(wiring.Component):
         ]
         number = Signal(range(self._build.network.layers[-1] + 1))  # of the lowest score
         best = Signal(signed(fmt.width))
+        wins = Signal()
         winner = Signal(8 * class_bytes(classes))
         challenger = scores[: fmt.width].as_signed()
         m.d.comb += [
@@ -98,9 +99,13 @@ class ResultPacker(wiring.Component):
                     m.d.sync += left.eq(left - last)
                     m.next = "Take"
             with m.State("Compare"):
+                m.d.sync += wins.eq((number < classes) & ((number == 0) | (challenger > best)))
+                m.next = "Keep"
+            with m.State("Keep"):
                 m.d.sync += [scores.eq(scores >> size), score.eq(score + 1), number.eq(number + 1)]
-                with m.If((number < classes) & ((number == 0) | (challenger > best))):
+                with m.If(wins):
                     m.d.sync += [best.eq(challenger), winner.eq(number)]
+                m.next = "Compare"
                 with m.If(score == group - 1):
                     m.next = "Take"
                     with m.If(last):

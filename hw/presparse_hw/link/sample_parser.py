@@ -86,11 +86,16 @@ class SampleParser(wiring.Component):
         self._low = Signal(8, reset_less=True)  # byte of a label or a word
         self._begins_well = Signal()  # kind and rate are good
         self._bad = Signal()
+        # A value enters its transfer a cycle after its last byte: what a byte is lies far from all those registers.
+        self._entering = Signal()
+        self._value = Signal(build.network.formats.activation.width, reset_less=True)
+        self._fills = Signal(reset_less=True)  # it completes its transfer,
+        self._ends = Signal(reset_less=True)  # and that its record
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         field, kind, rate, low = self._field, self._kind, self._rate, self._low
-        bad, begins_well = self._bad, self._begins_well
+        bad, begins_well, entering = self._bad, self._begins_well, self._entering
         final = Signal()  # the waiting transfer is its record's last
         sample = Signal(SampleLayout(self._build), reset_less=True)
         byte = self.i.payload.data
@@ -103,15 +108,17 @@ class SampleParser(wiring.Component):
         m.d.sync += begins_well.eq(self._kind_and_rate_are_good())
 
         fills_transfer = (field == Field.FEATURES) & (value_byte == self._value_bytes - 1)
-        completes = Signal()  # the next byte completes a header, a transfer or a word
+        header_or_word = (field == Field.LABEL_HIGH) | (field == Field.WORD_HIGH)  # is complete with the next byte
+        value_must_wait = (entering & self.samples.valid) | self.words.valid | ~self.settled
         m.d.comb += [
-            completes.eq((field == Field.LABEL_HIGH) | (field == Field.WORD_HIGH) | fills_transfer),
             # That something is taken comes late, out of the core: no byte depends on it in the same cycle.
             self.i.ready.eq(
-                ~(completes & (self.samples.valid | self.words.valid)) & ~(fills_transfer & ~self.settled) & ~bad
+                ~(header_or_word & (entering | self.samples.valid | self.words.valid))
+                & ~(fills_transfer & value_must_wait)
+                & ~bad
             ),
             self.between.eq(field == Field.KIND),
-            self.waiting.eq((self.samples.valid & ~self.samples.ready) | self.words.valid | ~self.settled),
+            self.waiting.eq((self.samples.valid & ~self.samples.ready) | entering | self.words.valid | ~self.settled),
             self.bad.eq(bad & self.settled),
             self.accepted.eq(sent & final),
             self.samples.payload.eq(sample),
@@ -120,6 +127,14 @@ class SampleParser(wiring.Component):
             m.d.sync += self.samples.valid.eq(0)
         with m.If(self.flush):
             m.d.sync += [self.samples.valid.eq(1), sample.kind.eq(SampleKind.FLUSH), final.eq(0)]
+        features = sample.features.as_value()
+        with m.If(entering & ~self.samples.valid):
+            m.d.sync += [
+                entering.eq(0),
+                features.eq(Cat(features, self._value)[len(self._value) :]),
+                self.samples.valid.eq(self._fills),
+                final.eq(self._ends),
+            ]
         with m.If(take), m.Switch(field):
             with m.Case(Field.KIND):
                 m.d.sync += [kind.eq(byte), field.eq(Field.RATE)]
@@ -135,7 +150,7 @@ class SampleParser(wiring.Component):
                 m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(low, byte))]
                 m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), bad.eq(~good)]
             with m.Case(Field.FEATURES):
-                self._take_feature_byte(m, sample.features.as_value(), value_byte, final)
+                self._take_feature_byte(m, value_byte)
         if self._build.sample_format:
             self._take_words(m, take, self._build.sample_format)
         return m
@@ -177,10 +192,9 @@ class SampleParser(wiring.Component):
         rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
         return kind_is_good & rate_is_good
 
-    def _take_feature_byte(self, m: Module, features: Value, value_byte: Signal, final: Signal) -> None:
-        """Assemble values, least significant byte first, and transfers by shifting values in."""
+    def _take_feature_byte(self, m: Module, value_byte: Signal) -> None:
+        """Assemble values, least significant byte first, and count them and their transfers."""
         build, byte = self._build, self.i.payload.data
-        fmt = build.network.formats.activation
         size, port = self._value_bytes, build.feature_port
         transfers = build.network.layers[0] // port
         feature = Signal(range(port))  # of this transfer
@@ -192,15 +206,13 @@ class SampleParser(wiring.Component):
         with m.If(value_byte == size - 1):
             m.d.sync += [
                 value_byte.eq(0),
-                features.eq(Cat(features, value[: fmt.width])[fmt.width :]),
+                self._value.eq(value),
+                self._entering.eq(1),
+                self._fills.eq(feature == port - 1),
+                self._ends.eq((feature == port - 1) & (transfer == transfers - 1)),
                 feature.eq(feature + 1),
             ]
             with m.If(feature == port - 1):
-                m.d.sync += [
-                    feature.eq(0),
-                    transfer.eq(transfer + 1),
-                    self.samples.valid.eq(1),
-                    final.eq(transfer == transfers - 1),
-                ]
+                m.d.sync += [feature.eq(0), transfer.eq(transfer + 1)]
                 with m.If(transfer == transfers - 1):
                     m.d.sync += [transfer.eq(0), self._field.eq(Field.KIND)]

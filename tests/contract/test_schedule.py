@@ -95,14 +95,17 @@ def test_activations_stay_until_they_were_read(seed: int) -> None:
     build = random_build(np.random.default_rng(seed))
     junctions = events(build)
     for i, junction in enumerate(junctions):
-        slots = junction.when.activation_slots
-        delay = junction.when.update if build.training else junction.when.forward
-        last_read = junction.left_activations_read(0, delay).max()
-        for k in range(slots, slots + FOLLOWING, slots):  # samples that take the slot of sample 0
-            # Features may arrive once the sample before has been let in, START cycles ahead of its block.
-            let_in = (k - 1) * build.schedule.period - START + SPREAD
-            first_write = let_in if i == 0 else junctions[i - 1].activations_written(k).min()
-            assert last_read < first_write
+        when = junction.when
+        banks = [(when.forward_slots, when.forward)]
+        if build.training:
+            banks.append((when.update_slots, when.update))
+        for slots, delay in banks:
+            last_read = junction.left_activations_read(0, delay).max()
+            for k in range(slots, slots + FOLLOWING, slots):  # samples that take the slot of sample 0
+                # Features may arrive once the sample before has been let in, START cycles ahead of its block.
+                let_in = (k - 1) * build.schedule.period - START + SPREAD
+                first_write = let_in if i == 0 else junctions[i - 1].activations_written(k).min()
+                assert last_read < first_write
 
 
 @given(seed=seeds)

@@ -100,7 +100,7 @@ def _wrapping(value: Value, target: Format) -> Value:
 @pytest.mark.parametrize(
     ("level", "module", "name", "fault", "what"),
     [
-        ("lane", lane, "rounding", _never_rounding_up, "edge word (weight, row, first)"),
+        ("lane", lane, "rounding", _never_rounding_up, "new weight"),
         ("junction", lane, "saturate", _wrapping, "right activation"),
         ("junction", bias, "rescale", _truncating, "right activation"),
         ("core", lane, "rounding", _never_rounding_up, "weight"),

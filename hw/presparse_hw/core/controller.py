@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.item import ItemLayout
-from presparse_hw.lib.sequencer import count_modulo
+from presparse_hw.core.junction_ports import SlotLayout
 
 
 class Controller(wiring.Component):
@@ -28,7 +28,7 @@ class Controller(wiring.Component):
     arriving : In(stream)  whole samples and flushes; one is pending until it is taken, and then `ready` is high
     block : Out(1)       a block starts: `items` and `left_slot` are its own from this cycle on
     items : Out.array    items[b] is the item of the block b before the newest
-    left_slot : Out      slot of junction 1 that the next sample is written to
+    left_slot : Out(SlotLayout)   of junction 1, that the next sample is written to
     reserve : Out(1)     a prediction is taken, whose result will need room
     result_room : In(1)  the results of one more prediction can be held; knows of `reserve` a cycle later
     hold : In(1)         start nothing in the next cycle
@@ -39,7 +39,7 @@ class Controller(wiring.Component):
     arriving: stream.Interface
     block: Signal
     items: Sequence[data.View]
-    left_slot: Signal
+    left_slot: data.View
     reserve: Signal
     result_room: Signal
     hold: Signal
@@ -49,14 +49,14 @@ class Controller(wiring.Component):
 
     def __init__(self, build: Build) -> None:
         self._schedule = build.schedule
-        self._slots = build.schedule.junctions[0].activation_slots
+        self._slots = SlotLayout(build, 0)
         item = ItemLayout(build)
         super().__init__(
             {
                 "arriving": In(stream.Signature(item)),
                 "block": Out(1),
                 "items": Out(item).array(build.schedule.depth + 1),
-                "left_slot": Out(range(self._slots)),
+                "left_slot": Out(self._slots),
                 "reserve": Out(1),
                 "result_room": In(1),
                 "hold": In(1),
@@ -130,7 +130,7 @@ class Controller(wiring.Component):
                 self.items[0].eq(Mux(flushing, 0, item)),
             ]
             m.d.sync += [older.eq(newer) for newer, older in zip(self.items, self.items[1:], strict=False)]
-            count_modulo(m, self.left_slot, self._slots)
+            self._slots.move_on(m, self.left_slot)
             with m.If(~flushing):
                 m.d.sync += behind.eq(depth)
             with m.Elif(behind != 0):

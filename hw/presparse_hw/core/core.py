@@ -21,12 +21,13 @@ from presparse_hw.core.controller import Controller
 from presparse_hw.core.delta_sources import DeltaFetch, DeltaSource, OutputDelta
 from presparse_hw.core.item import ItemLayout
 from presparse_hw.core.junction import Junction
+from presparse_hw.core.junction_ports import SlotLayout
 from presparse_hw.core.loader import SampleLoader
 from presparse_hw.core.memory_access import MemoryAccess
 from presparse_hw.core.ports import RESTART, CoreSignature
 from presparse_hw.core.results import ResultQueue
 from presparse_hw.lib.delays import ages, delay
-from presparse_hw.lib.sequencer import Launch, count_modulo
+from presparse_hw.lib.sequencer import Launch
 
 
 class Core(wiring.Component):
@@ -105,10 +106,10 @@ class Core(wiring.Component):
         plans = self.build.schedule.junctions
         for i in range(1, len(junctions)):
             before, after = junctions[i - 1], junctions[i]
-            slots = plans[i].activation_slots
-            slot = Signal(range(slots), name=f"left_slot{i + 1}", init=-plans[i - 1].forward % slots)
+            layout = SlotLayout(self.build, i)
+            slot = Signal(layout, name=f"left_slot{i + 1}", init=layout.of_sample(-plans[i - 1].forward))
             with m.If(after.left_done):
-                count_modulo(m, slot, slots)
+                layout.move_on(m, slot)
             m.d.comb += [after.left.write.eq(before.right.valid), after.left_slot.eq(slot)]
             m.d.comb += [left.eq(right) for left, right in zip(after.left.values, before.right.values, strict=True)]
 

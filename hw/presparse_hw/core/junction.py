@@ -19,10 +19,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
+from presparse.contract.lane_memories import lane_groups
 from presparse.contract.schedule import (
     BACKPROPAGATE,
     EDGE_READ,
-    LANE_GROUP,
     MULTIPLY,
     OPERANDS,
     READ,
@@ -43,6 +43,7 @@ from presparse_hw.core.junction_ports import (
     HostAccess,
     LeftValues,
     RightValues,
+    SlotLayout,
     has_deltas,
 )
 from presparse_hw.core.lane_group import WORD_READ, LaneGroup
@@ -70,7 +71,7 @@ class Junction(wiring.Component):
     -------
     start : In(1)      the turn of the block's first edges is the next cycle
     forward_item, update_item : In(ItemLayout)  the samples of FF, and of BP and UP; read with `start`
-    left : In(LeftValues), left_slot : In  the next left activations of a sample, and the sample's slot
+    left : In(LeftValues), left_slot : In(SlotLayout)  the next left activations of a sample, and the sample's slots
     left_done : Out(1) this write completes a sample
     left_restart : In(1)  the next write is a sample's first; also after a restart of the core
     right : Out(RightValues)
@@ -86,7 +87,7 @@ class Junction(wiring.Component):
     forward_item: data.View
     update_item: data.View
     left: wiring.PureInterface
-    left_slot: Signal
+    left_slot: data.View
     left_done: Signal
     left_restart: Signal
     right: wiring.PureInterface
@@ -102,7 +103,7 @@ class Junction(wiring.Component):
         self._build = build
         self._index = index
         self._junction = j = build.junctions[index]
-        self._plan = plan = build.schedule.junctions[index]
+        self._plan = build.schedule.junctions[index]
         self._has_deltas = has_deltas(build, index)
         self._write = UPDATE - SPREAD if build.training else 0  # cycles from an edge's turn to its write
         self._neurons = [RightNeuron(build, index) for _ in range(j.group)]
@@ -111,7 +112,7 @@ class Junction(wiring.Component):
             "start": In(1),
             "forward_item": In(item),
             "left": In(LeftValues(build, left_values)),
-            "left_slot": In(range(plan.activation_slots)),
+            "left_slot": In(SlotLayout(build, index)),
             "left_done": Out(1),
             "left_restart": In(1),
             "right": Out(RightValues(build, index)),
@@ -134,11 +135,9 @@ class Junction(wiring.Component):
         m.submodules.sequencer = walk = Sequencer(self._junction)
         m.d.comb += walk.start.eq(self.start)
         m.submodules.biases = biases = BiasMemory(self._build, self._index)
-        lanes = range(self._junction.lanes)
         groups = []
-        for number, first in enumerate(range(0, len(lanes), LANE_GROUP)):
-            part = lanes[first : first + LANE_GROUP]
-            groups.append(LaneGroup(self._build, self._index, part, len(self.left.values)))
+        for number, lanes in enumerate(lane_groups(self._junction)):
+            groups.append(LaneGroup(self._build, self._index, lanes, len(self.left.values)))
             m.submodules[f"lanes{number}"] = groups[-1]
         edge = EdgeControl(self._build, self._index).create(path=("edge",))
         wiring.connect(m, edge, *(lanes.edge for lanes in groups))
@@ -178,10 +177,10 @@ class Junction(wiring.Component):
         j, plan, right = self._junction, self._plan, self.right
         latency = forward_latency(j)
         item = Signal.like(self.forward_item)
-        slot = Signal(range(plan.activation_slots), init=(-plan.forward - 1) % plan.activation_slots)
+        slot = Signal(range(plan.forward_slots), init=(-plan.forward - 1) % plan.forward_slots)
         with m.If(self.start):
             m.d.sync += item.eq(self.forward_item)
-            count_modulo(m, slot, plan.activation_slots)
+            count_modulo(m, slot, plan.forward_slots)
 
         summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
         first = ages(m, walk.first, summed, name="first", reset=True)
@@ -225,10 +224,10 @@ class Junction(wiring.Component):
         """UP: what lanes and biases need to write new weights back."""
         j, plan = self._junction, self._plan
         training = Signal()
-        slot = Signal(range(plan.activation_slots), init=(-plan.update - 1) % plan.activation_slots)
+        slot = Signal(range(plan.update_slots), init=(-plan.update - 1) % plan.update_slots)
         with m.If(self.start):
             m.d.sync += training.eq(self.update_item.kind == SampleKind.TRAIN)
-            count_modulo(m, slot, plan.activation_slots)
+            count_modulo(m, slot, plan.update_slots)
         m.d.comb += [
             edge.update_slot.eq(delay(m, slot, EDGE_READ, name="update_slot")),
             edge.update.eq(delay(m, walk.active & training, UPDATE - SPREAD, name="update", reset=True)),

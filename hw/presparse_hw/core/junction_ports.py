@@ -7,19 +7,43 @@ alike count cycles from `EdgeControl.address`, so the cycles told here hold for 
 
 from __future__ import annotations
 
-from amaranth.hdl import signed, unsigned
-from amaranth.lib import wiring
+from amaranth.hdl import Module, signed, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from presparse.contract.activation import derivative_width
 from presparse.contract.build import Build
 from presparse.contract.lane_memories import delta_bank_depth
 from presparse_hw.core.item import ItemLayout
+from presparse_hw.lib.sequencer import count_modulo
 
 
 def has_deltas(build: Build, index: int) -> bool:
     """Whether the lanes of this junction (counted from 0) sum up deltas of their left neurons."""
     return build.training and index > 0
+
+
+class SlotLayout(data.StructLayout):
+    """Where the left activations of a sample are in a junction's banks: the number of its slot in those of FF, and
+    in those of UP (training builds)."""
+
+    def __init__(self, build: Build, index: int) -> None:
+        plan = build.schedule.junctions[index]
+        self.slots = {"forward": plan.forward_slots} | ({"update": plan.update_slots} if build.training else {})
+        super().__init__({name: range(slots) for name, slots in self.slots.items()})
+
+    def of_sample(self, number: int) -> dict[str, int]:
+        """Slots of the sample with this number; samples count from 0, and those before it are negative."""
+        return {name: number % slots for name, slots in self.slots.items()}
+
+    def number(self, **slots: int) -> int:
+        """Slots as a number, the way a port holds them."""
+        return self.const(slots).as_value().value
+
+    def move_on(self, m: Module, slot: data.View) -> None:
+        """To those of the next sample (to be used inside a condition)."""
+        for name, slots in self.slots.items():
+            count_modulo(m, slot[name], slots)
 
 
 STROBES = frozenset(("update", "delta_add", "write"))
@@ -132,14 +156,12 @@ class HostAccess(wiring.Signature):
         )
 
 
-class EdgeControl(wiring.Signature):
-    """What all lanes of a junction do with their edges.
+class LaneControl(wiring.Signature):
+    """What all lanes of a junction do with the edges that they are given.
 
     Members
     -------
-    address : Out          cycle 0: read the edge for FF, BP and UP
     forward_slot : Out     cycle EDGE_READ: slot of the sample in FF
-    write_address : Out    the edge to be written
     update_slot : Out      cycle EDGE_READ: slot of the sample in UP; training builds only, as the next one
     update : Out(1)        cycle UPDATE - SPREAD: write the new weight
     delta_set : Out        cycle BACKPROPAGATE - 1 - READ - SPREAD, as the bank reads a sum before it adds to it:
@@ -148,14 +170,27 @@ class EdgeControl(wiring.Signature):
     """
 
     def __init__(self, build: Build, index: int) -> None:
-        plan, cycles = build.schedule.junctions[index], build.junctions[index].cycles
-        slot = Out(range(plan.activation_slots))
-        members = {"address": Out(range(cycles)), "write_address": Out(range(cycles)), "forward_slot": slot}
+        plan = build.schedule.junctions[index]
+        members = {"forward_slot": Out(range(plan.forward_slots))}
         if build.training:
-            members |= {"update_slot": slot, "update": Out(1)}
+            members |= {"update_slot": Out(range(plan.update_slots)), "update": Out(1)}
         if has_deltas(build, index):
             members |= {"delta_set": Out(range(plan.delta_sets)), "delta_add": Out(1)}
         super().__init__(members)
+
+
+class EdgeControl(wiring.Signature):
+    """`LaneControl`, and which edges.
+
+    Members
+    -------
+    address : Out          cycle 0: read the edges for FF, BP and UP
+    write_address : Out    the edges to be written, in the cycle of `update`
+    """
+
+    def __init__(self, build: Build, index: int) -> None:
+        address = Out(range(build.junctions[index].cycles))
+        super().__init__({**LaneControl(build, index).members, "address": address, "write_address": address})
 
 
 class BankWrite(wiring.Signature):
@@ -164,7 +199,7 @@ class BankWrite(wiring.Signature):
     Members
     -------
     write : Out(groups)   one bit per group of banks that are written at once
-    slot, row : Out       where in their banks
+    slot : Out(SlotLayout), row : Out   where in their banks
     values : Out(signed).array(values)   for the banks of a group in order, format `activation`
     """
 
@@ -172,7 +207,7 @@ class BankWrite(wiring.Signature):
         super().__init__(
             {
                 "write": Out(groups),
-                "slot": Out(range(build.schedule.junctions[index].activation_slots)),
+                "slot": Out(SlotLayout(build, index)),
                 "row": Out(range(build.junctions[index].rows)),
                 "values": Out(signed(build.network.formats.activation.width)).array(values),
             }

@@ -1,7 +1,7 @@
 """One lane, the processing element of one edge per cycle. A junction is z of these.
 
-A lane reads one edge per cycle; that one read serves FF, BP and UP, each for a different sample.
-Cycles count from the edge's address at the lane (R = EDGE_READ, M = MULTIPLY, P = R + READ + M):
+A lane is given one edge per cycle; that one read serves FF, BP and UP, each for a different sample.
+Cycles count from the edge's address at its group's edge memory (R = EDGE_READ, M = MULTIPLY, P = R + READ + M):
 
     0        R            R + READ                  P                    P + 1    P + 2       P + 3
     address  weight, row  FF: operand * activation  product out
@@ -11,13 +11,12 @@ Cycles count from the edge's address at the lane (R = EDGE_READ, M = MULTIPLY, P
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from presparse.contract.address_map import FIRST_BIT, WEIGHT_BITS
 from presparse.contract.build import Build
-from presparse.contract.lane_memories import activation_bank_depth, delta_bank_depth
+from presparse.contract.lane_memories import delta_bank_depth, forward_bank_depth, update_bank_depth
 from presparse.contract.schedule import EDGE_READ, MULTIPLY, READ
 from presparse_hw.core.delta_bank import DeltaBank
 from presparse_hw.core.junction_ports import (
@@ -25,8 +24,7 @@ from presparse_hw.core.junction_ports import (
     DeltaClear,
     Deltas,
     DeltaSums,
-    EdgeControl,
-    HostAccess,
+    LaneControl,
     has_deltas,
 )
 from presparse_hw.lib.delays import LOCAL, delay
@@ -36,24 +34,28 @@ from presparse_hw.lib.registered_memory import RegisteredMemory
 
 
 class Lane(wiring.Component):
-    """Edge memory, activation bank, delta bank and multipliers of one lane.
+    """Activation banks, delta bank and multipliers of one lane.
 
     Members (`presparse_hw.core.junction_ports`)
     -------
-    edge : In(EdgeControl)
+    control : In(LaneControl)
+    weight, row, first : In       cycle READ: the edge; `first`: it is its left neuron's first one
     left : In(BankWrite)          left activations
-    word : In(HostAccess)         the edge read at `edge.address`, in cycle R; writes the edge at `edge.write_address`
     product : Out(signed)         cycle P: FF, operand * activation
     deltas : In(Deltas)           cycle R + READ: of the edge's right neuron (training builds)
+    new_weight : Out(signed)      cycle P + 3: to be written (training builds)
     weight_saturated : Out(1)     cycle P + 4: this update saturated (training builds)
     sums : In(DeltaSums), clear : In(DeltaClear)   of the delta bank (training builds, from junction 2 on)
     """
 
-    edge: wiring.PureInterface
+    control: wiring.PureInterface
+    weight: Signal
+    row: Signal
+    first: Signal
     left: wiring.PureInterface
-    word: wiring.PureInterface
     product: Signal
     deltas: wiring.PureInterface
+    new_weight: Signal
     weight_saturated: Signal
     sums: wiring.PureInterface
     clear: wiring.PureInterface
@@ -64,81 +66,66 @@ class Lane(wiring.Component):
         self._index = index
         self._formats = f = build.network.formats
         members = {
-            "edge": In(EdgeControl(build, index)),
+            "control": In(LaneControl(build, index)),
+            "weight": In(signed(f.weight.width)),
+            "row": In(range(build.junctions[index].rows)),
+            "first": In(1),
             "left": In(BankWrite(build, index)),
-            "word": In(HostAccess()),
             "product": Out(signed(f.operand.width + f.activation.width)),
         }
         if build.training:
-            members |= {"deltas": In(Deltas(build, index, neurons=1)), "weight_saturated": Out(1)}
+            members |= {
+                "deltas": In(Deltas(build, index, neurons=1)),
+                "new_weight": Out(signed(f.weight.width)),
+                "weight_saturated": Out(1),
+            }
         if has_deltas(build, index):
             members |= {"sums": In(DeltaSums(build, index, banks=1)), "clear": In(DeltaClear(build, index))}
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        f, word = self._formats, self.word
-        row_bits = len(self.left.row)
-        m.submodules.edges = edges = RegisteredMemory(
-            (signed(f.weight.width), unsigned(row_bits + 1)),
-            depth=self._build.junctions[self._index].cycles,
-            one_port=not self._build.training,  # the host writes while no block runs
-        )
-        (weight_read, row_read), (weight_written, row_written) = edges.read_data, edges.write_data
-        weight = delay(m, weight_read, EDGE_READ - READ, name="weight")
-        row_and_first = delay(m, row_read, EDGE_READ - READ, name="row_and_first")
-        m.d.comb += [
-            edges.read_address.eq(self.edge.address),
-            edges.write_address.eq(self.edge.write_address),
-            edges.write[1].eq(word.write),
-            row_written.eq(Cat(word.data[WEIGHT_BITS:FIRST_BIT][:row_bits], word.data[FIRST_BIT])),
-            word.word[:WEIGHT_BITS].eq(weight),
-            word.word[WEIGHT_BITS:FIRST_BIT].eq(row_and_first[:-1]),
-            word.word[FIRST_BIT].eq(row_and_first[-1]),
-        ]
+        f = self._formats
+        weight = delay(m, self.weight, EDGE_READ - READ, name="weight_read")
         top = (weight >> f.operand_shift)[: f.operand.width].as_signed()
         operand = delay(m, top, READ, name="operand")
 
-        left_forward, left_update = self._activations(m, row_read)
+        left_forward, left_update = self._activations(m)
         m.submodules.ff = ff = Multiplier(f.operand.width, f.activation.width)
         m.d.comb += [ff.a.eq(operand), ff.b.eq(left_forward), self.product.eq(ff.product)]
-        loaded_weight = word.data[: f.weight.width].as_signed()
         if self._build.training:
-            new_weight = self._updated(m, weight, left_update)
-            m.d.comb += [
-                edges.write[0].eq(self.edge.update | word.write),
-                weight_written.eq(Mux(word.write, loaded_weight, new_weight)),
-            ]
-        else:
-            m.d.comb += [edges.write[0].eq(word.write), weight_written.eq(loaded_weight)]
+            self._update(m, weight, left_update)
         if has_deltas(self._build, self._index):
-            self._backpropagate(m, operand, row_and_first)
+            self._backpropagate(m, operand)
         return m
 
-    def _activations(self, m: Module, row_read: Signal) -> tuple[Signal, Signal | None]:
-        """Left activations for FF and UP in cycle R + READ; each has a bank and a row register of its own."""
-        f, left = self._formats, self.left
-        slots = {"forward": self.edge.forward_slot}
-        if self._build.training:
-            slots["update"] = self.edge.update_slot
-        data = []
-        for purpose, slot in slots.items():
-            row = Signal(len(left.row), name=f"{purpose}_row", reset_less=True, attrs={LOCAL: 1})  # cycle R
-            m.d.sync += row.eq(row_read)
-            m.submodules[f"{purpose}_bank"] = bank = RegisteredMemory(
-                (signed(f.activation.width),), depth=activation_bank_depth(self._build, self._index)
-            )
-            m.d.comb += [
-                bank.write[0].eq(left.write),
-                bank.write_address.eq(Cat(left.row, left.slot)),
-                bank.write_data[0].eq(left.values[0]),
-                bank.read_address.eq(Cat(row, slot)),
-            ]
-            data.append(bank.read_data[0])
-        return data[0], data[1] if self._build.training else None
+    def _activations(self, m: Module) -> tuple[Signal, Signal | None]:
+        """Left activations for FF and UP in cycle R + READ; each has a bank and a row register of its own. FF reads a
+        sample soon after it was written, so its bank is the smaller one."""
+        build, index, control = self._build, self._index, self.control
+        forward = self._bank(m, "forward", forward_bank_depth(build, index), control.forward_slot)
+        if not build.training:
+            return forward, None
+        return forward, self._bank(m, "update", update_bank_depth(build, index), control.update_slot)
 
-    def _updated(self, m: Module, weight: Signal, left: Signal) -> Signal:
-        """UP: saturate(w - round(eta * delta * a)), written in cycle P + 3."""
+    def _bank(self, m: Module, purpose: str, depth: int, slot: Signal) -> Signal:
+        """The activation of the edge's left neuron in this slot, in cycle R + READ."""
+        left = self.left
+        row = Signal(len(left.row), name=f"{purpose}_row", reset_less=True, attrs={LOCAL: 1})  # cycle R
+        m.submodules[f"{purpose}_bank"] = bank = RegisteredMemory(
+            (signed(self._formats.activation.width),), depth=depth
+        )
+        m.d.sync += row.eq(self.row)
+        m.d.comb += [
+            bank.write[0].eq(left.write),
+            bank.write_address.eq(Cat(left.row, left.slot[purpose])),
+            bank.write_data[0].eq(left.values[0]),
+            bank.read_address.eq(Cat(row, slot)),
+        ]
+        return bank.read_data[0]
+
+    def _update(self, m: Module, weight: Signal, left: Signal) -> None:
+        """UP: saturate(w - round(eta * delta * a))."""
         f, rates = self._formats, self._build.network.rates
         delta = self.deltas.scaled[0]
         m.submodules.up = up = Multiplier(len(delta), f.activation.width)
@@ -158,23 +145,24 @@ class Lane(wiring.Component):
             total.eq(difference),
             new.eq(saturate(total, f.weight)),
             saturated.eq(Cat(exceeds(total, f.weight)).any()),
-            self.weight_saturated.eq(self.edge.update & saturated),
+            self.weight_saturated.eq(self.control.update & saturated),
         ]
-        return new
+        m.d.comb += self.new_weight.eq(new)
 
-    def _backpropagate(self, m: Module, operand: Signal, row_and_first: Signal) -> None:
+    def _backpropagate(self, m: Module, operand: Signal) -> None:
         """BP: add operand * delta to the delta sum of the edge's left neuron."""
         f = self._formats
         m.submodules.bp = bp = Multiplier(f.operand.width, f.delta.width)
         depth = delta_bank_depth(self._build, self._index)
         m.submodules.deltas = deltas = DeltaBank(depth, len(bp.product), len(self.sums.values[0]))
-        late = delay(m, row_and_first, MULTIPLY, name="late_row_and_first")
+        row = delay(m, self.row, EDGE_READ - READ + MULTIPLY, name="late_row")
+        first = delay(m, self.first, EDGE_READ - READ + MULTIPLY, name="late_first")
         m.d.comb += [
             bp.a.eq(operand),
             bp.b.eq(self.deltas.plain[0]),
-            deltas.add.eq(self.edge.delta_add),
-            deltas.address.eq(Cat(late[:-1], self.edge.delta_set)),
-            deltas.first.eq(late[-1]),
+            deltas.add.eq(self.control.delta_add),
+            deltas.address.eq(Cat(row, self.control.delta_set)),
+            deltas.first.eq(first),
             deltas.product.eq(bp.product),
             deltas.fetch_address.eq(self.sums.address),
             self.sums.values[0].eq(deltas.sum),

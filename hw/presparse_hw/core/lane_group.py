@@ -1,4 +1,5 @@
-"""Lanes that stand together behind fan-out registers: their own copies of what comes from their junction's control.
+"""Lanes that stand together behind fan-out registers, their own copies of what comes from their junction's control,
+and the memory of their edges.
 
 Everything comes to the lanes SPREAD cycles late, from registers that this group has to itself: so no signal drives
 more than a few lanes, and the long way over the chip has a whole cycle.
@@ -8,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from presparse.contract.address_map import FIRST_BIT, WEIGHT_BITS
 from presparse.contract.build import Build
-from presparse.contract.schedule import EDGE_READ, SPREAD
+from presparse.contract.lane_memories import edge_fields
+from presparse.contract.schedule import READ, SPREAD
 from presparse_hw.core.junction_ports import (
     STROBES,
     BankWrite,
@@ -26,13 +29,15 @@ from presparse_hw.core.junction_ports import (
 )
 from presparse_hw.core.lane import Lane
 from presparse_hw.lib.delays import LOCAL, delay, spread
+from presparse_hw.lib.registered_memory import RegisteredMemory
 
-WORD_READ = SPREAD + EDGE_READ + 1
+WORD_READ = SPREAD + READ + 1
 """Cycles from the issue cycle of an edge to its word at the group."""
 
 
 class LaneGroup(wiring.Component):
-    """Up to `LANE_GROUP` neighboring lanes of a junction.
+    """Up to `LANE_GROUP` neighboring lanes of a junction. Their edges are words of one memory, as they are read and
+    written at the same addresses; each lane's weight, and its row, can be written by itself.
 
     Cycles count from an edge's issue cycle ("turn"): that of its address here. What goes with an edge comes SPREAD
     before the lanes use it: the junction delays it once for all groups.
@@ -68,6 +73,7 @@ class LaneGroup(wiring.Component):
 
     def __init__(self, build: Build, index: int, lanes: range, left_values: int) -> None:
         self._build = build
+        self._index = index
         self._numbers = lanes
         self._junction = j = build.junctions[index]
         self._has_deltas = has_deltas(build, index)
@@ -89,9 +95,8 @@ class LaneGroup(wiring.Component):
         m = Module()
         for number, lane in zip(self._numbers, self._lanes, strict=True):
             m.submodules[f"lane{number}"] = lane
-        self._hand_down(m, "edge")
+        self._edges(m)
         self._write_left(m)
-        self._access(m)
         m.d.comb += [into.eq(lane.product) for into, lane in zip(self.products, self._lanes, strict=True)]
         if self._build.training:
             self._hand_down_deltas(m)
@@ -102,6 +107,49 @@ class LaneGroup(wiring.Component):
             self._hand_down(m, "clear")
             m.d.comb += [into.eq(lane.sums.values[0]) for into, lane in zip(self.sums.values, self._lanes, strict=True)]
         return m
+
+    def _edges(self, m: Module) -> None:
+        """Edge memory, between the lanes and the host."""
+        edge, words = self.edge, self.words
+        near = {
+            name: spread(m, getattr(edge, name), name=f"edge_{name}", reset=name in STROBES)
+            for name in edge.signature.members
+        }
+        weight_width, row_width = edge_fields(self._build, self._index)
+        m.submodules.edges = edges = RegisteredMemory(
+            (signed(weight_width), unsigned(row_width)) * len(self._lanes),
+            depth=self._junction.cycles,
+            one_port=not self._build.training,  # the host writes while no block runs
+        )
+        m.d.comb += [edges.read_address.eq(near["address"]), edges.write_address.eq(near["write_address"])]
+
+        write = spread(m, words.write, name="word_write", reset=True)
+        column = spread(m, words.column, name="word_column")
+        data = spread(m, words.data, name="word_data")
+        word = Signal(32)
+        for i, (number, lane) in enumerate(zip(self._numbers, self._lanes, strict=True)):
+            this = slice(2 * i, 2 * i + 2)
+            (weight, row), (weight_written, row_written) = edges.read_data[this], edges.write_data[this]
+            chosen = Signal(name=f"chosen{number}")
+            m.d.sync += chosen.eq(column == number)
+            update, new_weight = (near["update"], lane.new_weight) if self._build.training else (0, 0)
+            m.d.comb += [
+                *(getattr(lane.control, name).eq(near[name]) for name in lane.control.signature.members),
+                lane.weight.eq(weight),
+                lane.row.eq(row[:-1]),
+                lane.first.eq(row[-1]),
+                Cat(edges.write[this]).eq(Cat((write & chosen) | update, write & chosen)),
+                weight_written.eq(Mux(write, data[:weight_width], new_weight)),
+                row_written.eq(Cat(data[WEIGHT_BITS:FIRST_BIT][: row_width - 1], data[FIRST_BIT])),
+            ]
+            read = Signal(32, name=f"word{number}")
+            m.d.comb += [
+                read[:WEIGHT_BITS].eq(weight),
+                read[WEIGHT_BITS:FIRST_BIT].eq(row[:-1]),
+                read[FIRST_BIT].eq(row[-1]),
+            ]
+            word = word | Mux(chosen, read, 0)
+        m.d.sync += words.word.eq(word)
 
     def _hand_down(self, m: Module, port: str) -> None:
         """All lanes are told what the group is told at this port."""
@@ -139,15 +187,3 @@ class LaneGroup(wiring.Component):
                 lane.left.row.eq(row),
                 lane.left.values[0].eq(values[number % at_once]),
             ]
-
-    def _access(self, m: Module) -> None:
-        write = spread(m, self.words.write, name="word_write", reset=True)
-        column = spread(m, self.words.column, name="word_column")
-        data = spread(m, self.words.data, name="word_data")
-        word = Signal(32)
-        for number, lane in zip(self._numbers, self._lanes, strict=True):
-            chosen = Signal(name=f"chosen{number}")
-            m.d.sync += chosen.eq(column == number)
-            m.d.comb += [lane.word.write.eq(write & chosen), lane.word.data.eq(data)]
-            word = word | Mux(chosen, lane.word.word, 0)
-        m.d.sync += self.words.word.eq(word)

@@ -21,6 +21,7 @@ from presparse.model import Model
 from presparse.reference.pytorch import ReferenceJunction
 from presparse_hw.core.item import ItemLayout
 from presparse_hw.core.junction import ACCESS, Junction
+from presparse_hw.core.junction_ports import SlotLayout
 from presparse_sim.benches.designs import left_values
 from presparse_sim.benches.journal import Journal
 from presparse_sim.benches.places import Place
@@ -48,6 +49,7 @@ class JunctionBench:
         self._task, self._journal, self._rng = task, journal, task.rng
         self._build, self._j = task.build, task.junction
         self._plan = task.build.schedule.junctions[task.index]
+        self._slots = SlotLayout(task.build, task.index)
         self._at_once = left_values(task.build, task.index)
         self._has_deltas = task.build.training and task.index > 0
         self._timeline = Timeline(dut, Junction(task.build, task.index, self._at_once), journal)
@@ -131,7 +133,7 @@ class JunctionBench:
         for number, part in enumerate(writes):
             cycle = first + number * every
             named = {f"left_values_{n}": value for n, value in enumerate(part)}
-            timeline.put(cycle, left_slot=k % self._plan.activation_slots, **named)
+            timeline.put(cycle, left_slot=self._slots.number(**self._slots.of_sample(k)), **named)
             timeline.pulse(cycle, "left_write")
 
     def _forward(self, block: int, start: int, samples: Samples, left: NDArray[np.int64]) -> None:

@@ -6,10 +6,11 @@ import cocotb
 import numpy as np
 from cocotb.handle import HierarchyObject
 
-from presparse.contract.address_map import FIRST_BIT, WEIGHT_BITS, WEIGHT_MASK, pack_edges
+from presparse.contract.address_map import FIRST_BIT, WEIGHT_BITS, pack_edges
 from presparse.contract.formats import rescale, saturate
-from presparse.contract.lane_memories import activation_bank_depth, delta_bank_depth, row_bits
+from presparse.contract.lane_memories import delta_bank_depth, forward_bank_depth, row_bits, update_bank_depth
 from presparse.contract.schedule import BACKPROPAGATE, EDGE_READ, MULTIPLY, OPERANDS, READ, SPREAD, UPDATE
+from presparse_hw.core.junction_ports import SlotLayout
 from presparse_hw.core.lane import Lane
 from presparse_sim.benches.journal import Journal
 from presparse_sim.benches.places import Place
@@ -35,11 +36,10 @@ async def lane(dut: HierarchyObject) -> None:
             count = min(_BURST, task.samples - journal.samples)
             await bench.burst(count)
             journal.samples += count
-        await bench.read()
 
 
 class LaneBench:
-    """A lane of a junction, its timeline, and what it must hold."""
+    """A lane of a junction, its timeline, what it must hold, and the edge memory that it is given its edges from."""
 
     def __init__(self, dut: HierarchyObject, task: Task, journal: Journal) -> None:
         self._build, self._j, self._rng = task.build, task.junction, task.rng
@@ -50,29 +50,31 @@ class LaneBench:
         self._lane = int(self._rng.integers(self._j.lanes))
         model = random_model(self._rng, task.build.network)
         words = pack_edges(self._j, model.left[task.index], model.weights[task.index])
-        self._words: list[int] = words.reshape(self._j.cycles, -1)[:, self._lane].tolist()
+        edges: list[int] = words.reshape(self._j.cycles, -1)[:, self._lane].tolist()
         self._weights = model.weights[task.index].reshape(-1, self._j.lanes)[:, self._lane].tolist()
-        self._rows = [word >> WEIGHT_BITS & (1 << self._row_bits) - 1 for word in self._words]
-        self._activations = np.zeros(activation_bank_depth(task.build, task.index), dtype=np.int64)
+        self._rows = [word >> WEIGHT_BITS & (1 << self._row_bits) - 1 for word in edges]
+        self._firsts = [word >> FIRST_BIT for word in edges]
+        self._slots = SlotLayout(task.build, task.index)
+        depths = {"forward": forward_bank_depth(task.build, task.index)}
+        if task.build.training:
+            depths["update"] = update_bank_depth(task.build, task.index)
+        self._activations = {purpose: np.zeros(depth, dtype=np.int64) for purpose, depth in depths.items()}
         self._sums = np.zeros(delta_bank_depth(task.build, task.index), dtype=np.int64)
 
     async def load(self) -> None:
-        """All edges, all activations, and all delta sums to 0."""
+        """All activations, and all delta sums to 0."""
         timeline = self._timeline
-        for cycle, word in enumerate(self._words):
-            timeline.put(timeline.end, edge_write_address=cycle, word_data=word)
-            timeline.pulse(timeline.end - 1, "word_write")
-        for slot in range(self._plan.activation_slots):
-            self._write_activations(slot)
+        for number in range(max(self._slots.slots.values())):
+            self._write_activations(number)
         for address in range(len(self._sums)):
             timeline.put(timeline.end, clear_address=address)
             timeline.pulse(timeline.end - 1, "clear_write")
         await timeline.run("loading")
 
     async def burst(self, blocks: int) -> None:
-        """Blocks that follow each other as the schedule allows; new activations in one slot before, and after them
-        all delta sums read."""
-        self._write_activations(int(self._rng.integers(self._plan.activation_slots)))
+        """Blocks that follow each other as the schedule allows; the activations of one more sample before, and after
+        them all delta sums read."""
+        self._write_activations(int(self._rng.integers(max(self._slots.slots.values()))))
         start = self._timeline.end + READ
         for block in range(blocks):
             self._block(start + block * self._build.schedule.period)
@@ -80,68 +82,61 @@ class LaneBench:
             self._read_sums()
         await self._timeline.run("blocks")
 
-    async def read(self) -> None:
-        """The whole edge memory."""
-        begin = self._timeline.end
-        for cycle in range(self._j.cycles):
-            self._timeline.put(begin + cycle, edge_address=cycle)
-            self._expect(begin + cycle + EDGE_READ, "word_word", self._word(cycle), "edge word", cycle)
-        await self._timeline.run("reading back")
-
     def _block(self, begin: int) -> None:
         """One turn of every edge: FF, BP and UP, with slots, deltas and rate at random."""
         network, timeline = self._build.network, self._timeline
-        forward, update = self._rng.integers(self._plan.activation_slots, size=2).tolist()
+        slots = {purpose: int(self._rng.integers(count)) for purpose, count in self._slots.slots.items()}
         delta_set = int(self._rng.integers(max(1, self._plan.delta_sets)))
         rate = int(self._rng.integers(network.rates.least, network.rates.most + 1))
         training = bool(self._rng.random() < 0.8)
         deltas = self._rng.integers(network.formats.delta.min, network.formats.delta.max + 1, size=self._j.cycles)
         for cycle, delta in enumerate(deltas.tolist()):
             at = begin + cycle
-            timeline.put(at, edge_address=cycle)
-            self._expect(at + EDGE_READ, "word_word", self._word(cycle), "edge word (weight, row, first)", cycle)
-            self._feed_forward(at, cycle, forward)
+            edge = {"weight": self._weights[cycle], "row": self._rows[cycle], "first": self._firsts[cycle]}
+            timeline.put(at + READ, **edge)
+            self._feed_forward(at, cycle, slots["forward"])
             if self._has_deltas:
                 self._backpropagate(at, cycle, delta, delta_set)
             if self._build.training:
-                self._update(at, cycle, delta, rate, update, training)
+                self._update(at, cycle, delta, rate, slots["update"], training)
 
     def _feed_forward(self, at: int, cycle: int, slot: int) -> None:
-        product = self._operand(cycle) * self._activation(cycle, slot)
-        self._timeline.put(at + EDGE_READ, edge_forward_slot=slot)
+        product = self._operand(cycle) * self._activation("forward", cycle, slot)
+        self._timeline.put(at + EDGE_READ, control_forward_slot=slot)
         self._expect(at + _MEETS + MULTIPLY, "product", product, "product", cycle)
 
     def _backpropagate(self, at: int, cycle: int, delta: int, delta_set: int) -> None:
         timeline, address = self._timeline, delta_set << self._row_bits | self._rows[cycle]
         adding = at + BACKPROPAGATE - 1 - READ - SPREAD
         timeline.put(at + _MEETS, deltas_plain_0=delta)
-        timeline.put(adding, edge_delta_set=delta_set)
-        timeline.pulse(adding, "edge_delta_add")
-        first = self._words[cycle] >> FIRST_BIT
-        self._sums[address] = (0 if first else self._sums[address]) + self._operand(cycle) * delta
+        timeline.put(adding, control_delta_set=delta_set)
+        timeline.pulse(adding, "control_delta_add")
+        before = 0 if self._firsts[cycle] else self._sums[address]
+        self._sums[address] = before + self._operand(cycle) * delta
 
     def _update(self, at: int, cycle: int, delta: int, rate: int, slot: int, training: bool) -> None:
         f, rates, timeline = self._build.network.formats, self._build.network.rates, self._timeline
-        timeline.put(at + EDGE_READ, edge_update_slot=slot)
+        timeline.put(at + EDGE_READ, control_update_slot=slot)
         timeline.put(at + _MEETS, deltas_scaled_0=delta << (rates.most - rate))
-        timeline.put(at + UPDATE - SPREAD, edge_write_address=cycle)
         if training:
-            timeline.pulse(at + UPDATE - SPREAD, "edge_update")
-            change = rescale(
-                delta * self._activation(cycle, slot), f.delta.frac + f.activation.frac + rate, f.weight.frac
-            )
+            written = at + UPDATE - SPREAD
+            timeline.pulse(written, "control_update")
+            product = delta * self._activation("update", cycle, slot)
+            change = rescale(product, f.delta.frac + f.activation.frac + rate, f.weight.frac)
             wanted = self._weights[cycle] - change
             self._weights[cycle] = saturate(wanted, f.weight)
             saturated = int(wanted != self._weights[cycle])
-            self._expect(at + UPDATE - SPREAD + 1, "weight_saturated", saturated, "weight_saturated", cycle)
+            self._expect(written, "new_weight", self._weights[cycle], "new weight", cycle)
+            self._expect(written + 1, "weight_saturated", saturated, "weight_saturated", cycle)
 
-    def _write_activations(self, slot: int) -> None:
-        """Every row of a slot."""
-        fmt, timeline = self._build.network.formats.activation, self._timeline
+    def _write_activations(self, number: int) -> None:
+        """Every row of a sample with this number."""
+        fmt, timeline, slots = self._build.network.formats.activation, self._timeline, self._slots.of_sample(number)
         for row, value in enumerate(self._rng.integers(fmt.min, fmt.max + 1, size=self._j.rows).tolist()):
-            timeline.put(timeline.end, left_slot=slot, left_row=row, left_values_0=value)
+            timeline.put(timeline.end, left_slot=self._slots.number(**slots), left_row=row, left_values_0=value)
             timeline.pulse(timeline.end - 1, "left_write")
-            self._activations[slot << self._row_bits | row] = value
+            for purpose, slot in slots.items():
+                self._activations[purpose][slot << self._row_bits | row] = value
 
     def _read_sums(self) -> None:
         begin = self._timeline.end + READ + 1
@@ -157,9 +152,5 @@ class LaneBench:
     def _operand(self, cycle: int) -> int:
         return self._weights[cycle] >> self._build.network.formats.operand_shift
 
-    def _activation(self, cycle: int, slot: int) -> int:
-        return int(self._activations[slot << self._row_bits | self._rows[cycle]])
-
-    def _word(self, cycle: int) -> int:
-        """The edge as the host reads it."""
-        return self._words[cycle] & ~WEIGHT_MASK | self._weights[cycle] & WEIGHT_MASK
+    def _activation(self, purpose: str, cycle: int, slot: int) -> int:
+        return int(self._activations[purpose][slot << self._row_bits | self._rows[cycle]])

@@ -52,7 +52,7 @@ def test_memories() -> None:
     for j, plan in zip(build.junctions, build.schedule.junctions, strict=True):
         row_bits = (j.rows - 1).bit_length()
         bits += j.edges * (f.weight.width + row_bits + 1) + j.right * f.weight.width
-        bits += j.lanes * (plan.activation_slots << row_bits) * f.activation.width
+        bits += j.lanes * (plan.forward_slots << row_bits) * f.activation.width
         if j.activation == "sigmoid":
             bits += j.group * f.activation.width << f.activation.frac + 2
     output = build.junctions[-1]

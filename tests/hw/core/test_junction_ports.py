@@ -9,7 +9,7 @@ import pytest
 from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse_hw.core.junction import Junction
-from presparse_hw.core.junction_ports import EdgeControl, HostAccess
+from presparse_hw.core.junction_ports import EdgeControl, HostAccess, LaneControl, SlotLayout
 from presparse_hw.core.lane import Lane
 from presparse_hw.core.lane_group import LaneGroup
 
@@ -21,7 +21,6 @@ NETWORK = Network(
     lanes=(8, 4),
     activations=("relu", "sigmoid"),
 )
-ALWAYS = {"edge", "left"}
 UPDATE = {"deltas", "weight_saturated"}
 BACKPROPAGATE = {"sums", "clear"}
 
@@ -29,23 +28,21 @@ BACKPROPAGATE = {"sums", "clear"}
 @pytest.mark.parametrize(
     ("mode", "index", "ports", "control"),
     [
-        ("infer", 0, ALWAYS, set()),
-        ("infer", 1, ALWAYS, set()),
-        ("train", 0, ALWAYS | UPDATE, {"update", "update_slot"}),
-        (
-            "train",
-            1,
-            ALWAYS | UPDATE | BACKPROPAGATE,
-            {"update", "update_slot", "delta_add", "delta_set"},
-        ),
+        ("infer", 0, set(), set()),
+        ("infer", 1, set(), set()),
+        ("train", 0, UPDATE, {"update", "update_slot"}),
+        ("train", 1, UPDATE | BACKPROPAGATE, {"update", "update_slot", "delta_add", "delta_set"}),
     ],
 )
 def test_ports_of_lanes(mode: Literal["train", "infer"], index: int, ports: set[str], control: set[str]) -> None:
     build = Build(network=NETWORK, mode=mode)
     lane, group = Lane(build, index).signature, LaneGroup(build, index, range(4), 1).signature
-    assert set(lane.members) == ports | {"word", "product"}
-    assert set(group.members) == ports | {"words", "products"}
-    assert set(EdgeControl(build, index).members) == {"address", "write_address", "forward_slot"} | control
+    given = {"control", "weight", "row", "first", "left", "product"}
+    assert set(lane.members) == ports | given | ({"new_weight"} if mode == "train" else set())
+    assert set(group.members) == ports | {"edge", "left", "words", "products"}
+    assert set(LaneControl(build, index).members) == {"forward_slot"} | control
+    assert set(EdgeControl(build, index).members) == {"forward_slot", "address", "write_address"} | control
+    assert set(SlotLayout(build, index).members) == {"forward"} | ({"update"} if mode == "train" else set())
     junction = set(Junction(build, index, 1).signature.members)
     assert junction & BACKPROPAGATE == ports & BACKPROPAGATE
     assert ("deltas" in junction) == (mode == "train")

@@ -13,6 +13,7 @@ from presparse.contract.network import Network
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.controller import Controller
 from presparse_hw.core.item import ItemLayout
+from presparse_hw.core.junction_ports import SlotLayout
 from presparse_hw.lib.delays import delay
 from tests.verification.formal.inside import Inside
 from tests.verification.formal.platform import ProofPlatform
@@ -38,7 +39,7 @@ class BlocksInOrder(Elaboratable):
         m = Module()
         build = self._build
         period, depth, settle = build.schedule.period, build.schedule.depth, build.schedule.settle
-        slots = build.schedule.junctions[0].activation_slots
+        slots = SlotLayout(build, 0)
         dut = Controller(build)
         inside = Inside(dut, ProofPlatform())
         m.submodules.dut = inside.fragment
@@ -104,10 +105,11 @@ class BlocksInOrder(Elaboratable):
             m.d.comb += Assert(~pending & (behind == 0) & (since > settle), "drained too soon")
         m.d.comb += Assert(dut.drained | pending | (behind != 0) | (since <= settle), "drained too late")
 
-        slot = Signal(range(slots))
-        with m.If(starts):
-            m.d.sync += slot.eq(Mux(slot == slots - 1, 0, slot + 1))
-        m.d.comb += Assert(dut.left_slot == slot, "the slot of the next sample")
+        for purpose, count in slots.slots.items():
+            slot = Signal(range(count), name=f"{purpose}_slot")
+            with m.If(starts):
+                m.d.sync += slot.eq(Mux(slot == count - 1, 0, slot + 1))
+            m.d.comb += Assert(dut.left_slot[purpose] == slot, "the slot of the next sample")
 
         # For induction.
         wait, due, empties = inside["wait"], inside["due"], inside["empties"]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 USB_WINDOW = 16
 """Requests under way at once over USB: 16 KiB, which take 0.4 ms, longer than a host needs to send the next."""
+USB_TAKES = {"lut": 2027, "ff": 946, "block_ram": 3}
+"""What a link by USB takes of an ECP5, beside that by UART: a routed build of `digits-small` less one with a UART."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 """It is part of file names, and `NAME:PORT` names a device."""
 
@@ -103,6 +105,12 @@ class Board:
         if link not in self.links:
             raise BoardError(f"{self.name}: link must be {' or '.join(self.links)}, and is {link}")
         return replace(self, link=link, window=USB_WINDOW)
+
+    @property
+    def room(self) -> Capacity:
+        """What USB leaves of the FPGA to everything else."""
+        taken = USB_TAKES if self.link == "usb" else {}
+        return replace(self.capacity, **{what: getattr(self.capacity, what) - count for what, count in taken.items()})
 
     @property
     def pll_limits(self) -> Limits:

@@ -50,16 +50,16 @@ def figures(build: Build, board: Board) -> Figures:
 
 def predict(counted: Features, board: Board, weights: Coefficients) -> Figures:
     """Apply coefficients to what was counted."""
-    has = board.capacity
+    has, room = board.capacity, board.room
     lut = round(weighted(weights.lut, LUT_FEATURES, counted.lut))
-    lut += board.family.memory.cell_luts * counted.distributed_ram
-    ff = round(weighted(weights.ff, FF_FEATURES, counted.ff))
+    lut += board.family.memory.cell_luts * counted.distributed_ram + has.lut - room.lut
+    ff = round(weighted(weights.ff, FF_FEATURES, counted.ff)) + has.ff - room.ff
     log_delay = weighted(weights.delay, DELAY_FEATURES, delay_features(board, lut))
     use = Use.model_construct(
         lut=_resource(lut, has.lut),
         ff=_resource(ff, has.ff),
         dsp=_resource(counted.dsp, has.dsp),
-        block_ram=_resource(counted.block_ram, has.block_ram),
+        block_ram=_resource(counted.block_ram + has.block_ram - room.block_ram, has.block_ram),
         distributed_ram=_resource(counted.distributed_ram, has.distributed_ram),
         single_port_ram=_resource(counted.single_port_ram, has.single_port_ram),
     )

@@ -15,7 +15,7 @@ from presparse_hw.store.sdram.chip import Sdram
 def storage(build: Build, board: Board) -> Storage:
     """Blocks and cells, and logic beside them. Raises NoSdram."""
     found = Storage()
-    taken = board.family.taken_memories(build, board.capacity, board.window)
+    taken = board.family.taken_memories(build, board.room, board.window)
     for memory in memories(build, window=board.window, sdram=_sdram(build, board)):
         stored = taken(memory)
         if stored is None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from presparse.contract.build import Build
+from presparse.contract.lane_memories import lane_groups
 from presparse.contract.network import Junction
 from presparse.contract.sample_words import SampleFormat
 from presparse.contract.schedule import (
     BACKPROPAGATE,
     EDGE_READ,
     FETCH,
-    LANE_GROUP,
     MULTIPLY,
     OPERANDS,
     READ,
@@ -75,7 +75,7 @@ def _lanes(parts: Structure, build: Build, index: int) -> None:
     """Way of an edge through a lane, update of its weight, sum of its delta."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
     weight, row, z = f.weight.width, bits(j.rows), j.lanes
-    parts.add(z, register=(EDGE_READ - READ) * (weight + row + 1) + row)
+    parts.add(z, register=(EDGE_READ - READ) * weight + row)
     if not build.training:
         parts.add(z, register=READ * f.operand.width)
         return
@@ -84,24 +84,24 @@ def _lanes(parts: Structure, build: Build, index: int) -> None:
     parts.add(z, adder=change + weight + 1, choice=3 * weight, register=change + 2 * weight + 4)
     if index:
         total, address = build.network.delta_sum_width(j), row + bits(plan.delta_sets)
-        parts.add(z, register=(row + 1) * MULTIPLY + READ + 2 * READ * row)
+        parts.add(z, register=(row + 1) * (EDGE_READ - READ + MULTIPLY) + READ + 2 * READ * row)
         parts.add(z, adder=total, choice=4 * total + address * (READ + 2), register=total * (READ + 2) + 2)
 
 
 def _groups(parts: Structure, build: Build, index: int) -> None:
     """What a group of lanes keeps beside itself."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
-    sizes = [min(LANE_GROUP, j.lanes - first) for first in range(0, j.lanes, LANE_GROUP)]
-    address, slot, row, column = bits(j.cycles), bits(plan.activation_slots), bits(j.rows), bits(j.lanes)
+    address, row, column = bits(j.cycles), bits(j.rows), bits(j.lanes)
+    forward, update = bits(plan.forward_slots), bits(plan.update_slots)
     data = f.weight.width + row + 1
     left = _left_values(build, index)
-    for size in sizes:
+    for size in map(len, lane_groups(j)):
         neurons = -(-size * j.group // j.lanes)
-        near = 2 * address + slot
-        near += size + slot + row + min(size, left) * f.activation.width
+        near = 2 * address + forward
+        near += size + forward + update + row + min(size, left) * f.activation.width
         near += 1 + column + data + size + _WORD
         if build.training:
-            near += 1 + slot + neurons * _scaled(build)
+            near += 1 + update + neurons * _scaled(build)
         if build.training and index:
             sums, banks = bits(plan.delta_sets), row + bits(plan.delta_sets)
             near += (1 + sums) * (1 + 2 * READ)
@@ -112,16 +112,25 @@ def _groups(parts: Structure, build: Build, index: int) -> None:
 def _control(parts: Structure, build: Build, index: int) -> None:
     """The way to the groups, counters of the block, and what waits for the results."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
-    address, slot, row = bits(j.cycles), bits(plan.activation_slots), bits(j.rows)
+    address, row = bits(j.cycles), bits(j.rows)
+    forward, update = bits(plan.forward_slots), bits(plan.update_slots)
     item = 2 + bits(build.network.rates.span + 1) + bits(build.network.classes)
-    far = 2 * address + 2 * slot + row + bits(j.lanes) + _left_values(build, index) * f.activation.width + _WORD
+    far = (
+        2 * address
+        + 2 * forward
+        + update
+        + row
+        + bits(j.lanes)
+        + _left_values(build, index) * f.activation.width
+        + _WORD
+    )
     summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
-    waits = forward_latency(j) * (item + 1) + summed + slot * EDGE_READ
+    waits = forward_latency(j) * (item + 1) + summed + forward * EDGE_READ
     if build.training:
-        waits += j.group * f.weight.width * (summed - READ) + slot * EDGE_READ + (address + 2) * (UPDATE - SPREAD)
+        waits += j.group * f.weight.width * (summed - READ) + update * EDGE_READ + (address + 2) * (UPDATE - SPREAD)
         if index:
             waits += (1 + bits(plan.delta_sets)) * (BACKPROPAGATE - 1 - READ - SPREAD)
-        far += j.group * (_scaled(build) + (f.delta.width if index else 0)) + slot
+        far += j.group * (_scaled(build) + (f.delta.width if index else 0)) + update
         waits += 2 * item + bits(j.steps) * OPERANDS
         flags = j.lanes + j.group
         parts.add(adder=2 * flags, register=2 * flags)  # saturations are counted

@@ -78,7 +78,7 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: Platform) -> Module:
         if hasattr(platform, "plan"):  # it offers primitives, of which there are only so many
-            platform.plan(self._build, self._board.capacity, self._board.window)
+            platform.plan(self._build, self._board.room, self._board.window)
         m = Module()
         m.domains.sync = sync = ClockDomain()
         m.domains.accelerator = ClockDomain(reset_less=True)

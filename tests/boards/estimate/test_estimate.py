@@ -18,7 +18,6 @@ from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate import estimate
 from presparse_boards.estimate.lane_search import Mode, NoFit, best_build, lane_choices
 from presparse_boards.families.ecp5.block_plan import (
-    BALANCED_DEPTH,
     DEEPEST_DISTRIBUTED,
     block_count,
     is_planned,
@@ -130,7 +129,7 @@ def test_distributed_memories_take_cells_only(depth: int, width: int, cells: int
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("blocks", [0, 7, 56, 208])
 def test_block_ram_is_planned_for_all_memories_that_suit_it(seed: int, blocks: int) -> None:
-    """Never more than there are, but for deep ones; if some are left over, only shallow ones went without."""
+    """Never more than there are, but for deep ones; whatever went without has no room in what is left over."""
     build = random_build(np.random.default_rng(seed))
     plan = plan_blocks(build, dataclasses.replace(find_board("ulx3s-25f").capacity, block_ram=blocks), WINDOW)
     wanted: Counter[tuple[tuple[int, ...], int]] = Counter()
@@ -146,8 +145,7 @@ def test_block_ram_is_planned_for_all_memories_that_suit_it(seed: int, blocks: i
     assert left >= 0 or all(given == 0 for shape, given in plan.items() if shape not in deep)
     for shape, given in plan.items():
         assert 0 <= given <= wanted[shape]
-        short = left < block_count(*shape) or shape[1] <= BALANCED_DEPTH
-        assert given == wanted[shape] or (short and shape not in deep)
+        assert given == wanted[shape] or (left < block_count(*shape) and shape not in deep)
 
 
 def test_planning_and_estimating_all_shipped_networks_on_all_boards_takes_a_moment() -> None:

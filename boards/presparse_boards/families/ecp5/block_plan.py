@@ -6,24 +6,23 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from presparse.contract.build import Build
-from presparse_boards.families.ecp5.cells import DSP, MEMORY
+from presparse_boards.families.ecp5.cells import MEMORY
 from presparse_boards.resources.capacity import Capacity
 from presparse_boards.resources.inferred_memory import Storage, distributed, inferred, swept
 from presparse_boards.resources.inventory import Memory, MemoryShape, memories
-from presparse_boards.resources.multipliers import plan_multipliers
 from presparse_boards.resources.ration import Ration
 
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Words and bits of a DP16KD with one write and one read port (Lattice FPGA-TN-02204)."""
-HALF = 18
-"""Bits of a port's data pins; a word of 36 bits takes those of both ports."""
+BYTE = 9
+"""Bits of a word that can be written by themselves."""
 DISTRIBUTED_DEPTH = 32
-"""Memories up to this many words stay beside their logic: two cells of 16 words and a multiplexer in one LUT."""
+"""Memories up to this many words stay beside their logic, two cells of 16 words and a multiplexer in one LUT, unless a
+block is worth its while."""
+WORTHWHILE = 12
+"""Cells that a block must replace there."""
 DEEPEST_DISTRIBUTED = 512
 """Words that distributed RAM may have: the choice among more cells takes more LUTs than the cells."""
-
-BALANCED_DEPTH = 128
-"""Words up to which distributed RAM is as fast as a block: eight cells, three bits that choose."""
 
 
 def block_shape(depth: int) -> tuple[int, int]:
@@ -35,9 +34,9 @@ def block_shape(depth: int) -> tuple[int, int]:
 
 
 def pieces(widths: Sequence[int], depth: int) -> list[list[tuple[int, int, int]]]:
-    """Per block the pieces of fields it holds: (field, first bit, last bit + 1), two at most."""
+    """Per block the pieces of fields it holds, a byte each at most: (field, first bit, last bit + 1)."""
     _, bits = block_shape(depth)
-    part = min(bits, HALF)
+    part = min(bits, BYTE)
     parts = [(i, low, min(low + part, width)) for i, width in enumerate(widths) for low in range(0, width, part)]
     per_block = bits // part
     return [parts[i : i + per_block] for i in range(0, len(parts), per_block)]
@@ -48,24 +47,25 @@ def cells(widths: Sequence[int], depth: int) -> int:
     return -(-depth // 16) * sum(-(-width // 4) for width in widths)
 
 
-def suits_block(depth: int) -> bool:
-    """A block is worth its while and deep enough. Yosys finds a place for what is shallower or deeper."""
-    return DISTRIBUTED_DEPTH < depth <= BLOCK_SHAPES[-1][0]
-
-
 @cache
 def block_count(widths: tuple[int, ...], depth: int) -> int:
     """Blocks of one memory."""
     return len(pieces(widths, depth))
 
 
+def suits_block(widths: tuple[int, ...], depth: int) -> bool:
+    """A block is worth its while and deep enough. Yosys finds a place for what is shallower or deeper."""
+    if depth > BLOCK_SHAPES[-1][0]:
+        return False
+    return depth > DISTRIBUTED_DEPTH or cells(widths, depth) >= WORTHWHILE * block_count(widths, depth)
+
+
 def plan_blocks(build: Build, capacity: Capacity, window: int) -> dict[MemoryShape, int]:
     """How many memories of each shape are made of block RAM; the others of that shape are to be distributed RAM.
     Memories that suit no block are left to Yosys. The link's are those of `window` requests.
 
-    Deep ones get blocks as long as there are any. Of those up to BALANCED_DEPTH, which are as good either way, as
-    many do as fill blocks and LUTs to the same degree: in a chip whose blocks are all taken, a lane's lie far apart.
-    The plan asks for more blocks than there are only if memories too deep for anything else need them.
+    Those that save most LUTs per block come first, as long as there are blocks (docs/decisions/0037). The plan asks for
+    more than there are only if memories too deep for anything else need them.
     """
     planned: dict[MemoryShape, int] = {}
     used = 0
@@ -74,20 +74,11 @@ def plan_blocks(build: Build, capacity: Capacity, window: int) -> dict[MemorySha
             planned[memory.shape] = planned.get(memory.shape, 0) + memory.count
         else:
             used += memory.count * inferred(memory, MEMORY).blocks
-    luts = _logic_luts(build, capacity) + MEMORY.cell_luts * sum(
-        cells(*shape) * count for shape, count in planned.items()
-    )
     plan = dict.fromkeys(planned, 0)
     for shape in sorted(planned, key=_urgency, reverse=True):
-        each, saved = block_count(*shape), MEMORY.cell_luts * cells(*shape)
-        for _ in range(planned[shape]):
-            full = used + each > capacity.block_ram
-            ahead = (used + each) * capacity.lut > luts * capacity.block_ram  # of the LUTs
-            if not _too_deep(shape) and (full or (ahead and shape[1] <= BALANCED_DEPTH)):
-                break
-            plan[shape] += 1
-            used += each
-            luts -= saved
+        each, left = block_count(*shape), max(0, capacity.block_ram - used)
+        plan[shape] = planned[shape] if _too_deep(shape) else min(planned[shape], left // each)
+        used += plan[shape] * each
     return plan
 
 
@@ -106,16 +97,8 @@ def taken_memories(build: Build, capacity: Capacity, window: int) -> Callable[[M
     return taken
 
 
-def _logic_luts(build: Build, capacity: Capacity) -> int:
-    """About what everything but these memories takes."""
-    multipliers = plan_multipliers(build, blocks=capacity.dsp, block=DSP)
-    products = sum(a * b * count for (a, b), count in multipliers.lut.items())
-    samples = 350 * build.feature_port if build.sample_format else 0  # columns of the decoder and of the sample loader
-    return 3000 + (100 if build.training else 30) * sum(build.lanes) + products + samples
-
-
 def is_planned(memory: Memory) -> bool:
-    return memory.registered and suits_block(memory.depth)
+    return memory.registered and suits_block(*memory.shape)
 
 
 def _urgency(shape: MemoryShape) -> tuple[bool, float, MemoryShape]:

@@ -89,7 +89,7 @@ def test_netlists_of_cores_equal_the_reference(family: str, build: str) -> None:
 def test_single_port_ram_holds_edges_of_one_of_these_cores() -> None:
     board = find_board("icebreaker")
     plans = {name: plan_single_port(build, board.capacity, board.window) for name, build in BUILDS.items()}
-    assert plans == {"training": {}, "inference": {}, "single-port inference": {((16, 8), 1024): 2}}
+    assert plans == {"training": {}, "inference": {}, "single-port inference": {((16, 8, 16, 8), 1024): 1}}
 
 
 # ------------------------------------------------------------------------------------------------- multipliers
@@ -165,11 +165,11 @@ def _extremes(width: int) -> list[int]:
 
 def _registered(m: Module, i: Signal, o: Signal) -> None:
     """Memories of one and of several blocks. Reads stay away from the address that is written."""
-    outputs = []
-    for number, (fields, depth) in enumerate((((9, 18), 512), ((36, 5), 300), ((7,), 3000), ((20, 3), 1000))):
+    outputs, writes = [], Cat(i[:2], i[60:62])
+    for number, (fields, depth) in enumerate((((9, 18, 7, 3), 512), ((36, 5), 300), ((7,), 3000), ((20, 3), 1000))):
         m.submodules[f"memory{number}"] = memory = RegisteredMemory([unsigned(width) for width in fields], depth)
         for k, data in enumerate(memory.write_data):
-            m.d.comb += [memory.write[k].eq(i[k]), data.eq(i[24 : 24 + len(data)])]
+            m.d.comb += [memory.write[k].eq(writes[k]), data.eq(i[24 : 24 + len(data)])]
         m.d.comb += [
             memory.read_enable.eq(i[2]),
             memory.write_address.eq(Cat(i[4:12], 0)),
@@ -243,7 +243,7 @@ class _Memories:
 
 def _registered_design() -> tuple[Design, Design, list[int]]:
     """As it is simulated, its netlist, and vectors."""
-    design = piece_design("registered", 64, 98, _registered, __file__)
+    design = piece_design("registered", 64, 108, _registered, __file__)
     rng = random.Random(5)
     vectors = []
     for _ in range(3000):

@@ -119,8 +119,8 @@ def test_what_synthesis_found_sets_the_estimate_of_fewer_lanes_right() -> None:
         assert found
         return found
 
-    assert sum(build.lanes) > sum(fewer(1).lanes) > sum(fewer(4).lanes)
-    assert figures(fewer(4), board).use.lut.used * 4 <= board.family.fillable * board.capacity.lut
+    assert sum(build.lanes) > sum(fewer(1).lanes) > sum(fewer(8).lanes)
+    assert figures(fewer(8), board).use.lut.used * 8 <= board.family.fillable * board.capacity.lut
     assert fewer(50).lanes == smallest_build(network).lanes  # nothing fits by that: the fewest, then
     assert fewer_lanes(smallest_build(network), board) is None
 

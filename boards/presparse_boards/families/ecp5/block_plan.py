@@ -87,7 +87,7 @@ def taken_memories(build: Build, capacity: Capacity, window: int) -> Callable[[M
     blocks = Ration(plan_blocks(build, capacity, window))
 
     def taken(memory: Memory) -> Storage | None:
-        if not is_planned(memory):
+        if not (is_planned(memory) and memory.shape in blocks):  # an SDRAM's is not
             return None
         in_blocks = blocks.take(memory.shape, memory.count)
         others = memory.count - in_blocks

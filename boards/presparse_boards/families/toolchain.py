@@ -51,6 +51,10 @@ class ClockCells:
     raises ToolFailed. None: the netlist is changed, for which the same seed gives the same places and routes."""
 
 
+FloorPlan = Callable[[str, Mapping[str, str]], Mapping[str, str]]
+"""Sites, as place-and-route calls them, for some of a netlist's cells: (device, names and types of all of them)."""
+
+
 def table(bit: int) -> int:
     """The content of a LUT of four inputs that is always `bit`."""
     return 0xFFFF if bit else 0
@@ -82,6 +86,8 @@ class Toolchain:
     """What the names begin with that the tools append to a signal's, for cells and nets that they make of it."""
     placer: Callable[[int], tuple[str, ...]] = lambda luts: ()
     """Option of place-and-route for a design of so many LUTs, if its own choice of a placer is not the best."""
+    floor_plan: FloorPlan | None = None
+    """For the hard blocks of large designs; None: the placer finds them a place."""
     clock: ClockCells
 
     @property

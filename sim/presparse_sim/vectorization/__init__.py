@@ -1,0 +1,1 @@
+"""Equal modules as vectors, for speed: lanes of a junction, side by side."""

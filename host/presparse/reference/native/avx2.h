@@ -2,9 +2,10 @@
 
 #include <immintrin.h>
 
-enum { RIGHT = 8, EDGES = 16, TILE = 2, STEP_DROP = 15, BYTES = 1 }; // see plain.h
+enum { RIGHT = 8, EDGES = 16, TILE = 2, STEP_DROP = 15, BANKS = 2, NEAR_INPUTS = 16, PACKED = 0 }; // see plain.h
 typedef Edge Edges __attribute__((vector_size(32)));
 typedef Sum Sums __attribute__((vector_size(32)));
+typedef uint16_t Unit __attribute__((may_alias));
 
 INLINE Sums add_products(Sums sums, Edges a, Edges b) { return sums + (Sums)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 
@@ -26,15 +27,11 @@ INLINE Edges step(Edges delta, Edges input, int drop) {
 
 INLINE __m256i eight(const Edge *inputs) { return _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)inputs)); }
 
-// From the 32 inputs there, eight by eight: bytes are shuffled within 128 bits, and bits 4 and 5 of a byte's number
-// choose between the four results.
-INLINE Edges take_near(const Edge *inputs, Edges index) {
-    const __m256i byte = (__m256i)index, upper = _mm256_slli_epi16(byte, 3), last = _mm256_slli_epi16(byte, 2);
-    const __m256i a = _mm256_blendv_epi8(_mm256_shuffle_epi8(eight(inputs), byte),
-                                         _mm256_shuffle_epi8(eight(inputs + 8), byte), upper);
-    const __m256i b = _mm256_blendv_epi8(_mm256_shuffle_epi8(eight(inputs + 16), byte),
-                                         _mm256_shuffle_epi8(eight(inputs + 24), byte), upper);
-    return (Edges)_mm256_blendv_epi8(a, b, last);
+// Of a bank of 16 inputs, eight by eight: bytes are shuffled within 128 bits, and are 0 where bit 7 of a number is set.
+INLINE __m256i take_near(const Edge *bank, const Edge *index) {
+    const __m256i numbers = _mm256_loadu_si256((const void *)index);
+    const __m256i others = _mm256_xor_si256(numbers, _mm256_set1_epi8(-128));
+    return _mm256_or_si256(_mm256_shuffle_epi8(eight(bank), numbers), _mm256_shuffle_epi8(eight(bank + 8), others));
 }
 
 // The 32 bits that begin with an input; the second of a pair goes to their upper half.
@@ -46,10 +43,46 @@ INLINE Edges take_far(const Edge *inputs, Edges index) {
     return (Edges)_mm256_blend_epi16(first, _mm256_slli_epi32(second, 16), 0xaa);
 }
 
+// Of NEAR the first edges of a tile's two vectors from one bank, the second ones from another.
+INLINE void take(Edges *taken, const Edge *inputs, const int32_t *first, const Edge *index, const int kind,
+                 const int tile) {
+    if (kind == NEAR) {
+        const __m256i firsts = take_near(inputs + first[0], index);
+        const __m256i seconds = take_near(inputs + first[1], index + EDGES);
+        taken[0] = (Edges)_mm256_unpacklo_epi16(firsts, seconds);
+        taken[1] = (Edges)_mm256_unpackhi_epi16(firsts, seconds);
+    } else
+        for (int v = 0; v < tile; ++v) {
+            const __m256i numbers = _mm256_loadu_si256((const void *)(index + v * EDGES));
+            taken[v] = take_far(inputs + first[0], (Edges)numbers);
+        }
+}
+
 INLINE Edges take_same(const Edge *inputs) {
+    const __m256i each = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)inputs));
+    return (Edges)_mm256_or_si256(each, _mm256_slli_epi32(each, 16));
+}
+
+INLINE Edges pair_of(const Edge *pair) {
     int32_t both;
-    memcpy(&both, inputs, sizeof both);
+    memcpy(&both, pair, sizeof both);
     return (Edges)_mm256_set1_epi32(both);
+}
+
+INLINE Edges even_edges(void) { return (Edges)_mm256_set1_epi32(0xffff); }
+
+INLINE Edges where_edges(Edges steps, const Edge *masks, int64_t vector) {
+    return steps & (Edges)_mm256_loadu_si256((const void *)(masks + vector * EDGES));
+}
+
+INLINE Edges count_unequal(Edges counts, Edges a, Edges b) { return counts - (a != b); }
+
+INLINE void look_up(const int32_t *table, const Sum *places, Edge *low, Edge *high) {
+    const __m256i entries = _mm256_i32gather_epi32(table, _mm256_loadu_si256((const void *)places), 4);
+    const __m256i lower = _mm256_srai_epi32(_mm256_slli_epi32(entries, 16), 16), upper = _mm256_srai_epi32(entries, 16);
+    const __m256i order = _mm256_permute4x64_epi64(_mm256_packs_epi32(lower, upper), 0xd8);
+    _mm_storeu_si128((void *)low, _mm256_castsi256_si128(order));
+    _mm_storeu_si128((void *)high, _mm256_extracti128_si256(order, 1));
 }
 
 INLINE Sums totals(const Sums *of) {

@@ -3,8 +3,8 @@
 // A sample stays in a slot of the ring while it is in flight; empty samples of a flush have kind FLUSH.
 // Edge is the type of weights, activations and deltas, Sum that of all exact sums and products of them; the narrowest
 // that hold every number of the build (widths.py). Edges are computed in vectors, which lie as layout.py has them: of
-// RIGHT right neurons two edges each, side by side. Neurons, too, are where layout.py puts them; between and behind
-// them there are others without edges, whose weights, biases and deltas are 0 and stay so.
+// RIGHT right neurons two edges each, side by side; of SAME, of RIGHT left ones. Neurons, too, are where layout.py puts
+// them; between and behind them there are others without edges, whose weights, biases and deltas are 0 and stay so.
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +14,9 @@
 
 enum { FLUSH, PREDICT, TRAIN, EVALUATE, KINDS }; // presparse.contract.wire.SampleKind
 enum { RELU, SIGMOID, IDENTITY };
-enum { NEAR, FAR, SAME }; // how a vector's inputs are found: in one register, anywhere, the same two for all its neurons
+enum { NEAR, FAR, SAME }; // how a vector's inputs are found: in a register, anywhere, in order (a dense junction)
 enum { CHECKED_BLOCKS = 64 };
+enum { EDGE_LOW = sizeof(Edge) == 2 ? INT16_MIN : INT32_MIN };
 
 INLINE Sum clip(Sum value, Sum low, Sum high) { return value < low ? low : value > high ? high : value; }
 
@@ -36,33 +37,28 @@ INLINE int64_t rescale_long(int64_t value, int drop) {
 #include "plain.h"
 #endif
 
-// Two neighboring edges' inputs.
-#ifdef NARROW
-typedef uint32_t Pair __attribute__((may_alias));
-#else
-typedef uint64_t Pair __attribute__((may_alias));
-#endif
-
 typedef struct {
     int32_t left, right;                     // inputs, right neurons, those without edges included
-    int32_t groups, tiles, tile, pairs;      // of right neurons: groups of tiles of 1 or TILE vectors; pairs of edges each
+    int32_t groups, tiles, tile, pairs;      // of right neurons: groups of tiles of 1 or TILE vectors; of edges of each
     int32_t kind, backpropagates;            // NEAR, FAR or SAME; there is a junction before this one
     int32_t activation, forward, update;     // blocks after the sample's own
     int32_t fused;                           // UP's deltas are there before the block in which they are used
     int32_t sum_shift, bias_shift;           // product, bias -> sum
     int32_t activation_drop;                 // sum -> activation, or input of the sigmoid table
     int32_t activation_low, activation_high; // limits of the same
-    int32_t delta_drop, delta_is_long;       // left neurons' delta sum times derivative -> delta; it needs 64 bits
+    int32_t delta_drop, delta_split;         // left neurons' delta sum times derivative -> delta; dropped first, or 0
     int32_t checked;                         // blocks for which weights that saturate are still counted
     int64_t largest;                         // no weight is larger, nor smaller than its negative
-    const int32_t *first;                    // (groups, pairs): the input from which on a pair's are numbered
-    const Edge *index;                       // (groups, tiles, pairs, tile, EDGES); SAME: 0 where there is no edge, or -1
+    const int32_t *first;                    // (groups, pairs, BANKS): the input from which on a pair's are numbered
+    const Edge *index;                       // (groups, tiles, pairs, tile, EDGES), unless PACKED; SAME: 0 where there
+                                             // is no edge, or -1
+    int32_t holes;                           // SAME: there are such zeros
     const int32_t *back;                     // likewise, where BP adds: a right neuron of the junction before; not SAME
-    Edge *weights;                           // (groups, tiles, pairs, tile, EDGES)
+    Edge *weights;                           // likewise; SAME: (right / RIGHT, left / RIGHT, RIGHT / 2, EDGES)
     Sum *biases;                             // (right,)
     Edge *inputs, *slopes, *deltas;          // (slots, left), (slots, right) twice
     const int32_t *places;                   // where the inputs go that come in order; NULL: they stay in order
-    int32_t inputs_count, rows;              // those that come; rows of pairs that a transposition brings there, or 0
+    int32_t inputs_count, rows;              // those that come; rows of units that a transposition brings there, or 0
     const int32_t *table;                    // sigmoid, and its derivative 16 bits higher, in two's-complement order
 } Junction;
 
@@ -78,19 +74,23 @@ typedef struct {
     int32_t *labels;                         // (slots,)
     const int32_t *output;                   // (outputs,): where the last junction has them
     const Edge *output_neurons;              // of all its places: -1, or 0 where there is none
-    Edge *pairs, *spare, *spare_too;         // (2 * the most right neurons,), (the most neurons,) twice
+    Edge *scaled, *spare, *spare_too;        // (2 * the most right neurons,), (the most neurons,) twice
     Sum *sums, *left_sums;                   // (the most neurons,)
     int64_t blocks, scored[KINDS], correct, saturated_activation, saturated_weight, saturated_delta;
 } Board;
 
 typedef struct {
-    const Edge *in, *older, *deltas; // of FF, of UP; the deltas of BP and UP, each twice
-    int drop, scale;                 // of UP's products; by how many bits its deltas are shifted before
-    int operand_shift;
-    bool check;                      // count weights that saturate
-    Edge low, high;                  // their limits
-    Sum *sums, *left_sums;           // of FF, of BP
+    const Edge *in, *older;      // of FF, of UP
+    const Edge *deltas, *scaled; // of BP; of UP, shifted so that `step` drops the right bits, each twice (SAME: once)
+    int drop, operand_shift;     // of UP's products; of weights
+    int mode;                    // FEED to LIMIT
+    Edge low, high;              // limits of weights
+    Sum *sums, *left_sums;       // of FF, of BP
 } Pass;
+
+// What a pass does beside FF: nothing; UP (SAME: and BP) of weights that cannot saturate, that saturate where Edge
+// does, or at narrower limits.
+enum { FEED, LEARN, SATURATE, LIMIT, MODES };
 
 INLINE Edges load(const Edge *from) {
     Edges edges;
@@ -98,119 +98,125 @@ INLINE Edges load(const Edge *from) {
     return edges;
 }
 
-INLINE Edges inputs_of(const Edge *in, const Edge *index, int kind) {
-    return kind == NEAR ? take_near(in, load(index)) : kind == FAR ? take_far(in, load(index)) : take_same(in);
-}
-
-// Weights less steps; counts down where they saturate.
-INLINE Edges saturated_weights(Edges weights, Edges steps, Edge low, Edge high, Edges *changed) {
-    const Edges kept = limited(subtract(weights, steps), low, high);
-    *changed += kept != weights - steps;
+// Weights less steps; counts those that saturate.
+INLINE Edges updated(Edges weights, Edges steps, const Pass *a, const int mode, Edges *changed) {
+    if (mode == LEARN) return weights - steps;
+    Edges kept = subtract(weights, steps);
+    if (mode == LIMIT) kept = limited(kept, a->low, a->high);
+    *changed = count_unequal(*changed, kept, weights - steps);
     return kept;
 }
 
-INLINE void add_to(Sum *to, Sums more) {
-    Sums sums;
-    memcpy(&sums, to, sizeof sums);
-    sums += more;
-    memcpy(to, &sums, sizeof sums);
-}
+INLINE void store(Edge *to, Edges edges) { memcpy(to, &edges, sizeof edges); }
+INLINE void store_sums(Sum *to, Sums sums) { memcpy(to, &sums, sizeof sums); }
 
-INLINE Edges evens(Edges edges) { // and 0 in between
-    Edges kept;
-    for (int e = 0; e < EDGES; ++e) kept[e] = e & 1 ? 0 : -1;
-    return edges & kept;
-}
-
-INLINE int64_t count(Edges minus_counts) {
+INLINE int64_t total(Edges counts) {
     int64_t sum = 0;
-    for (int e = 0; e < EDGES; ++e) sum += (Edge)-minus_counts[e];
+    const Sums parts = add_products((Sums){0}, counts, (Edges){0} + 1);
+    for (int r = 0; r < RIGHT; ++r) sum += parts[r];
     return sum;
 }
 
-// Once over all weights: FF of one sample, and if `learns` UP (SAME: and BP) of an older one, with the same weights.
-// Returns how many saturated.
-INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int kind, const bool learns) {
-    const bool check = learns && a->check;
-    const int at_once = kind == SAME ? RIGHT / 2 : 1; // pairs whose left neurons' sums of BP fill a vector
-    const int ways = tile == 1 ? 4 : 1, pairs = j->pairs, operand_shift = a->operand_shift, drop = a->drop, scale = a->scale;
-    const Edge low = a->low, high = a->high, *in = a->in, *older = a->older, *deltas = a->deltas, *index = j->index;
+// Once over all weights: FF of one sample, and UP of an older one, with the same weights. Returns how many saturated.
+INLINE int64_t pass(const Junction *j, const Pass *a, const int tile, const int kind, const int mode) {
+    const int numbers = PACKED && kind == NEAR ? EDGES : tile * EDGES; // of a pair
+    const int pairs = j->pairs, operand_shift = a->operand_shift, drop = a->drop;
+    const Edge *in = a->in, *older = a->older, *scaled = a->scaled, *index = j->index;
     const int32_t *first = j->first;
     Edge *weights = j->weights;
     Sum *sums = a->sums;
     int64_t saturated = 0;
-    for (int g = 0; g < j->groups; ++g, first += pairs)
-        for (int t = 0; t < j->tiles; ++t, sums += tile * RIGHT, deltas += tile * EDGES) {
-            Sums sum[TILE][4], left[RIGHT]; // sums in several ways: one would wait for itself
-            Edges even[TILE], odd[TILE], scaled[TILE], changed = {0};
-            for (int v = 0; v < tile; ++v) {
-                sum[v][0] = sum[v][1] = sum[v][2] = sum[v][3] = (Sums){0};
-                if (!learns) continue;
-                const Edges both = load(deltas + v * EDGES);
-                scaled[v] = both << (Edge)scale;
-                even[v] = evens(both);
-                odd[v] = both - even[v];
-            }
-            for (int p = 0; p < pairs; p += at_once) {
-#pragma GCC unroll 8
-                for (int i = 0; i < at_once; ++i) {
-                    const Edge *fresh = in + first[p + i], *old = older + first[p + i];
-                    left[2 * i] = left[2 * i + 1] = (Sums){0};
+    for (int g = 0; g < j->groups; ++g, first += BANKS * pairs)
+        for (int t = 0; t < j->tiles; ++t, sums += tile * RIGHT, scaled += tile * EDGES) {
+            Sums sum[TILE] = {{0}};
+            Edges delta[TILE], changed = {0};
+            for (int v = 0; v < tile; ++v)
+                if (mode != FEED) delta[v] = load(scaled + v * EDGES);
+            for (int p = 0; p < pairs; ++p, index += numbers, weights += tile * EDGES) {
+                Edges fresh[TILE], old[TILE];
+                take(fresh, in, first + BANKS * p, index, kind, tile);
+                if (mode != FEED) take(old, older, first + BANKS * p, index, kind, tile);
 #pragma GCC unroll 2
-                    for (int v = 0; v < tile; ++v, index += EDGES, weights += EDGES) {
-                        const Edges w = load(weights), operands = operands_of(w, operand_shift);
-                        sum[v][i % ways] = add_products(sum[v][i % ways], operands, inputs_of(fresh, index, kind));
-                        if (!learns) continue;
-                        if (kind == SAME) {
-                            left[2 * i] = add_products(left[2 * i], operands, even[v]);
-                            left[2 * i + 1] = add_products(left[2 * i + 1], operands, odd[v]);
-                        }
-                        Edges steps = step(scaled[v], inputs_of(old, index, kind), drop);
-                        if (kind == SAME) steps &= load(index);
-                        const Edges kept = check ? saturated_weights(w, steps, low, high, &changed) : w - steps;
-                        memcpy(weights, &kept, sizeof kept);
-                    }
+                for (int v = 0; v < tile; ++v) {
+                    const Edges w = load(weights + v * EDGES);
+                    sum[v] = add_products(sum[v], operands_of(w, operand_shift), fresh[v]);
+                    if (mode == FEED) continue;
+                    store(weights + v * EDGES, updated(w, step(delta[v], old[v], drop), a, mode, &changed));
                 }
-                if (learns && kind == SAME && j->backpropagates) add_to(a->left_sums + 2 * p, totals(left));
             }
-            for (int v = 0; v < tile; ++v) {
-                const Sums total = (sum[v][0] + sum[v][1]) + (sum[v][2] + sum[v][3]);
-                memcpy(sums + v * RIGHT, &total, sizeof total);
-            }
-            if (check) saturated += count(changed);
+            for (int v = 0; v < tile; ++v) store_sums(sums + v * RIGHT, sum[v]);
+            if (mode > LEARN) saturated += total(changed);
         }
     return saturated;
 }
 
-typedef int64_t PassOf(const Junction *j, const Pass *a);
-#define PASS(name, tile, kind, learns)                                                                                 \
-    static int64_t name(const Junction *j, const Pass *a) { return pass(j, a, tile, kind, learns); }
-#define PASSES(kind)                                                                                                   \
-    PASS(feed_##kind, 1, kind, false)                                                                                  \
-    PASS(feed_tiles_##kind, TILE, kind, false)                                                                         \
-    PASS(learn_##kind, 1, kind, true)                                                                                  \
-    PASS(learn_tiles_##kind, TILE, kind, true)                                                                         \
-    static PassOf *const kind##_passes[2][2] = {{feed_##kind, feed_tiles_##kind}, {learn_##kind, learn_tiles_##kind}};
-PASSES(NEAR)
-PASSES(FAR)
-PASSES(SAME)
-
-static int64_t run_pass(const Junction *j, const Pass *a, bool learns) {
-    const int tiles = j->tile == TILE;
-    if (j->kind == NEAR) return NEAR_passes[learns][tiles](j, a);
-    if (j->kind == FAR) return FAR_passes[learns][tiles](j, a);
-    return SAME_passes[learns][tiles](j, a);
+// The same of a dense junction, and BP with the same weights: a vector has the edges of RIGHT left neurons to two right
+// neurons, so that BP adds vectors, and FF adds up a vector's elements once for RIGHT right neurons.
+INLINE int64_t pass_same(const Junction *j, const Pass *a, const bool holes, const int mode) {
+    const int lefts = 2 * j->pairs, operand_shift = a->operand_shift, drop = a->drop;
+    Edge *weights = j->weights;
+    int64_t saturated = 0, vector = 0;
+    for (int r = 0; r < j->right; r += RIGHT) {
+        Sums sum[RIGHT] = {{0}};
+        Edges deltas[RIGHT / 2], scaled[RIGHT / 2], changed = {0};
+        for (int p = 0; p < RIGHT / 2; ++p)
+            if (mode != FEED) deltas[p] = pair_of(a->deltas + r + 2 * p), scaled[p] = pair_of(a->scaled + r + 2 * p);
+        for (int n = 0; n < lefts; n += RIGHT) {
+            const Edges fresh = take_same(a->in + n), evens = fresh & even_edges(), odds = fresh - evens;
+            Edges old;
+            Sums left[2] = {{0}, {0}}; // one would wait for itself
+            if (mode != FEED) old = take_same(a->older + n);
+#pragma GCC unroll 8
+            for (int p = 0; p < RIGHT / 2; ++p, weights += EDGES, ++vector) {
+                const Edges w = load(weights), operands = operands_of(w, operand_shift);
+                sum[2 * p] = add_products(sum[2 * p], operands, evens);
+                sum[2 * p + 1] = add_products(sum[2 * p + 1], operands, odds);
+                if (mode == FEED) continue;
+                left[p & 1] = add_products(left[p & 1], operands, deltas[p]);
+                Edges steps = step(scaled[p], old, drop);
+                if (holes) steps = where_edges(steps, j->index, vector);
+                store(weights, updated(w, steps, a, mode, &changed));
+            }
+            if (mode == FEED || !j->backpropagates) continue;
+            Sums before = left[0] + left[1];
+            if (r) {
+                Sums others;
+                memcpy(&others, a->left_sums + n, sizeof others);
+                before += others;
+            }
+            store_sums(a->left_sums + n, before);
+        }
+        store_sums(a->sums + r, totals(sum));
+        if (mode > LEARN) saturated += total(changed);
+    }
+    return saturated;
 }
 
-static void sigmoid(const Junction *j, const Sum *sums, Edge *restrict out, Edge *restrict slope) {
+typedef int64_t PassOf(const Junction *j, const Pass *a);
+#define PASS(name, of, ...)                                                                                            \
+    static int64_t name##_feed(const Junction *j, const Pass *a) { return of(j, a, __VA_ARGS__, FEED); }               \
+    static int64_t name##_learn(const Junction *j, const Pass *a) { return of(j, a, __VA_ARGS__, LEARN); }             \
+    static int64_t name##_saturate(const Junction *j, const Pass *a) { return of(j, a, __VA_ARGS__, SATURATE); }       \
+    static int64_t name##_limit(const Junction *j, const Pass *a) { return of(j, a, __VA_ARGS__, LIMIT); }             \
+    static PassOf *const name[MODES] = {name##_feed, name##_learn, name##_saturate, name##_limit};
+PASS(near, pass, 1, NEAR)
+PASS(near_tile, pass, TILE, NEAR)
+PASS(far, pass, 1, FAR)
+PASS(far_tile, pass, TILE, FAR)
+PASS(same, pass_same, false)
+PASS(same_with_holes, pass_same, true)
+
+static int64_t run_pass(const Junction *j, const Pass *a) {
+    if (j->kind == SAME) return (j->holes ? same_with_holes : same)[a->mode](j, a);
+    if (j->kind == NEAR) return (j->tile == TILE ? near_tile : near)[a->mode](j, a);
+    return (j->tile == TILE ? far_tile : far)[a->mode](j, a);
+}
+
+static void sigmoid(const Junction *j, Sum *sums, Edge *out, Edge *slope) {
     const int right = j->right, drop = j->activation_drop;
     const Sum low = j->activation_low, high = j->activation_high, mask = high - low; // one less than a power of two
-    const int32_t *table = j->table;
-    for (int r = 0; r < right; ++r) {
-        const int32_t entry = table[clip(rescale(sums[r], drop), low, high) & mask];
-        out[r] = (Edge)(int16_t)entry;
-        slope[r] = (Edge)(entry >> 16);
-    }
+    for (int r = 0; r < right; ++r) sums[r] = clip(rescale(sums[r], drop), low, high) & mask;
+    for (int r = 0; r < right; r += RIGHT) look_up(j->table, sums + r, out + r, slope + r);
 }
 
 // ReLU or identity; returns how many saturated, for which zero is no limit of ReLU.
@@ -292,6 +298,7 @@ static void score(Board *b, int slot, const Edge *scores) {
 
 // BP of a junction whose edges are not SAME: edge by edge.
 static void backpropagate(const Board *b, const Junction *j, const Edge *deltas) {
+    memset(b->left_sums, 0, (size_t)j[-1].right * sizeof *b->left_sums);
     const Edge *weights = j->weights;
     const int32_t *back = j->back;
     for (int g = 0; g < j->groups * j->tiles; ++g, deltas += j->tile * RIGHT)
@@ -305,14 +312,16 @@ static int64_t to_deltas(const Board *b, const Junction *j, const Edge *slopes, 
     const int right = j[-1].right, drop = j->delta_drop;
     const Sum *sums = b->left_sums, low = b->delta_low, high = b->delta_high;
     Sum saturated = 0;
-    if (j->delta_is_long)
+    if (j->delta_split) { // the product needs more bits than Sum has: those that are dropped anyway are, in two steps
+        const int split = j->delta_split, rest = drop - split;
+        const Sum lower = ((Sum)1 << split) - 1, half = (Sum)1 << (rest - 1);
         for (int n = 0; n < right; ++n) {
-            const int64_t rounded = rescale_long((int64_t)sums[n] * slopes[n], drop);
-            const int64_t kept = rounded < low ? low : rounded > high ? high : rounded;
+            const Sum upper = (sums[n] >> split) * slopes[n], carried = (sums[n] & lower) * slopes[n] >> split;
+            const Sum rounded = (upper + carried + half) >> rest, kept = clip(rounded, low, high);
             deltas[n] = (Edge)kept;
             saturated += kept != rounded;
         }
-    else
+    } else
         for (int n = 0; n < right; ++n) {
             const Sum rounded = rescale(sums[n] * slopes[n], drop), kept = clip(rounded, low, high);
             deltas[n] = (Edge)kept;
@@ -357,15 +366,23 @@ static bool may_saturate(const Board *b, Junction *j, int64_t most) {
     return true;
 }
 
-// Every delta twice; returns the largest size of one.
-static int64_t twice(const Edge *deltas, int right, Edge *restrict pairs) {
+// The largest size of one.
+static int64_t largest(const Edge *deltas, int right) {
     Edge lowest = 0, highest = 0;
     for (int r = 0; r < right; ++r) {
         lowest = deltas[r] < lowest ? deltas[r] : lowest;
         highest = deltas[r] > highest ? deltas[r] : highest;
     }
-    for (int r = 0; r < right; ++r) pairs[2 * r] = pairs[2 * r + 1] = deltas[r];
     return highest > -(int64_t)lowest ? highest : -(int64_t)lowest;
+}
+
+// Deltas as a pass has them for UP.
+static void scale(const Junction *j, const Edge *restrict deltas, int by, Edge *restrict scaled) {
+    const int right = j->right;
+    if (j->kind == SAME)
+        for (int r = 0; r < right; ++r) scaled[r] = (Edge)(deltas[r] * (1 << by));
+    else
+        for (int r = 0; r < right; ++r) scaled[2 * r] = scaled[2 * r + 1] = (Edge)(deltas[r] * (1 << by));
 }
 
 // FF of the sample in slot `fed`, BP and UP of the one in slot `taught`; -1: of none.
@@ -381,28 +398,27 @@ static void work(Board *b, int n, int fed, int taught) {
         deltas = j->deltas + right_of(j, taught);
         rate = b->rates[taught];
         a.drop = b->step_drop + rate;
-        const int64_t most = twice(deltas, j->right, b->pairs);
-        const int64_t step = rescale_long(most * -b->activation_low, a.drop);
+        const int64_t step = rescale_long(largest(deltas, j->right) * -b->activation_low, a.drop);
         learns = step > 0 || (j->kind == SAME && j->backpropagates); // else no weight changes
         if (learns) {
             Edge *older = inputs(j, taught);
+            int by = 0;
             if (STEP_DROP) { // FF of this sample is over: its inputs may change
-                const int up = STEP_DROP - a.drop, rest = up - (a.scale = up < b->delta_room ? up : b->delta_room);
+                const int up = STEP_DROP - a.drop, rest = up - (by = up < b->delta_room ? up : b->delta_room);
                 if (rest)
                     for (int i = 0; i < j->left; ++i) older[i] = (Edge)(older[i] * (1 << rest));
             }
+            scale(j, deltas, by, b->scaled);
             a.older = older;
-            a.deltas = b->pairs;
-            a.check = may_saturate(b, j, step);
+            a.deltas = deltas;
+            a.scaled = b->scaled;
+            a.mode = !may_saturate(b, j, step) ? LEARN : b->weight_low == EDGE_LOW ? SATURATE : LIMIT;
         }
-        if (j->backpropagates) {
-            memset(b->left_sums, 0, (size_t)b->junction[n - 1].right * sizeof *b->left_sums);
-            if (j->kind != SAME) backpropagate(b, j, deltas);
-        }
+        if (j->backpropagates && j->kind != SAME) backpropagate(b, j, deltas);
     }
     if (fed >= 0 || learns) {
-        a.in = fed >= 0 ? inputs(j, fed) : a.older;
-        b->saturated_weight += run_pass(j, &a, learns);
+        a.in = fed >= 0 ? inputs(j, fed) : a.older; // of none, too, sums are made, which nobody reads
+        b->saturated_weight += run_pass(j, &a);
     }
     if (fed >= 0) {
         const Junction *next = n + 1 < b->junctions ? j + 1 : NULL;
@@ -422,13 +438,13 @@ static void work(Board *b, int n, int fed, int taught) {
     }
 }
 
-// From rows of pairs to columns of them: perfect shuffles, of `rows`, a power of two.
-static void transpose(const Board *b, const Edge *from, Edge *to, int pairs, int rows) {
-    const Pair *in = (const Pair *)from;
-    Pair *spare = (Pair *)b->spare, *spare_too = (Pair *)b->spare_too;
+// From rows of units to columns of them: perfect shuffles, of `rows`, a power of two.
+static void transpose(const Board *b, const Edge *from, Edge *to, int units, int rows) {
+    const Unit *in = (const Unit *)from;
+    Unit *spare = (Unit *)b->spare, *spare_too = (Unit *)b->spare_too;
     while (rows > 1) {
-        const int ways = rows % 4 ? 2 : 4, way = pairs / ways;
-        Pair *restrict out = rows == ways ? (Pair *)to : spare;
+        const int ways = rows % 4 ? 2 : 4, way = units / ways;
+        Unit *restrict out = rows == ways ? (Unit *)to : spare;
         if (ways == 4)
             for (int i = 0; i < way; ++i) {
                 out[4 * i] = in[i];
@@ -453,7 +469,7 @@ static void load_features(const Board *b, const Edge *features, int slot) {
     for (int byte = 0; byte < j->inputs_count * (int)sizeof *features; byte += 64) // of the next sample
         __builtin_prefetch((const char *)(features + j->inputs_count) + byte);
     if (j->rows)
-        transpose(b, features, inputs(j, slot), j->inputs_count / 2, j->rows);
+        transpose(b, features, inputs(j, slot), j->inputs_count * (int)sizeof(Edge) / (int)sizeof(Unit), j->rows);
     else if (j->places)
         place(j, features, inputs(j, slot));
     else
@@ -512,4 +528,6 @@ int64_t board_run(Board *b, int64_t count, const uint8_t *kinds, const uint8_t *
 // What layout.py has to know of the vectors.
 int32_t vector_right(void) { return RIGHT; }
 int32_t vector_tile(void) { return TILE; }
-int32_t vector_numbers_bytes(void) { return BYTES; }
+int32_t vector_packed(void) { return PACKED; }
+int32_t vector_own_banks(void) { return BANKS == 2; }
+int32_t vector_near_inputs(void) { return NEAR_INPUTS; }

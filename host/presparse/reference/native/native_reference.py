@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.activation import derivative_frac, derivative_table, sigmoid_table, table_input
+from presparse.contract.activation import derivative_table, sigmoid_table, table_input
 from presparse.contract.address_map import Counter
 from presparse.contract.build import Build
 from presparse.contract.network import Activation, Junction
@@ -25,7 +25,7 @@ from presparse.device.acceptance import check_model, check_samples
 from presparse.model import Model
 from presparse.reference.native.compiler import compile_library
 from presparse.reference.native.layout import KINDS, Layout, Vectors, layouts
-from presparse.reference.native.widths import bias_step_drop, delta_bits, is_narrow, step_drop, sum_bits
+from presparse.reference.native.widths import bias_step_drop, delta_drop, delta_split, is_narrow, step_drop, sum_bits
 
 _SOURCE = Path(__file__).parent / "board.c"
 _ACTIVATIONS: tuple[Activation, ...] = ("relu", "sigmoid", "identity")
@@ -53,7 +53,13 @@ class NativeReference:
         self._edge = np.int16 if narrow else np.int32
         self._sum = np.int32 if narrow or sum_bits(build, model) <= 32 else np.int64
         self._library = library = _library(narrow, self._sum.__name__, processor)
-        vectors = Vectors(library.vector_right(), library.vector_tile(), bool(library.vector_numbers_bytes()))
+        vectors = Vectors(
+            right=library.vector_right(),
+            tile=library.vector_tile(),
+            own_banks=bool(library.vector_own_banks()),
+            packed=bool(library.vector_packed()),
+            near_inputs=library.vector_near_inputs(),
+        )
         self._layouts = layouts(model, vectors)
         self._weights = [self._vectors(weights, at) for weights, at in zip(model.weights, self._layouts, strict=True)]
         self._biases = [self._neurons(biases, at) for biases, at in zip(model.biases, self._layouts, strict=True)]
@@ -197,7 +203,7 @@ class NativeReference:
             labels=self._room(slots, dtype=np.int32),
             output=self._pointer(self._layouts[-1].right_places),
             output_neurons=self._pointer(self._output_neurons(), self._edge),
-            pairs=self._room(2 * most, dtype=self._edge),
+            scaled=self._room(2 * most, dtype=self._edge),
             spare=self._room(most, dtype=self._edge),
             spare_too=self._room(most, dtype=self._edge),
             sums=self._room(most, dtype=self._sum),
@@ -239,11 +245,12 @@ class NativeReference:
             activation_drop=network.sum_frac - rounded.frac,
             activation_low=0 if j.activation == "relu" else rounded.min,
             activation_high=rounded.max,
-            delta_drop=self._delta_drop(index) if index else 0,
-            delta_is_long=index > 0 and delta_bits(self.build, j, self._template.left[index]) > 32,
+            delta_drop=delta_drop(self.build, j) if index else 0,
+            delta_split=delta_split(self.build, j, self._template.left[index]) if index else 0,
             largest=formats.weight.max,
             first=self._pointer(layout.first),
             index=self._pointer(layout.index, self._edge),
+            holes=layout.holes,
             back=self._pointer(layout.back) if index and layout.kind != "same" else None,
             weights=self._weights[index].ctypes.data,
             biases=self._biases[index].ctypes.data,
@@ -255,12 +262,6 @@ class NativeReference:
             rows=0 if layout.before else layout.transposed_rows,
             table=self._pointer(table) if table is not None else None,
         )
-
-    def _delta_drop(self, index: int) -> int:
-        """Bits dropped from junction `index` + 1's delta sums times the derivatives of its left neurons."""
-        network, left = self.build.network, self.build.junctions[index - 1]
-        right = network.formats.right(left)
-        return network.delta_sum_frac + derivative_frac(left.activation, right) - network.formats.delta.frac
 
 
 @cache
@@ -281,10 +282,12 @@ class _Junction(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("left", "right", "groups", "tiles", "tile", "pairs", "kind")),
         *((name, ctypes.c_int32) for name in ("backpropagates", "activation", "forward", "update", "fused")),
         *((name, ctypes.c_int32) for name in ("sum_shift", "bias_shift", "activation_drop")),
-        *((name, ctypes.c_int32) for name in ("activation_low", "activation_high", "delta_drop", "delta_is_long")),
+        *((name, ctypes.c_int32) for name in ("activation_low", "activation_high", "delta_drop", "delta_split")),
         ("checked", ctypes.c_int32),
         ("largest", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("first", "index", "back", "weights", "biases")),
+        *((name, ctypes.c_void_p) for name in ("first", "index")),
+        ("holes", ctypes.c_int32),
+        *((name, ctypes.c_void_p) for name in ("back", "weights", "biases")),
         *((name, ctypes.c_void_p) for name in ("inputs", "slopes", "deltas", "places")),
         *((name, ctypes.c_int32) for name in ("inputs_count", "rows")),
         ("table", ctypes.c_void_p),
@@ -305,7 +308,7 @@ class _Board(ctypes.Structure):
         ("junction", ctypes.POINTER(_Junction)),
         *((name, ctypes.c_void_p) for name in ("kinds", "rates", "labels", "output")),
         ("output_neurons", ctypes.c_void_p),
-        *((name, ctypes.c_void_p) for name in ("pairs", "spare", "spare_too", "sums", "left_sums")),
+        *((name, ctypes.c_void_p) for name in ("scaled", "spare", "spare_too", "sums", "left_sums")),
         ("blocks", ctypes.c_int64),
         ("scored", ctypes.c_int64 * len(SampleKind)),
         *((name, ctypes.c_int64) for name in ("correct", "saturated_activation", "saturated_weight")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from presparse.contract.activation import derivative_width
+from presparse.contract.activation import derivative_frac, derivative_width
 from presparse.contract.build import Build
 from presparse.contract.formats import signed_width
 from presparse.contract.network import Junction
@@ -12,6 +12,8 @@ from presparse.model import Model
 
 STEP_DROP = 15
 """Bits that the rounding multiplication of vectors of 16 bits drops."""
+_MOST_SPLIT = 12
+"""Bits that, times a derivative, fit 32."""
 
 
 def is_narrow(build: Build, model: Model) -> bool:
@@ -28,7 +30,7 @@ def is_narrow(build: Build, model: Model) -> bool:
 def sum_bits(build: Build, model: Model) -> int:
     """Bits, sign included, that hold every sum, product and step of board.c for this pattern.
 
-    Without BP's sums times derivatives, for which board.c takes 64 bits where it must (`delta_bits`).
+    Of BP's sums times derivatives without the bits that board.c drops before they are added up (`delta_split`).
     """
     network, formats = build.network, build.network.formats
     drop, bias_drop = step_drop(build) + network.rates.least, bias_step_drop(build) + network.rates.least
@@ -45,12 +47,24 @@ def sum_bits(build: Build, model: Model) -> int:
         widths.append(network.sum_width(j) + max(0, right_frac - network.sum_frac))
         widths.append(network.sum_frac - right_frac + 2)  # half an LSB of a sigmoid's input
         if j.index > 1:  # the first has no BP
-            widths.append(_delta_sum_bits(build, left))
+            widths += _delta_sum_bits(build, left), _delta_bits(build, j, left) - delta_split(build, j, left) - 1
     return max(widths) + 1  # a weight, or half an LSB, is added
 
 
-def delta_bits(build: Build, junction: Junction, left: np.ndarray) -> int:
-    """Bits of BP's sums of this junction times derivatives of its left neurons, and half an LSB."""
+def delta_drop(build: Build, junction: Junction) -> int:
+    """Bits dropped from BP's sums of this junction times derivatives of its left neurons."""
+    network, before = build.network, build.junctions[junction.index - 2]
+    right = network.formats.right(before)
+    return network.delta_sum_frac + derivative_frac(before.activation, right) - network.formats.delta.frac
+
+
+def delta_split(build: Build, junction: Junction, left: np.ndarray) -> int:
+    """How many of them board.c drops first, so that 32 bits hold the rest."""
+    return max(0, min(_delta_bits(build, junction, left) - 32, delta_drop(build, junction) - 1, _MOST_SPLIT))
+
+
+def _delta_bits(build: Build, junction: Junction, left: np.ndarray) -> int:
+    """Of BP's sums of this junction times derivatives of its left neurons, and half an LSB."""
     before = build.junctions[junction.index - 2]
     right = build.network.formats.right(before)
     derivative = derivative_width(before.activation, right) if before.activation == "sigmoid" else 0

@@ -109,7 +109,10 @@ class SampleParser(wiring.Component):
 
         fills_transfer = (field == Field.FEATURES) & (value_byte == self._value_bytes - 1)
         header_or_word = (field == Field.LABEL_HIGH) | (field == Field.WORD_HIGH)  # is complete with the next byte
-        value_must_wait = (entering & self.samples.valid) | self.words.valid | ~self.settled
+        # A cycle late, as a record's header is longer than that.
+        settled = Signal(init=1)
+        m.d.sync += settled.eq(self.settled & ~self.words.valid)
+        value_must_wait = (entering & self.samples.valid) | ~settled
         m.d.comb += [
             # That something is taken comes late, out of the core: no byte depends on it in the same cycle.
             self.i.ready.eq(

@@ -17,7 +17,7 @@ BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 
 BYTE = 9
 """Bits of a word that can be written by themselves."""
 WORTHWHILE = 12
-"""Cells that a block must replace: what fewer hold stays beside its logic (docs/decisions/0037)."""
+"""Cells that a block must replace: what fewer hold stays beside its logic (docs/decisions/0038)."""
 DEEPEST_DISTRIBUTED = 512
 """Words that distributed RAM may have: the choice among more cells takes more LUTs than the cells."""
 
@@ -61,7 +61,7 @@ def plan_blocks(build: Build, capacity: Capacity, window: int) -> dict[MemorySha
     """How many memories of each shape are made of block RAM; the others of that shape are to be distributed RAM.
     Memories that suit no block are left to Yosys. The link's are those of `window` requests.
 
-    Those that save most LUTs per block come first, as long as there are blocks (docs/decisions/0037). The plan asks for
+    Those that save most LUTs per block come first, as long as there are blocks (docs/decisions/0038). The plan asks for
     more than there are only if memories too deep for anything else need them.
     """
     planned: dict[MemoryShape, int] = {}

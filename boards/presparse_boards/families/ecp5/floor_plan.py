@@ -2,7 +2,7 @@
 
 An FPGA has its hard blocks in a few rows. A placer that spreads cells first and moves hard blocks to free sites
 afterwards pulls a lane's far apart when nearly all are taken. Beside one another, in the order of the lanes, they pull
-everything else to them (docs/decisions/0037).
+everything else to them (docs/decisions/0038).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
 from presparse.contract.store import StoreState
+from presparse_hw.lib.skid import Skid
 from presparse_hw.store.memory_ports import SampleMemorySignature
 from presparse_hw.store.sdram.access import SdramAccess
 from presparse_hw.store.sdram.chip import Sdram
@@ -56,7 +57,10 @@ class SdramMemory(wiring.Component):
         m = Module()
         m.submodules.access = access = self._access
         m.submodules.test = test = self._test
+        # The host's commands come out of registers, and what decides that one is taken ends there.
+        m.submodules.commands = commands = Skid(self.memory.commands.payload.shape())
         memory, testing = self.memory, Signal()
+        connect(m, flipped(memory.commands), commands.i)
         connect(m, access.pads, flipped(self.pads))
         m.d.comb += [
             testing.eq(test.state == StoreState.TESTING),
@@ -68,12 +72,10 @@ class SdramMemory(wiring.Component):
         ]
         # Commands and answers are the test's while it lasts; reads wait for its end.
         m.d.comb += [
-            access.commands.payload.eq(
-                Mux(testing, test.commands.payload.as_value(), memory.commands.payload.as_value())
-            ),
-            access.commands.valid.eq(Mux(testing, test.commands.valid, memory.commands.valid)),
+            access.commands.payload.eq(Mux(testing, test.commands.payload.as_value(), commands.o.payload.as_value())),
+            access.commands.valid.eq(Mux(testing, test.commands.valid, commands.o.valid)),
             test.commands.ready.eq(testing & access.commands.ready),
-            memory.commands.ready.eq(~testing & access.commands.ready),
+            commands.o.ready.eq(~testing & access.commands.ready),
             test.answers.payload.eq(access.answers.payload),
             test.answers.valid.eq(testing & access.answers.valid),
             memory.answers.payload.eq(access.answers.payload),

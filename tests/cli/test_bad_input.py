@@ -264,6 +264,7 @@ def test_a_folder_that_is_gone_when_training_ends(shell: Shell, files: Path, mon
     assert Model.load(kept).network.name == "small"
 
 
+@pytest.mark.slow
 def test_a_full_stdout(files: Path) -> None:
     with open("/dev/full", "w") as full:
         ran = subprocess.run(

@@ -93,6 +93,7 @@ def test_new_tries_densities_when_asked(shell: Shell, files: Path) -> None:
     assert "of 60 held-out samples right" in file.read_text()
 
 
+@pytest.mark.slow
 def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -> None:
     model = files / "trained.safetensors"
     trained = shell("train", files / "small.toml", files / "small.npz", "-o", model, "--epochs", 15, "--json")
@@ -127,6 +128,7 @@ def test_train_in_pytorch_then_evaluate_and_predict(shell: Shell, files: Path) -
     assert [int(line) for line in (files / "classes.txt").read_text().split()] == predicted.figures["classes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["torch", "emulator"])
 def test_train_with_a_pattern(shell: Shell, files: Path, device: str) -> None:
     model = files / "patterned.safetensors"

@@ -18,6 +18,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_schedule, "SEEN", 100)
 
 
+@pytest.mark.slow
 def test_a_board_says_what_it_chose_and_what_it_learned(shell: Shell, files: Path) -> None:
     command = ("train", files / "small.toml", files / "small.npz", "-d", "emulator:c", "-o", files / "m.safetensors")
     ran = shell(*command)

@@ -43,7 +43,7 @@ def test_json_is_the_estimate(shell: Shell) -> None:
 
 def test_a_store_takes_block_ram(shell: Shell) -> None:
     def block_ram(*options: str) -> int:
-        ran = shell("estimate", "digits", "--board", "ecpix5-45f", "--lanes", "16,16", *options, "--json")
+        ran = shell("estimate", "digits", "--board", "ecpix5-45f", "--lanes", "8,8", *options, "--json")
         return Estimate.model_validate(ran.figures).use.block_ram.used
 
     assert block_ram("--store", "none") == block_ram() < block_ram("--store", "1347", "--sample-bits", "2")

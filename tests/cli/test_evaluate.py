@@ -84,6 +84,7 @@ def test_what_the_training_held_out_is_known_again(shell: Shell, validation: str
     assert refused.err.startswith("error: --held-out: other.npz is not what the model was trained on; give that")
 
 
+@pytest.mark.slow
 def test_what_a_board_was_trained_on_is_noted_too(shell: Shell) -> None:
     """And that of the model it went on from is forgotten."""
     assert shell(*TRAIN, 1, "--validation", "0").status == 0

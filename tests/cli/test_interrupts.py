@@ -91,6 +91,7 @@ def test_while_held_out_samples_are_scored(shell: Shell, files: Path, monkeypatc
     Model.load(files / "model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["torch", "emulator"])
 def test_after_a_crash_it_goes_on_and_nothing_is_begun_anew_unasked(
     shell: Shell, files: Path, monkeypatch: pytest.MonkeyPatch, device: str

@@ -81,6 +81,7 @@ def test_figures_have_the_names_of_classes(shell: Shell, trained: Ran) -> None:
     assert [line[:8].strip() for line in shown[2:5]] == sorted(CLASSES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["torch", "emulator"])
 def test_medians_stand_for_what_is_missing_later_too(shell: Shell, device: str) -> None:
     lines = [line.split(",", 1)[1] for line in Path("small.csv").read_text().splitlines()]
@@ -97,6 +98,7 @@ def test_medians_stand_for_what_is_missing_later_too(shell: Shell, device: str) 
     assert answers[0].out == answers[1].out
 
 
+@pytest.mark.slow
 def test_labels_from_any_number_on_a_board_that_goes_on(shell: Shell) -> None:
     np.savez("far.npz", X=X, y=Y * 100 - 7)
     train = ("train", "small.toml", "far.npz", "-d", "emulator", "--epochs", 1, "-o")

@@ -64,6 +64,7 @@ def stages(figures: dict[str, Any]) -> dict[str, tuple[float, int]]:
     return {stage["name"]: (stage["accuracy"], stage["edges"]) for stage in figures["stages"]}
 
 
+@pytest.mark.slow
 def test_digits_from_a_state_dict_to_a_board(shell: Shell, tmp_path: Path) -> None:
     """With BatchNorm. The emulator, told the samples that were measured, counts as many right answers as reported."""
     torch.manual_seed(0)

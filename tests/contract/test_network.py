@@ -164,6 +164,7 @@ def test_one_broken_rule_of_rates(least: int, most: int, message: str) -> None:
     assert str(error.value) == message
 
 
+@pytest.mark.slow
 @given(seed=seeds)
 def test_nearest_lanes_are_valid(seed: int) -> None:
     """What the message proposes for one junction works for that junction."""

@@ -98,7 +98,7 @@ def test_activations_stay_until_they_were_read(seed: int) -> None:
         when = junction.when
         banks = [(when.forward_slots, when.forward)]
         if build.training:
-            banks.append((when.update_slots, when.update))
+            banks.append((when.activation_slots, when.update))
         for slots, delay in banks:
             last_read = junction.left_activations_read(0, delay).max()
             for k in range(slots, slots + FOLLOWING, slots):  # samples that take the slot of sample 0

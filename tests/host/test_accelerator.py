@@ -84,6 +84,7 @@ def test_predictions_are_the_references(board: Accelerator) -> None:
     np.testing.assert_array_equal(board.predict(X[:1]), scores[:1].argmax(axis=1))
 
 
+@pytest.mark.slow
 def test_a_fresh_training_takes_a_pattern(tmp_path: Path) -> None:
     """By default windows, where the network has an image; its features go where these see them."""
     X, y = small.clusters(1, 60)
@@ -145,6 +146,7 @@ def test_probabilities_when_every_output_is_zero() -> None:
         np.testing.assert_array_equal(board.predict_proba(np.ones((2, 7))), np.full((2, 3), 1 / 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool) -> None:
     """Whatever the validation and however progress cuts the samples."""
@@ -187,6 +189,7 @@ def test_fit_equals_the_reference_in_every_bit(board: Accelerator, shuffle: bool
     assert plain.read_model().differences(trained) == []
 
 
+@pytest.mark.slow
 def test_fit_without_a_model_starts_one(board: Accelerator) -> None:
     X, y = small.clusters(1, 300)
     history = board.fit(X, y, epochs=4, lr=2**-3, random_state=3)
@@ -382,6 +385,7 @@ class InterruptedLink(BoardLink):
         return super().read(limit, timeout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads", [1, 2, 3, 4, 5, 9, 20])
 def test_interrupted_fit_keeps_what_was_trained(reads: int) -> None:
     X, y = small.clusters(1, 500)
@@ -514,6 +518,7 @@ def test_a_callback_ends_a_training_with_a_whole_board(open_one: Callable[[], Ac
         assert board.read_model().differences(reference.model()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loaded", [True, False])
 @pytest.mark.parametrize("open_one", [on_emulator, lambda: on_board(small.BUILD)], ids=["emulator", "board"])
 def test_a_training_goes_on_from_its_checkpoint(

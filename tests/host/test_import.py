@@ -49,6 +49,7 @@ def test_a_list_of_commands_imports_none() -> None:
     assert not {"numpy", "pydantic", "serial", "torch", "amaranth", "matplotlib"} & loaded_after(running("--help"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("boards",), ("experiment",), ("doctor",), ("train", "--help"), ("sim", "--help")])
 def test_what_a_bare_install_can_do(command: tuple[str, ...]) -> None:
     """What extras bring cannot even be imported."""

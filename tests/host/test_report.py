@@ -42,6 +42,7 @@ def test_every_edge_is_in_the_pattern_once_and_in_its_lane() -> None:
             assert shown[right, neuron] == neuron % j.lanes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_edge_is_too_fine_to_be_seen(name: str) -> None:
     """As much of each matrix has color as has edges, also where there are more neurons than pixels."""
@@ -83,6 +84,7 @@ def test_a_build_that_only_infers_has_no_training_in_its_pipeline() -> None:
     assert png(pipeline(build)).startswith(PNG)
 
 
+@pytest.mark.slow
 def test_a_receptive_field_has_every_weight_at_its_pixel() -> None:
     """Also where features do not sit in order, as those of an image do."""
     network = Network.load("mnist-dey")
@@ -108,6 +110,7 @@ def test_confusion_counts() -> None:
     assert counts(labels, answers, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
 
 
+@pytest.mark.slow
 def test_every_picture_is_drawn() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=30)

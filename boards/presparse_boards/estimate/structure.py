@@ -92,7 +92,7 @@ def _groups(parts: Structure, build: Build, index: int) -> None:
     """What a group of lanes keeps beside itself."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
     address, row, column = bits(j.cycles), bits(j.rows), bits(j.lanes)
-    forward, update = bits(plan.forward_slots), bits(plan.update_slots)
+    forward, update = bits(plan.forward_slots), bits(plan.activation_slots) if build.training else 0
     data = f.weight.width + row + 1
     left = _left_values(build, index)
     for size in map(len, lane_groups(j)):
@@ -113,7 +113,7 @@ def _control(parts: Structure, build: Build, index: int) -> None:
     """The way to the groups, counters of the block, and what waits for the results."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
     address, row = bits(j.cycles), bits(j.rows)
-    forward, update = bits(plan.forward_slots), bits(plan.update_slots)
+    forward, update = bits(plan.forward_slots), bits(plan.activation_slots) if build.training else 0
     item = 2 + bits(build.network.rates.span + 1) + bits(build.network.classes)
     far = (
         2 * address

@@ -245,11 +245,14 @@ class Build(Description):
         others = {"network", "gap"}
         others |= set() if self.store else _STORE_KEYS
         others |= set() if self.sample_format else _SAMPLE_KEYS
+        schedule = asdict(self.schedule)
+        for junction in schedule["junctions"]:
+            del junction["forward_slots"]  # boards from before have `activation_slots` of them, and the same bits
         content = {
             "version": CONTRACT_VERSION,
             "network": self.network.hash,
             "build": self.model_dump(mode="json", exclude=others),
-            "schedule": asdict(self.schedule),
+            "schedule": schedule,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -51,7 +51,7 @@ def forward_bank_depth(build: Build, index: int) -> int:
 
 def update_bank_depth(build: Build, index: int) -> int:
     """Words of UP's activation bank of junction `index` (from 0), likewise; training builds only."""
-    return build.schedule.junctions[index].update_slots << row_bits(build, index)
+    return build.schedule.junctions[index].activation_slots << row_bits(build, index)
 
 
 def delta_bank_depth(build: Build, index: int) -> int:

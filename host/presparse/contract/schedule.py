@@ -79,10 +79,10 @@ class JunctionSchedule:
     """FF of sample k runs in block k + forward."""
     update: int
     """BP and UP of sample k run in block k + update (training builds)."""
+    activation_slots: int
+    """Samples whose left activations are held at once, until UP has read them (inference builds: FF)."""
     forward_slots: int
-    """Samples whose left activations are held at once until FF has read them."""
-    update_slots: int
-    """The same until UP has (0 in inference builds)."""
+    """Of these, those that FF has not read yet."""
     derivative_slots: int
     """Samples whose right derivatives (output junction: right deltas) are queued at once."""
     delta_sets: int
@@ -149,7 +149,7 @@ def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> 
             last_fetch = fetched + wait * period + (j.steps - 1) * j.cycles_per_step
             delta_sets[i + 1] = max(1, wait, _blocks(last_fetch + 1 - edges[i + 1] - BACKPROPAGATE, period))
 
-    forward_slots, update_slots = [], []
+    activation_slots, forward_slots = [], []
     for i, j in enumerate(junctions):
         last_read = edges[i] + j.cycles - 1 + SPREAD + EDGE_READ
         if i == 0:  # the loader may write a sample as soon as the one before is started, START cycles ahead
@@ -160,7 +160,7 @@ def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> 
             writing, first_write = forward[i - 1], edges[i - 1] + left.cycles_per_step - 1 + landed
         longer = max(0, _blocks(last_read + 1 - first_write, period))
         forward_slots.append(max(2, forward[i] - writing + longer))
-        update_slots.append(max(2, update[i] - writing + longer) if training else 0)
+        activation_slots.append(max(2, update[i] - writing + longer) if training else forward_slots[i])
 
     return Schedule(
         period=period,
@@ -177,8 +177,8 @@ def schedule(junctions: Sequence[Junction], *, training: bool, gap: int = 0) -> 
                 start=starts[i],
                 forward=forward[i],
                 update=update[i],
+                activation_slots=activation_slots[i],
                 forward_slots=forward_slots[i],
-                update_slots=update_slots[i],
                 derivative_slots=max(1, update[i] - forward[i]) if training else 0,
                 delta_sets=delta_sets[i],
             )

@@ -224,10 +224,10 @@ class Junction(wiring.Component):
         """UP: what lanes and biases need to write new weights back."""
         j, plan = self._junction, self._plan
         training = Signal()
-        slot = Signal(range(plan.update_slots), init=(-plan.update - 1) % plan.update_slots)
+        slot = Signal(range(plan.activation_slots), init=(-plan.update - 1) % plan.activation_slots)
         with m.If(self.start):
             m.d.sync += training.eq(self.update_item.kind == SampleKind.TRAIN)
-            count_modulo(m, slot, plan.update_slots)
+            count_modulo(m, slot, plan.activation_slots)
         m.d.comb += [
             edge.update_slot.eq(delay(m, slot, EDGE_READ, name="update_slot")),
             edge.update.eq(delay(m, walk.active & training, UPDATE - SPREAD, name="update", reset=True)),

@@ -29,7 +29,7 @@ class SlotLayout(data.StructLayout):
 
     def __init__(self, build: Build, index: int) -> None:
         plan = build.schedule.junctions[index]
-        self.slots = {"forward": plan.forward_slots} | ({"update": plan.update_slots} if build.training else {})
+        self.slots = {"forward": plan.forward_slots} | ({"update": plan.activation_slots} if build.training else {})
         super().__init__({name: range(slots) for name, slots in self.slots.items()})
 
     def of_sample(self, number: int) -> dict[str, int]:
@@ -173,7 +173,7 @@ class LaneControl(wiring.Signature):
         plan = build.schedule.junctions[index]
         members = {"forward_slot": Out(range(plan.forward_slots))}
         if build.training:
-            members |= {"update_slot": Out(range(plan.update_slots)), "update": Out(1)}
+            members |= {"update_slot": Out(range(plan.activation_slots)), "update": Out(1)}
         if has_deltas(build, index):
             members |= {"delta_set": Out(range(plan.delta_sets)), "delta_add": Out(1)}
         super().__init__(members)

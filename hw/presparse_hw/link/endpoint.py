@@ -30,7 +30,7 @@ _WINDOWS = (1, 2, 4, 8, 16, 32, 64)
 def time_limit_of(build: Build) -> int:
     """Cycles that cover the longest a working core takes between two transfers, a flush, four times over."""
     schedule = build.schedule
-    blocks = schedule.depth + max(max(j.forward_slots, j.update_slots) for j in schedule.junctions)
+    blocks = schedule.depth + max(junction.activation_slots for junction in schedule.junctions)
     return 4 * (blocks * schedule.period + schedule.settle + build.network.layers[0]) + 1024
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.boards.boards.pins import plan
 
 
+@pytest.mark.slow
 def test_pins() -> None:
     found = plan("icebreaker")
     assert found.sites == {
@@ -20,6 +23,7 @@ def test_pins() -> None:
     assert "--up5k --package sg48" in place
 
 
+@pytest.mark.slow
 def test_the_pll_sits_behind_the_clocks_pin() -> None:
     """12 MHz * 80 / 32 = 30 MHz."""
     text = plan("icebreaker").files["top.il"]

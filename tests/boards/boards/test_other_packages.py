@@ -178,6 +178,7 @@ def _board(*resources: Resource, **others: Any) -> Board:
     return replace(OURS, name="pear", sdram=None, pins=lambda: pins)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resources", [(CLOCK, UART, LED), (CLOCK, UART)], ids=["one LED", "no LED"])
 def test_leds_and_a_button_may_be_missing(resources: tuple[Resource, ...]) -> None:
     plan = make_plan(NANO_INFERENCE, _board(*resources), 25e6, "0" * 16)
@@ -214,6 +215,7 @@ def test_a_platform_that_lacks_something(board: Board, message: str) -> None:
         make_plan(NANO_INFERENCE, board, 25e6, "0" * 16)
 
 
+@pytest.mark.slow
 def test_pins_that_are_no_platform() -> None:
     def missing() -> type:
         from nothing_of_this_name import Pear  # pyright: ignore[reportMissingImports]

@@ -37,6 +37,7 @@ def test_a_clock_gives_way_to_the_uart() -> None:
     assert clock.divisor == 13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ulx3s-85f", "ecpix5-85f", "icebreaker", "colorlight-i5", "colorlight-5a-75b", "icepi-zero", "arty-a7-35t"]
 )

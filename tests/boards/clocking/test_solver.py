@@ -76,6 +76,7 @@ def every_output(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limits", "oscillator_mhz", "detector", "vco", "output", "dividers"), DATA_SHEETS)
 def test_every_clock_is_within_the_data_sheet_and_the_nearest_there_is(
     limits: Limits,

@@ -82,8 +82,9 @@ def test_inference_takes_less_than_training(name: str) -> None:
     train, infer = (estimate(Build(network=network, mode=mode), LARGE) for mode in ("train", "infer"))
     assert infer.use.lut.used < train.use.lut.used
     assert infer.use.ff.used < train.use.ff.used
-    assert infer.use.dsp.used <= train.use.dsp.used  # both may take all there are
-    assert infer.use.block_ram.used < train.use.block_ram.used
+    # Both may take all there are, or have nothing in blocks but their edges.
+    assert infer.use.dsp.used <= train.use.dsp.used
+    assert infer.use.block_ram.used <= train.use.block_ram.used
 
 
 def test_short_names_each_kind_with_its_numbers() -> None:
@@ -148,6 +149,7 @@ def test_block_ram_is_planned_for_all_memories_that_suit_it(seed: int, blocks: i
         assert given == wanted[shape] or (left < block_count(*shape) and shape not in deep)
 
 
+@pytest.mark.slow
 def test_planning_and_estimating_all_shipped_networks_on_all_boards_takes_a_moment() -> None:
     """Each network on each board well under a second, lanes auto included."""
     for name in SHIPPED:

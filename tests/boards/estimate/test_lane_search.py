@@ -129,6 +129,7 @@ def test_smallest_build_has_the_fewest_lanes() -> None:
     assert smallest_build(Network.load("mnist-dey")).lanes == (1, 1)
 
 
+@pytest.mark.slow
 def test_thousands_of_choices_take_less_than_two_seconds() -> None:
     """Five junctions of 64 lanes."""
     count = 5

@@ -65,6 +65,7 @@ def test_only_families_with_real_builds_stand_in() -> None:
     assert {record.on.family.name for record in records.shipped()} == set(CALIBRATED)
 
 
+@pytest.mark.slow
 def test_plan() -> None:
     with pytest.raises(MakeError, match="bitstreams for this board need Orchard"):
         make_plan(NANO_INFERENCE, _on(MADE_UP), 25e6, "0" * 16)

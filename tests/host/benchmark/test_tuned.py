@@ -22,6 +22,7 @@ BATCHES = {1: 1, 8: 1, 16: 3}
 """And on how many threads."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", PROCESSORS)
 @pytest.mark.parametrize("network", [small.NETWORK, DEEP, Network.load("mnist-dey")])
 def test_weights_and_classes_are_numpy_s(network: Network, processor: str) -> None:

@@ -138,6 +138,7 @@ def openml(monkeypatch: pytest.MonkeyPatch) -> NDArray[np.float64]:
     return images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "source", "first", "count"), [
     ("train", "mnist", 0, 60_000), ("test", "mnist-test", 60_000, 10_000),
 ])  # fmt: skip

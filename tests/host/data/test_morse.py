@@ -114,6 +114,7 @@ def test_seeds() -> None:
         assert not np.array_equal(X, X_other)
 
 
+@pytest.mark.slow
 def test_named() -> None:
     for name, draw in (("morse", morse), ("morse-difficult", morse_difficult)):
         for found, expected in zip(load(name), draw(), strict=True):

@@ -88,6 +88,7 @@ def test_two_classes_have_one_score() -> None:
     assert (np.where(scores > 0, "daw", "crow") == classifier.predict(X[two])).all()
 
 
+@pytest.mark.slow
 def test_a_device_learns_what_it_learns_without_scikit_learn() -> None:
     X, y = clusters(0, 200)
     classifier = SparseClassifier(network=NETWORK, device="emulator:c", epochs=3, random_state=4).fit(X, y)

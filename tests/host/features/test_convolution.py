@@ -118,6 +118,7 @@ def test_kernels_follow_the_images() -> None:
     assert np.abs(by_kernel[lying].mean(axis=0) - by_kernel[~lying].mean(axis=0)).max() > 20
 
 
+@pytest.mark.slow
 def test_the_same_for_the_same_images_in_other_units() -> None:
     X = np.rint(strokes(200))
     first, again, scaled = (Convolution.fit(x, (12, 12), kernels=4, pool=3) for x in (X, X, X * 1000 + 5))
@@ -132,6 +133,7 @@ def test_the_border_of_bright_images_is_no_edge() -> None:
     assert not convolution.transform(np.full((1, 144), 200.0)).any()
 
 
+@pytest.mark.slow
 def test_channels() -> None:
     gray = strokes(200)
     colored = np.stack([gray, 255 - gray, gray], axis=2).reshape(200, -1)
@@ -200,6 +202,7 @@ def test_trained_in_pytorch_and_kept_in_a_file(tmp_path: Path) -> None:
         loaded.predict(convolution.transform(X))
 
 
+@pytest.mark.slow
 def test_the_board_sees_what_pytorch_sees(tmp_path: Path) -> None:
     X, y = lines(200)
     convolution = Convolution.fit(X, (12, 12), kernels=4)

@@ -149,6 +149,7 @@ def test_whoever_ends_the_search_finds_the_model_of_before(way: Callable[[], Acc
         assert board.fit(X, Y, progress=interrupt, keep_on_interrupt=True).interrupted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [BOARDS[1], on_emulator_c])
 @pytest.mark.parametrize("epoch", [2, 5])
 def test_a_training_goes_on_with_the_rate_that_it_found(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from presparse.contract.network import Network
 from presparse.data import morse
@@ -28,6 +29,7 @@ def test_adjacency() -> None:
     assert png(drawn).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_comparison() -> None:
     table = compare(NETWORK, ("one seed", "random"), seeds=range(3))
     for junction, count in ((1, 9), (0, 5)):

@@ -44,6 +44,7 @@ def test_same_outputs_and_nothing_dead_left(seed: int, dtype: torch.dtype, toler
     assert difference(again, pruned, case.x) <= tolerance
 
 
+@pytest.mark.slow
 def test_random_cases_are_not_trivial() -> None:
     """Else the test above could not fail."""
     ratios, outputs = [], []

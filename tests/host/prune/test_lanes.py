@@ -329,6 +329,7 @@ def test_the_mean_of_what_is_cut_off_goes_into_the_bias() -> None:
 # --- sizes ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edges", [3000, 1500, 900])
 def test_a_network_within_the_budget(edges: int) -> None:
     source = mlp(dense(64, 40, 20, 10))
@@ -340,6 +341,7 @@ def test_a_network_within_the_budget(edges: int) -> None:
     assert network.classes == 10
 
 
+@pytest.mark.slow
 def test_budgets_that_cannot_be() -> None:
     source = mlp(dense(64, 40, 20, 10))
     X, _ = samples(64)
@@ -370,6 +372,7 @@ def trained() -> Iterator[nn.Module]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_digits_on_a_board(trained: nn.Module) -> None:
     """A third of the edges, refitted: nearly as accurate; the board's scores are those that were reported."""
     X, y = load_digits()
@@ -408,6 +411,7 @@ def test_a_network_that_is_given(trained: nn.Module) -> None:
         to_lanes(trained, X, y, network=network.model_copy(update={"layers": (64, 32, 16, 16)}))
 
 
+@pytest.mark.slow
 def test_features_that_the_model_was_not_trained_on_are_told(trained: nn.Module) -> None:
     X, y = load_digits()
     found = to_lanes(trained, X[:1200], y[:1200], edges=1300, epochs=4)
@@ -446,6 +450,7 @@ def test_a_model_that_diverged_has_no_place() -> None:
         to_lanes(model, *load_digits())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(trained: nn.Module) -> None:
     X, y = load_digits()
     models = [to_lanes(trained, X[:300], y[:300], edges=1300, offset=8, gain=1 / 16, epochs=1).model for _ in range(2)]

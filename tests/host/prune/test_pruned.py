@@ -288,6 +288,7 @@ KINDS = st.sampled_from([kind.__name__ for kind in KNOWN] + ["Bilinear", ""])
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-2, 1 << 40), st.floats(), st.text(max_size=5))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_mixed_up_layers_are_refused_or_make_a_model(

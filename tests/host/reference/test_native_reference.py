@@ -61,6 +61,7 @@ WIDE = {np.int32: (1, 2, 3, 6, 7, 9), np.int64: (4, 24, 27, 31, 45)}
 """Of others, by the type of their sums; they are computed in the same way on all processors."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(NARROW)))
 def test_random_narrow_networks(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     build, model, samples = random_case(NARROW[place])
@@ -69,6 +70,7 @@ def test_random_narrow_networks(place: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert_equal(build, model, samples, PROCESSORS[place // 4 % len(PROCESSORS)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sums", "seed"), [(sums, seed) for sums, seeds in WIDE.items() for seed in seeds])
 def test_random_wide_networks(sums: type, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     build, model, samples = random_case(seed)
@@ -90,6 +92,7 @@ def test_two_hundred_random_networks(processor: str, monkeypatch: pytest.MonkeyP
     assert min(counts.values()) > 100  # every counter counted, saturation of every kind provoked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", PROCESSORS)
 @pytest.mark.parametrize("width", [12, 16])
 def test_weights_that_saturate_are_counted(width: int, processor: str) -> None:

@@ -296,6 +296,7 @@ def test_slimming_scales_of_batch_norm() -> None:
     assert not bool((model.get_parameter("3.weight") == 0).any())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "strength", "epochs"),
     [

@@ -220,6 +220,7 @@ def kill_at_every_moment(place: Path, way: str) -> None:
     assert (lost > 0) == (way == "moved")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["exchanged", "moved"])
 def test_a_kill_at_any_moment_is_healed(tmp_path: Path, way: str) -> None:
     """In a process of its own, which has but one thread: then it may fork."""

@@ -33,6 +33,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "QUANTISED_EPOCHS", 1)
 
 
+@pytest.mark.slow
 def test_one_split_equals_the_reference() -> None:
     """The recipe written out: scaled by the digits to learn from, in the documented order, a flush per epoch."""
     seed, epochs = 3, 2

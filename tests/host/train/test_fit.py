@@ -65,6 +65,7 @@ def test_learns(hidden: str, output: str, quantized: bool) -> None:
     assert accuracy(Model.initial(network, inputs=Inputs.plain(network.features, gain=0.01)), TEST_X, TEST_Y) < 0.8
 
 
+@pytest.mark.slow
 def test_digits() -> None:
     """What the README promises, on one split."""
     network = Network(
@@ -213,6 +214,7 @@ def test_patience_holds_a_tenth_out() -> None:
     assert reached.index(max(reached)) + 1 == len(reached) - 2  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.slow
 def test_balanced_classes() -> None:
     """One sample of twenty is of the second class, and looks much like the others."""
     network = Network(
@@ -318,6 +320,7 @@ def test_a_network_by_name_and_one_that_is_none() -> None:
         fit_network("digits-small", X, y)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantized", [True, False])
 def test_one_feature(quantized: bool) -> None:
     """It asks for large weights and activations: what grows beyond the formats would be lost when it is rounded."""

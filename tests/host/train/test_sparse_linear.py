@@ -123,6 +123,7 @@ def test_no_samples_give_no_outputs() -> None:
     assert random_layer(6, 4, 3)(torch.rand(0, 6, dtype=torch.float64)).shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_pytorch_tells_nobody_that_csr_is_new() -> None:
     """In a process of its own: PyTorch says it once."""
     code = (

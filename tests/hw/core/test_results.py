@@ -25,6 +25,7 @@ def build(lanes: int, classes: int) -> Build:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [4, 12, 24])
 @pytest.mark.parametrize("classes", [1, 5, 10, 12])
 def test_argmax_of_real_classes(lanes: int, classes: int) -> None:

@@ -136,6 +136,7 @@ NO_CODES = np.zeros(0, dtype=np.int64)
 """Of words that are no sample's."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "at"),
     [
@@ -233,6 +234,7 @@ def test_settled_inside_a_sample() -> None:
     bench.run(test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "latency"), [(0, MASK_LATENCY), (1, BLOCK_LATENCY)])
 def test_latency(code: int, latency: int) -> None:
     """Of the last word, which comes when all before it was done."""

@@ -14,6 +14,7 @@ MUTANTS = mutants()
 QUICK = ("rounding in the contract is half down", "equal scores: the last class wins", "drops what comes in a stall")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_each_still_fits_the_source(mutant: Mutant, tmp_path: Path) -> None:
     before, after = mutated(mutant, tmp_path)

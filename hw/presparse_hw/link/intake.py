@@ -128,7 +128,9 @@ class SampleIntake(wiring.Component):
 
 
 class RegionAccess(wiring.Component):
-    """Passes the link's commands to the memory of their region: one at a time, in order, 2 cycles more for each.
+    """Passes the link's commands to the memory of their region: one at a time, in order, 3 cycles more for each.
+
+    The memories are far from the link, and from one another: nothing goes from one side to the other in a cycle.
 
     Parameters
     ----------
@@ -173,10 +175,12 @@ class RegionAccess(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         command, incoming = Signal(CommandLayout()), self.commands.payload
-        region, answer = incoming.address[REGION_SHIFT:], self.answers.payload
+        region, answer = incoming.address[REGION_SHIFT:], Signal(AnswerLayout(), reset_less=True)
         others = Cat(region == number for number in self._regions.values())
         chosen = Signal(len(self._memories))
         passes = Signal()
+        ready = Signal()  # all memories but the core are
+        drops = Signal()
         takes = Signal()
         refused = Signal()
         takers, givers = zip(*self._memories, strict=True)
@@ -184,31 +188,35 @@ class RegionAccess(wiring.Component):
             m.d.comb += [
                 taker.valid.eq(passes & here),
                 taker.payload.eq(command),
-                giver.ready.eq(takes | (here & self.answers.ready)),
+                giver.ready.eq(drops | (here & takes)),
             ]
+        m.d.sync += ready.eq(Cat(taker.ready for taker in takers[1:]).all())
+        m.d.comb += self.answers.payload.eq(answer)
         m.d.comb += refused.eq(self.closed | (~chosen[0] & ~self.drained))
         with m.FSM():
             with m.State("Accept"):
                 # The answer to a command that the link gave up comes before the next command is taken: all memories but
                 # the core answer whatever happens, and are ready when they have.
-                m.d.comb += [takes.eq(1), self.commands.ready.eq(Cat(taker.ready for taker in takers[1:]).all())]
+                m.d.comb += [drops.eq(1), self.commands.ready.eq(ready)]
                 m.d.sync += [command.eq(incoming), chosen.eq(Cat(~others.any(), others))]
                 with m.If(self.commands.valid & self.commands.ready):
                     m.next = "Pass-On"
             with m.State("Pass-On"):
                 m.d.comb += passes.eq(~refused)
                 with m.If(refused):
-                    m.next = "Refuse"
-                with m.Elif((chosen & Cat(taker.ready for taker in takers)).any()):
+                    m.d.sync += [answer.eq(0), answer.not_drained.eq(1)]
                     m.next = "Pass-Back"
-            with m.State("Pass-Back"):
+                with m.Elif((chosen & Cat(taker.ready for taker in takers)).any()):
+                    m.next = "Take"
+            with m.State("Take"):
+                m.d.comb += takes.eq(1)
                 for here, giver in zip(chosen, givers, strict=True):
                     with m.If(here):
-                        m.d.comb += [self.answers.valid.eq(giver.valid), answer.eq(giver.payload)]
-                with m.If(self.answers.valid & self.answers.ready):
-                    m.next = "Accept"
-            with m.State("Refuse"):
-                m.d.comb += [self.answers.valid.eq(1), answer.not_drained.eq(1)]
+                        m.d.sync += answer.eq(giver.payload)
+                        with m.If(giver.valid):
+                            m.next = "Pass-Back"
+            with m.State("Pass-Back"):
+                m.d.comb += self.answers.valid.eq(1)
                 with m.If(self.answers.ready):
                     m.next = "Accept"
         return m

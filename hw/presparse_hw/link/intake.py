@@ -175,7 +175,8 @@ class RegionAccess(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         command, incoming = Signal(CommandLayout()), self.commands.payload
-        region, answer = incoming.address[REGION_SHIFT:], Signal(AnswerLayout(), reset_less=True)
+        region = incoming.address[REGION_SHIFT:]
+        answer = Signal(AnswerLayout(), reset_less=True)
         others = Cat(region == number for number in self._regions.values())
         chosen = Signal(len(self._memories))
         passes = Signal()

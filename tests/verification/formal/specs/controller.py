@@ -109,7 +109,10 @@ class BlocksInOrder(Elaboratable):
             slot = Signal(range(count), name=f"{purpose}_slot")
             with m.If(starts):
                 m.d.sync += slot.eq(Mux(slot == count - 1, 0, slot + 1))
-            m.d.comb += Assert(dut.left_slot[purpose] == slot, "the slot of the next sample")
+            m.d.comb += [
+                Assert(dut.left_slot[purpose] == slot, "the slot of the next sample"),
+                Assert(slot < count),  # for induction
+            ]
 
         # For induction.
         wait, due, empties = inside["wait"], inside["due"], inside["empties"]
@@ -127,7 +130,6 @@ class BlocksInOrder(Elaboratable):
             Assert(final == (empties == 1)),
             Assert((empties == 0) | (pending & flush & (empties == depth - emptied))),
             Assert((empties != 0) | (emptied == 0)),
-            Assert(slot < slots),
             Assert(since >= 1),
         ]
         m.d.comb += [

@@ -52,7 +52,7 @@ class UpdatesLandInTime(Elaboratable):
         ]
 
         turn = inside["sequencer.active"]
-        edges = "lanes0.lane0.edges"
+        edges = "lanes0.edges"
         reads = delay(m, turn, SPREAD, name="active", reset=True) & inside[f"{edges}.reads"]
         trains = delay(m, training, SPREAD, name="trains")
         writes = inside[f"{edges}.written"].any()

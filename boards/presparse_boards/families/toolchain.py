@@ -87,7 +87,7 @@ class Toolchain:
     placer: Callable[[int], tuple[str, ...]] = lambda luts: ()
     """Option of place-and-route for a design of so many LUTs, if its own choice of a placer is not the best."""
     floor_plan: FloorPlan | None = None
-    """For the hard blocks of large designs; None: the placer finds them a place."""
+    """For hard blocks; None: the placer finds them a place."""
     clock: ClockCells
 
     @property

@@ -72,6 +72,9 @@ class SampleIntake(wiring.Component):
         sent = core.samples.valid & core.samples.ready
         accepted = sent & decoder.samples.valid & decoder.samples.payload.final
 
+        # A cycle late: the next request is longer than that, and what it may do is decided far from the decoder.
+        between = Signal(init=1)
+        m.d.sync += between.eq(decoder.between)
         # Raw and decoded transfers are never offered at once: the link sees to it, and waits while a run is on.
         offered = Mux(decoder.samples.valid, decoder.samples.payload.sample.as_value(), link.samples.payload.as_value())
         m.d.comb += [
@@ -82,7 +85,7 @@ class SampleIntake(wiring.Component):
             core.discard.eq((link.discard & ~running) | discard),
             core.restart.eq(link.restart),
             decoder.drop.eq(core.discard | link.restart),
-            link.drained.eq(core.drained & decoder.between & ~running),
+            link.drained.eq(core.drained & between & ~running),
             link.results_waiting.eq(core.results_waiting),
             link.events.eq(core.events),
             compressed.accepted.eq(accepted & ~running),

@@ -92,7 +92,7 @@ def _groups(parts: Structure, build: Build, index: int) -> None:
     """What a group of lanes keeps beside itself."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
     address, row, column = bits(j.cycles), bits(j.rows), bits(j.lanes)
-    forward, update = bits(plan.forward_slots), bits(plan.activation_slots) if build.training else 0
+    forward, update = _slots(build, index)
     data = f.weight.width + row + 1
     left = _left_values(build, index)
     for size in map(len, lane_groups(j)):
@@ -113,17 +113,10 @@ def _control(parts: Structure, build: Build, index: int) -> None:
     """The way to the groups, counters of the block, and what waits for the results."""
     j, plan, f = build.junctions[index], build.schedule.junctions[index], build.network.formats
     address, row = bits(j.cycles), bits(j.rows)
-    forward, update = bits(plan.forward_slots), bits(plan.activation_slots) if build.training else 0
+    forward, update = _slots(build, index)
     item = 2 + bits(build.network.rates.span + 1) + bits(build.network.classes)
-    far = (
-        2 * address
-        + 2 * forward
-        + update
-        + row
-        + bits(j.lanes)
-        + _left_values(build, index) * f.activation.width
-        + _WORD
-    )
+    far = 2 * address + 2 * forward + update + row + bits(j.lanes) + _WORD
+    far += _left_values(build, index) * f.activation.width
     summed = OPERANDS + MULTIPLY + tree_levels(min(j.lanes, j.in_degree))
     waits = forward_latency(j) * (item + 1) + summed + forward * EDGE_READ
     if build.training:
@@ -199,6 +192,12 @@ def _store(parts: Structure, store: StoreLayout) -> None:
     parts.add(choice=600, register=650)
     if store.memory == "sdram":
         parts.add(choice=600, register=650)
+
+
+def _slots(build: Build, index: int) -> tuple[int, int]:
+    """Bits that number the slots of FF's banks, and of UP's."""
+    plan = build.schedule.junctions[index]
+    return bits(plan.forward_slots), bits(plan.activation_slots) if build.training else 0
 
 
 def _left_values(build: Build, index: int) -> int:

@@ -15,13 +15,12 @@ from presparse_boards.errors import ClockError, DoesNotFit, TooSlow
 from presparse_boards.flow.plan import Plan, make_plan
 from presparse_boards.flow.retiming import fastest_clock, set_clock
 from presparse_boards.flow.route import Routed, packed_use, route_all
-from presparse_boards.flow.sites import set_sites
+from presparse_boards.flow.sites import for_placement
 from presparse_boards.flow.synthesis import Netlist, synthesize
 from presparse_boards.flow.tools import Workshop
 
 Progress = Callable[[Step], None]
 _RETIMED = "retimed"
-_WITH_SITES = "with-sites.json"
 USB_MHZ = 60
 """Of a high-speed PHY's clock."""
 
@@ -94,11 +93,8 @@ class Flow:
             )
         self._end("fits", ", ".join(f"{name} {r.share:.0%}" for name, r in use.items() if r.available))
 
-        plan, file = plan.for_size(use.lut.used), netlist.path.name
-        if floor_plan := plan.toolchain.floor_plan:
-            file = _WITH_SITES
-            set_sites(netlist.path, self.work / file, floor_plan, self.board.device)
-
+        plan = plan.for_size(use.lut.used)
+        file = for_placement(netlist.path, plan.toolchain, self.board.device)
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         name = f"placing and routing{many}"
         self._begin(name)

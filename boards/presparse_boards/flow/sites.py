@@ -6,8 +6,18 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from presparse_boards.families.toolchain import FloorPlan
+from presparse_boards.families.toolchain import FloorPlan, Toolchain
 from presparse_boards.flow.plan import TOP
+
+_WITH_SITES = "with-sites.json"
+
+
+def for_placement(netlist: Path, toolchain: Toolchain, device: str) -> str:
+    """Name of what place-and-route is to read, beside `netlist`: that itself, or with the sites of a floor plan."""
+    if toolchain.floor_plan is None:
+        return netlist.name
+    set_sites(netlist, netlist.with_name(_WITH_SITES), toolchain.floor_plan, device)
+    return _WITH_SITES
 
 
 def set_sites(netlist: Path, changed: Path, floor_plan: FloorPlan, device: str) -> int:

@@ -21,20 +21,20 @@ Place = tuple[int, int, int]
 """Junction, group of lanes, lane."""
 
 
-def floor_plan(device: str, blocks: Mapping[str, str]) -> dict[str, str]:
+def floor_plan(device: str, cells: Mapping[str, str]) -> dict[str, str]:
     """Sites for multipliers and memory blocks.
 
     Parameters
     ----------
     device : as in `Board.device`
-    blocks : names of a netlist's cells, and their types; what is in no lane, and of no such type, has no site
+    cells : names and types of a netlist's; what is in no lane, or of another type, gets no site
 
     Returns names and nextpnr's names of sites.
     """
     die = DIES[device.rpartition("-")[2]]
-    places = {name: place for name in sorted(blocks) if (place := _place(name))}
-    multipliers = sorted((n for n in places if blocks[n] == "MULT18X18D"), key=lambda name: (places[name], name))
-    memories = sorted((n for n in places if blocks[n] == "DP16KD"), key=lambda name: (places[name], name))
+    places = {name: place for name in sorted(cells) if (place := _place(name))}
+    multipliers = sorted((n for n in places if cells[n] == "MULT18X18D"), key=lambda name: (places[name], name))
+    memories = sorted((n for n in places if cells[n] == "DP16KD"), key=lambda name: (places[name], name))
 
     plan: dict[str, Site] = dict(zip(multipliers, die.multipliers, strict=False))
     stand: dict[Place, list[Site]] = {}

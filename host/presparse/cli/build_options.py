@@ -50,12 +50,13 @@ class Wanted:
             network=Network.load(network),
             mode=mode,
             lanes=_lane_numbers(lanes),
-            store=_store(store),
+            store=parsed_store(store),
             options={"sample_bits": sample_bits} if sample_bits else {},
         )
 
 
-def _store(text: str) -> StoreWish:
+def parsed_store(text: str) -> StoreWish:
+    """What --store says. Raises ArgumentError."""
     if text in ("auto", "sdram", "none"):
         return text
     if not re.fullmatch("[0-9]{1,9}", text):

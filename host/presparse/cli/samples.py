@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,16 @@ from presparse.contract.description import listed
 from presparse.contract.network import Network
 from presparse.data import Missing, Splits, Table
 from presparse.data.files import load_file_splits
-from presparse.data.splits import VALIDATION
+from presparse.data.splits import OWN_TEST, VALIDATION
 from presparse.errors import ArgumentError, DataError, FeatureError
 from presparse.history import TrainedOn
 from presparse.model import Model
 from presparse.support.scratch import scratch_folder
 from presparse.terminal.output import bar, say
 from presparse.validation import Labels, checked_features, checked_labels, classes_of
+
+if TYPE_CHECKING:
+    from presparse.search.subject import Subject
 
 _STDIN = "-"
 _shown = partial(listed, most=8)
@@ -92,6 +96,33 @@ def sized(source: str, *, target: str | None, missing: Missing = "refuse") -> tu
         raise DataError(f"{called(source)}: all samples are of one class, {classes[0]}; give data with at least two")
     _tell_class(called(source), table, classes)
     return X, table.y
+
+
+def to_search(
+    source: str, *, mode: Literal["train", "infer"], seed: int, samples: int | None, target: str | None, missing: Missing
+) -> Subject:
+    """What a search is about: the data set's own parts if it comes in parts, else shares of it.
+
+    Raises DataError, FeatureError.
+    """
+    from presparse.search.subject import subject_of
+
+    names, medians, given = (), None, {}
+    with _read(source) as place:
+        in_parts = load_file_splits(place)
+        if in_parts is not None:
+            (X, y), given = in_parts.train, {"validation": in_parts.validation, "test": in_parts.test}
+        else:
+            table = data.load_table(place, target=target, missing=missing)
+            X, y, names, medians = table.X, table.y, table.names, table.medians
+            if place in OWN_TEST:
+                given = {"test": data.load(f"{place}-test")}
+        assert y is not None
+        found = subject_of(X, y, mode=mode, seed=seed, samples=samples, names=names, medians=medians, **given)
+    if in_parts is None:
+        _tell(called(source), table, ())
+        _tell_class(called(source), table, found.classes_)
+    return found
 
 
 def unlabeled(source: str, model: Model, *, target: str | None) -> Table:

@@ -18,7 +18,7 @@ from presparse.data.labeled import Data
 from presparse.data.missing import Missing
 from presparse.data.mnist import DATA_VARIABLE, load_mnist
 from presparse.data.morse import CODEWORDS, morse, morse_difficult
-from presparse.data.splits import TEST, VALIDATION, Splits, hold_out, split
+from presparse.data.splits import OWN_TEST, TEST, VALIDATION, Splits, hold_out, split
 from presparse.data.table import Table
 from presparse.errors import DataError
 
@@ -142,7 +142,7 @@ def load_splits(
     Raises as `load` and `split` do.
     """
     check_source(source)
-    if source in ("mnist", "cifar10"):
+    if source in OWN_TEST:
         train, chosen_by = hold_out(*load(source, download=download), validation, seed=seed)
         return Splits(train=train, validation=chosen_by, test=load(f"{source}-test", download=download))
     given = load_file_splits(source)

@@ -19,6 +19,8 @@ from presparse.validation import checked_seed
 
 VALIDATION = 0.15
 """Part of all samples that is held out to choose by, unless told otherwise."""
+OWN_TEST = ("mnist", "cifar10")
+"""Data sets that bring samples to report on, `NAME-test`."""
 TEST = 0.25
 """Part of all samples that is held out to report, unless told otherwise."""
 

@@ -48,6 +48,12 @@ def write(
     path: Path, *, title: str, summary: str, facts: Sequence[Fact], sections: Sequence[Section], details: dict[str, str]
 ) -> None:
     """Write the page; a page of that name is replaced. Raises OutputError if it cannot be written."""
+    page = rendered("page.html", title=title, summary=summary, facts=facts, sections=sections, details=details)
+    atomic_files.write(path, page)
+
+
+def rendered(template: str, *, title: str, summary: str, facts: Sequence[Fact], **more: object) -> str:
+    """The text of a page whose template, of those beside this file, extends `base.html`."""
     environment = Environment(
         loader=PackageLoader("presparse.report"),
         autoescape=True,
@@ -55,7 +61,4 @@ def write(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("page.html").render(
-        title=title, summary=summary, facts=facts, sections=sections, details=details
-    )
-    atomic_files.write(path, page)
+    return environment.get_template(template).render(title=title, summary=summary, facts=facts, **more)

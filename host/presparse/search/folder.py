@@ -1,0 +1,82 @@
+"""The search's folder: what it was about, every trial, and networks and models that are ready to use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from presparse.errors import ModelError, OutputError
+from presparse.model import Model
+from presparse.search.found import Found
+from presparse.search.subject import Subject
+from presparse.support import atomic_files
+from presparse.trials.trial import Trial
+
+
+class Folder:
+    """Where a search keeps what it does. Made if it is not there; raises OutputError if it cannot be."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for each in (path, self._rungs, path / "networks", path / "models"):
+            try:
+                each.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"{each}: cannot be made ({error.strerror or error}); give another folder with --output"
+                ) from error
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "trials.jsonl"
+
+    @property
+    def _rungs(self) -> Path:
+        return self.path / "rungs"
+
+    def keep(self, trial: Trial, model: Model) -> None:
+        """The model of a trial, for the next rung, or as the one that is found. Raises OutputError."""
+        model.save(self._file(trial))
+
+    def kept(self, trial: Trial) -> Model | None:
+        """What `keep` kept; None if it is not there any more, or was harmed: then it can be trained again."""
+        try:
+            return Model.load(self._file(trial))
+        except ModelError:
+            return None
+
+    def describe(self, about: Mapping[str, Any]) -> None:
+        """`search.toml`, for people. Raises OutputError."""
+        import tomlkit
+
+        atomic_files.write(self.path / "search.toml", tomlkit.dumps(about))
+
+    def write(self, found: Found, subject: Subject) -> None:
+        """`front.json`, and network and model of every entry of the front; those of an earlier front go.
+
+        Raises OutputError.
+        """
+        for entry in found.front:
+            entry.network.save(self.path / "networks" / f"{entry.name}.toml")
+            noted(entry.model, subject).save(self.path / "models" / f"{entry.name}.safetensors")
+        names = {entry.name for entry in found.front}
+        for kind in ("networks", "models"):
+            for file in (self.path / kind).iterdir():
+                if file.stem not in names and file.suffix in (".toml", ".safetensors"):
+                    file.unlink(missing_ok=True)
+        atomic_files.write(self.path / "front.json", json.dumps(found.as_json(), indent=1) + "\n")
+
+    def _file(self, trial: Trial) -> Path:
+        what = f"split{trial['seed']}" if trial["stage"] == "confirm" else f"epochs{trial['epochs']}"
+        return self._rungs / f"{trial['name']}-{what}.safetensors"
+
+
+def noted(model: Model, subject: Subject) -> Model:
+    """The model with what its user calls columns and classes, and what stands for missing numbers."""
+    inputs = replace(model.inputs, names=subject.names, medians=np.asarray(subject.medians))
+    return replace(model, inputs=inputs, classes_=subject.classes_)

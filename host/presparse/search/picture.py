@@ -1,0 +1,79 @@
+"""The front as a picture: accuracy over speed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
+
+from presparse.report.style import BLUE, INK, LINE, ORANGE, SOFT, figure, plain, titled
+from presparse.search.found import Entry, Found
+
+_SHOWN_BELOW = 0.25
+"""Of the accuracy's range that the front takes: so much lower a network may be and still be drawn."""
+
+
+def front(found: Found, board: str, *, width: float = 9.0) -> Figure:
+    """Every network that was tried in grey, the front in blue and named, networks that ship with Presparse in orange.
+
+    Bars are 95 % confidence intervals. Every point of the front is a group of its own, called `net-N` in SVG.
+    """
+    drawn = figure(width, 5.2)
+    axes = plain(drawn.subplots())
+    axes.grid(axis="x", color=LINE, linewidth=1)
+    if found.tried:
+        axes.scatter(
+            [speed for _, speed in found.tried],
+            [100 * accuracy for accuracy, _ in found.tried],
+            s=12,
+            color=SOFT,
+            alpha=0.35,
+            linewidths=0,
+            label="tried (on the samples they are chosen by)",
+        )
+    _points(axes, found.front, BLUE, "the front", "net")
+    _points(axes, found.references, ORANGE, "come with Presparse", "shipped")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("samples per second of the core")
+    axes.set_ylabel("right answers on the test part (%)")
+    axes.set_ylim(*_range([*found.front, *found.references]))
+    titled(axes, f"Networks for {board}: up is more accurate, right is faster (bars: 95 % confidence)")
+    axes.legend(frameon=False, labelcolor=INK, loc="lower left")
+    return drawn
+
+
+def svg(drawn: Figure) -> str:
+    """The figure as an element of a page, without the heading that a file has."""
+    buffer = io.StringIO()
+    drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _points(axes: Axes, entries: Sequence[Entry], color: str, label: str, group: str) -> None:
+    if group == "net" and len(entries) > 1:
+        axes.plot([e.speed for e in entries], [100 * e.accuracy for e in entries], color=color, linewidth=1.2, zorder=2)
+    for number, entry in enumerate(entries):
+        x, y = entry.speed, 100 * entry.accuracy
+        bars = axes.errorbar(x, y, 100 * entry.interval, color=color, capsize=4, linewidth=1.4, zorder=3)
+        for part in bars.get_children():
+            part.set_label("_")
+        (point,) = axes.plot(
+            x, y, "o", color=color, markersize=9, zorder=4, linestyle="none", label=label if number == 0 else "_"
+        )
+        point.set_gid(f"{group}-{number}")
+        axes.annotate(entry.name, (x, y), xytext=(7, 7), textcoords="offset points", color=color, fontsize=8)
+
+
+def _range(entries: Sequence[Entry]) -> tuple[float, float]:
+    """Of accuracies that are drawn, in per cent: the front fills the picture, whatever else was tried."""
+    if not entries:
+        return 0.0, 100.0
+    low, high = (f([100 * e.accuracy for e in entries]) for f in (min, max))
+    spare = max((high - low) * _SHOWN_BELOW, 1.0)
+    return max(0.0, low - spare), min(100.0, high + spare)

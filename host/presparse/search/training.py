@@ -1,0 +1,79 @@
+"""What a worker does: train one network for some epochs, as the board would, and measure it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from presparse import opening
+from presparse.contract.build import Build
+from presparse.contract.network import Network
+from presparse.errors import LearningWarning, TrainingError
+from presparse.fitting.holding_out import Part, hold_out
+from presparse.model import Model
+from presparse.search.subject import Subject
+from presparse.trials.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a trial leaves."""
+
+    accuracy: float
+    """Of samples that were not trained, 0 to 1."""
+    model: Model
+
+
+def rates(network: Network, first: int, epochs: int) -> list[float]:
+    """Of all epochs: 2^-first for one half of them, half of that for a quarter, and again for the last, as far as the
+    network has such rates. They begin alike, however few of the epochs are trained."""
+    falls = [0] * (epochs - epochs // 2) + [1] * (epochs // 2 - epochs // 4) + [2] * (epochs // 4)
+    return [2.0 ** -min(first + fall, network.rates.most) for fall in falls]
+
+
+def climb(trial: Trial, subject: Subject, before: Model | None) -> Trained:
+    """The next rung of the ladder: up to `epochs`, measured by the samples that networks are chosen by.
+
+    `before` has the epochs up to `trained`; without it, and in PyTorch, all are trained, which gives the same model.
+    """
+    return _trained(trial, subject, subject.train, subject.validation, before)
+
+
+def confirm(trial: Trial, subject: Subject) -> Trained:
+    """All epochs, on another part of what the search has seen, measured by the test part."""
+    X, y = subject.seen
+    rows, _ = hold_out(y, len(subject.validation[1]), _whole(trial, "seed"))
+    return _trained(trial, subject, (X[rows], y[rows]), subject.test, None)
+
+
+def _trained(trial: Trial, subject: Subject, learned: Part, measured: Part, before: Model | None) -> Trained:
+    network = Network.model_validate(trial["network"])
+    epochs, seed = _whole(trial, "epochs"), _whole(trial, "seed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearningWarning)  # accuracy tells, and searches expect it
+        if subject.mode == "infer":
+            return _in_pytorch(network, learned, measured, epochs, seed)
+        with opening.open("emulator:c", Build(network=network)) as board:
+            first = 1
+            if before is not None:
+                board.load(before)
+                first += _whole(trial, "trained")
+            lr = rates(network, _whole(trial, "rate"), _whole(trial, "of"))[:epochs]
+            board.fit(*learned, epochs=epochs, lr=lr, first_epoch=first, random_state=seed)
+            return Trained(accuracy=board.score(*measured), model=board.read_model())
+
+
+def _in_pytorch(network: Network, learned: Part, measured: Part, epochs: int, seed: int) -> Trained:
+    from presparse import train
+
+    try:
+        model = train.fit(network, *learned, epochs=epochs, random_state=seed)
+    except TrainingError:  # diverged: no better than chance
+        model = Model.initial(network, random_state=seed)
+    return Trained(accuracy=model.score(*measured), model=model)
+
+
+def _whole(trial: Trial, key: str) -> int:
+    value: Any = trial[key]
+    return int(value)

@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from presparse.errors import ArgumentError, ClusterError, MissingExtra
 
@@ -108,12 +108,12 @@ def _check_is_scheduler(address: str, seconds: float) -> None:
 
 
 async def _identity(address: str, security: dict[str, Any], seconds: float) -> dict[str, Any]:
-    from distributed.comm import connect
+    from distributed.comm.core import connect
     from distributed.core import send_recv
 
     comm = await asyncio.wait_for(connect(address, timeout=seconds, **security), seconds + 1)
     try:
-        return await asyncio.wait_for(send_recv(comm, op="identity"), seconds)
+        return cast(dict[str, Any], await asyncio.wait_for(send_recv(comm, op="identity"), seconds))
     finally:
         comm.abort()
 
@@ -141,7 +141,7 @@ def _workers(client: Client, resource: str, seconds: float) -> dict[str, str]:
 
 def _check_versions(client: Client, workers: Mapping[str, str], packages: Iterable[str], alike: bool) -> None:
     packages = (*_EVERYWHERE, *packages)
-    found: Mapping[str, Any] = client.get_versions(packages=packages)
+    found = cast(Mapping[str, Any], client.get_versions(packages=packages))
     here = found["client"]
     _check_same("the scheduler", found["scheduler"], here, _EVERYWHERE, alike=False)
     for where, name in workers.items():

@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,7 +29,7 @@ _OTHER_WORDS = (MemoryError, ArithmeticError, ValueError, TypeError, LookupError
 
 
 def connect(
-    address: str, *, packages: Sequence[str] = (), alike: bool = False, resource: str = "", seconds: float = 10.0
+    address: str, *, packages: Sequence[str] = (), trains: bool = False, resource: str = "", seconds: float = 10.0
 ) -> Client:
     """A client of the scheduler at an address such as tcp://host:8786, after a look at its workers.
 
@@ -37,9 +37,9 @@ def connect(
 
     Parameters
     ----------
-    packages : Python packages that must have the same version on all workers and here, such as `TRAINING`
-    alike : whether all computers must have processors of the same kind: others add floating-point numbers in another
-        order
+    packages : Python packages that must have the same version on all workers and here, too
+    trains : for trainings, whose bits depend on more: the packages of `TRAINING`, the kind of processor (others add
+        floating-point numbers in another order), and one thread a worker (torch's random numbers are the process's)
     resource : only workers with this resource count, as `dask worker --resources NAME=1` gives it; default: all do
     seconds : for the scheduler to answer, and then for the first worker to be there
 
@@ -66,7 +66,7 @@ def connect(
     except OSError as error:
         raise _no_scheduler(address, f"nothing in {seconds:g} s") from error
     try:
-        _check_versions(client, _workers(client, resource, seconds), packages, alike)
+        _check_workers(client, _workers(client, resource, seconds), packages, trains)
     except OSError as error:
         client.close()
         raise _no_scheduler(address, "any more") from error
@@ -118,54 +118,73 @@ async def _identity(address: str, security: dict[str, Any], seconds: float) -> d
         comm.abort()
 
 
-def _workers(client: Client, resource: str, seconds: float) -> dict[str, str]:
-    """Names by addresses, of the workers that count; waits until there is one."""
+def _workers(client: Client, resource: str, seconds: float) -> dict[str, dict[str, Any]]:
+    """What is known of the workers that count, by their addresses; waits until there is one."""
     until = time.monotonic() + seconds
     while True:
         workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
         found = {
-            where: str(worker["name"])
-            for where, worker in workers.items()
-            if not resource or worker["resources"].get(resource)
+            where: worker for where, worker in workers.items() if not resource or worker["resources"].get(resource)
         }
         if found:
             return found
         if time.monotonic() > until:
             break
         time.sleep(0.1)
-    address = client.scheduler.address  # pyright: ignore[reportOptionalMemberAccess]
     wanted = f" --resources {resource}=1" if resource else ""
     none = f"no worker has the resource {resource}" if workers else "no worker is there"
-    raise ClusterError(f"{address}: {none}; start one on each computer with `dask worker {address}{wanted}`")
+    raise ClusterError(f"{_address(client)}: {none}; start one with `dask worker {_address(client)}{wanted}`")
 
 
-def _check_versions(client: Client, workers: Mapping[str, str], packages: Iterable[str], alike: bool) -> None:
-    packages = (*_EVERYWHERE, *packages)
-    found = cast(Mapping[str, Any], client.get_versions(packages=packages))
-    here = found["client"]
-    _check_same("the scheduler", found["scheduler"], here, _EVERYWHERE, alike=False)
-    for where, name in workers.items():
-        if where in found["workers"]:  # else it has just gone
-            who = f"worker {name}" if name == where else f"worker {name} at {where}"
-            _check_same(who, found["workers"][where], here, packages, alike)
+def _address(client: Client) -> str:
+    return cast(str, client.scheduler.address)  # pyright: ignore[reportOptionalMemberAccess]
 
 
-def _check_same(
-    who: str, there: Mapping[str, Any], here: Mapping[str, Any], packages: Iterable[str], alike: bool
+def _check_workers(
+    client: Client, workers: Mapping[str, Mapping[str, Any]], packages: Sequence[str], trains: bool
 ) -> None:
+    found = cast(Mapping[str, Any], client.get_versions(packages=_compared(packages, trains)))
+    here = found["client"]
+    check_same("the scheduler", found["scheduler"], here)
+    for where, worker in workers.items():
+        who = f"worker {worker['name']}" + ("" if where == worker["name"] else f" at {where}")
+        if where in found["workers"]:  # else it has just gone
+            check_same(who, found["workers"][where], here, packages, trains)
+        if trains and (threads := worker["nthreads"]) != 1:
+            raise ClusterError(
+                f"{who} has {threads} threads, and trials in one process share their random numbers; start it with "
+                f"`dask worker {_address(client)} --nworkers {threads} --nthreads 1`"
+            )
+
+
+def versions(packages: Sequence[str] = (), trains: bool = False) -> Mapping[str, Any]:
+    """Those of this process, to be compared with another's (`check_same`)."""
+    from distributed.versions import get_versions
+
+    return get_versions(_compared(packages, trains))
+
+
+def check_same(
+    who: str,
+    there: Mapping[str, Any],
+    here: Mapping[str, Any],
+    packages: Sequence[str] = (),
+    trains: bool = False,
+) -> None:
+    """Compare another's `versions` with one's own. Raises ClusterError, MissingExtra."""
     python, ours = (".".join(each["host"]["python"].split(".")[:2]) for each in (there, here))
     if python != ours:
         raise ClusterError(f"{who} runs Python {python}, and this computer {ours}; start it with Python {ours}")
     machine, own = there["host"]["machine"], here["host"]["machine"]
-    if alike and machine != own:
+    if trains and machine != own:
         raise ClusterError(
-            f"{who} has a processor of the kind {machine}, and this computer {own}, which round sums differently; "
+            f"{who} has a processor of the kind {machine}, and this computer {own}: they round sums differently; "
             f"use workers of the kind {own}"
         )
     lacks: list[str] = []
     others: list[str] = []
     mend: list[str] = []
-    for package in packages:
+    for package in _compared(packages, trains):
         # What follows a + is how it was packaged, such as +cpu.
         version, wanted = ((each["packages"][package] or "").partition("+")[0] for each in (there, here))
         if version == wanted:
@@ -175,9 +194,11 @@ def _check_same(
         else:
             lacks.append(package)
         mend.append(f"{package}=={wanted}" if package != "presparse" else f"'presparse[cluster]=={wanted}'")
-    if lacks:
-        raise MissingExtra(
-            f"{who} has no {' and no '.join(lacks)}; there: pip install {' '.join(mend)}, and start it again"
-        )
-    if others:
-        raise ClusterError(f"{who} has {', '.join(others)}; there: pip install {' '.join(mend)}, and start it again")
+    if lacks or others:
+        has = " and ".join([*(f"no {each}" for each in lacks), *others])
+        kind = MissingExtra if lacks else ClusterError
+        raise kind(f"{who} has {has}; there: pip install {' '.join(mend)}, and start it again")
+
+
+def _compared(packages: Sequence[str], trains: bool) -> tuple[str, ...]:
+    return (*_EVERYWHERE, *packages, *(TRAINING if trains else ()))

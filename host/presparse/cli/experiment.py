@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,14 @@ import typer
 from rich.table import Table
 
 from presparse.cli.outputs import FIGURES, JOURNAL, PICTURE, check_outputs
+from presparse.cli.trial_workers import check_workers, open_workers
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.experiments.catalogue import EXPERIMENTS
 from presparse.support import atomic_files
-from presparse.support.processors import processors
-from presparse.terminal.options import AsJson, Force
+from presparse.terminal.options import AsJson, Force, Jobs, Scheduler
 from presparse.terminal.output import bar, drawn, people, put, say
+from presparse.trials.conduct import conduct
+from presparse.trials.journal import Journal
 
 NAME = "experiment"
 FOLDER = "experiments"
@@ -39,16 +42,20 @@ def run(
             show_default=False,
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Trials at a time (default: one per processor).", min=1, max=1000, show_default=False),
-    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an experiment. Ctrl-C stops it, and the same command goes on where it was."""
     if name is None:
-        given = {"--seeds": seeds, "--output": output, "--jobs": jobs, "--force": force or None}
+        given = {
+            "--seeds": seeds,
+            "--output": output,
+            "--jobs": jobs,
+            "--scheduler": scheduler,
+            "--force": force or None,
+        }
         for option, value in given.items():
             if value is not None:
                 raise ArgumentError(f"{option} is for an experiment, and none is named; leave it out to list them")
@@ -56,6 +63,7 @@ def run(
         return
     if name not in EXPERIMENTS:
         raise ArgumentError(f"{name}: no such experiment; there are {', '.join(EXPERIMENTS)}")
+    check_workers(jobs, scheduler)
     say(EXPERIMENTS[name].question)
     folder = output or Path(FOLDER)
     trials, figures, picture = (folder / f"{name}.{suffix}" for suffix in ("jsonl", "json", "png"))
@@ -63,8 +71,6 @@ def run(
         check_outputs((trials, JOURNAL), (figures, FIGURES), (picture, PICTURE), force=force)
     with bar("importing PyTorch") as shown:
         try:
-            from presparse.experiments.conduct import conduct
-            from presparse.experiments.journal import Journal
             from presparse.report.style import png
 
             experiment = EXPERIMENTS[name].load()
@@ -74,15 +80,15 @@ def run(
                 "pip install 'presparse[train,report]'"
             ) from error
         shown.restart(name)
-        journal = Journal(trials)
         try:
-            done = conduct(
-                experiment,
-                journal,
-                seeds=seeds or experiment.seeds,
-                jobs=jobs or processors(),
-                told=lambda made, of, trial: shown.show(made, of, ", ".join(f"{k} {v}" for k, v in trial.items())),
-            )
+            with Journal.alone(trials) as journal, open_workers(jobs, scheduler) as workers:
+                done = conduct(
+                    partial(experiment.plan, seeds or experiment.seeds),
+                    experiment.run,
+                    journal,
+                    workers,
+                    told=lambda made, of, trial: shown.show(made, of, ", ".join(f"{k} {v}" for k, v in trial.items())),
+                )
         except KeyboardInterrupt:
             say(f"The trials that were made are in {trials}; the same command goes on from there.")
             raise

@@ -6,11 +6,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, of, row, rows_by
+from presparse.experiments.experiment import Experiment, Report, errorbars, of, row, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.patterns import Kind
 from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain, titled
+from presparse.trials.trial import Done, Figures, Trial
 
 LAYERS = (800, 100, 10)
 DEGREES = ((1, 5), (2, 10), (5, 10), (10, 10), (19, 10), (50, 10), (100, 10))

@@ -12,17 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from presparse.experiments.intervals import interval
+from presparse.trials.trial import Done, Figures, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Trial = Mapping[str, str | int | float | bool]
-"""Everything that a trial depends on, its seed included."""
-Figures = Mapping[str, float]
-"""What a trial measured."""
-Done = list[tuple[Trial, Figures]]
-"""Trials that were made, in the order of the plan."""
 Report = Mapping[str, Any]
 """What an experiment found: `rows` maps a name to figures, each with _mean, _ci95 (half the width) and _n."""
 
@@ -35,7 +30,8 @@ class Experiment:
     seeds: int
     """How many seeds it takes, if nobody says otherwise."""
     plan: Callable[[int, Done], list[Trial]]
-    """Seeds and what was done so far -> all trials that are known by now; the same ones in the beginning."""
+    """Seeds and the trials that are done, from the first on -> all trials that are known by now; the same ones in the
+    beginning."""
     run: Callable[[Trial], Figures]
     report: Callable[[Done], dict[str, Any]]
     """A `Report`, as plain data: it is kept as JSON."""

@@ -6,10 +6,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
+from presparse.experiments.experiment import Experiment, Report, errorbars, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.report.style import BLUE, figure, plain, titled
+from presparse.trials.trial import Done, Figures, Trial
 
 LAYERS = (800, 100, 100, 10)
 SPLITS = ((1, 70, 10), (3, 54, 10), (5, 40, 8), (7, 27, 5), (9, 14, 2), (10, 7, 1))

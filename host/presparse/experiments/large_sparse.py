@@ -7,10 +7,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from presparse.contract.network import Network, densities
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
+from presparse.experiments.experiment import Experiment, Report, errorbars, rows_by
 from presparse.experiments.perceptron import parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.report.style import BLUE, figure, plain, titled
+from presparse.trials.trial import Done, Figures, Trial
 
 WIDTHS = (14, 28, 56, 112, 224)
 EDGES = 11_508

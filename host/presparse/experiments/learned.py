@@ -16,13 +16,14 @@ from matplotlib.figure import Figure
 
 from presparse.contract.network import Network
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
+from presparse.experiments.experiment import Experiment, Report, errorbars, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
 from presparse.prune.lanes import to_lanes
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain, titled
 from presparse.sparsity import ProximalOptimizer, SparseGroupLasso, left_over
 from presparse.train import QuantizedNetwork, fit
+from presparse.trials.trial import Done, Figures, Trial
 
 ROWS = ("pre-defined", "pre-defined, longer", "learned")
 

@@ -22,10 +22,11 @@ from presparse.contract.network import Network
 from presparse.data import DATA_VARIABLE, Data
 from presparse.errors import DataError
 from presparse.estimator import SparseClassifier
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, rows_by
+from presparse.experiments.experiment import Experiment, Report, rows_by
 from presparse.experiments.synthetic import long_tails, word_counts
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, SOFT, figure, plain, titled
 from presparse.sizing.proposal import design
+from presparse.trials.trial import Done, Figures, Trial
 
 BOARD, PYTORCH = "trained on the board", "trained in PyTorch"
 REGRESSION, DENSE = "logistic regression", "dense network of the same layers"

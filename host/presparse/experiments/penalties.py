@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from presparse.data import Data
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, choose_then_report, of, rows_by
+from presparse.experiments.experiment import Experiment, Report, choose_then_report, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import compact, fine_tune
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, RED, SOFT, figure, plain, titled
 from presparse.sparsity import L1, L2, GroupLasso, Penalty, ProximalOptimizer, SparseGroupLasso, left_over
+from presparse.trials.trial import Done, Figures, Trial
 
 THRESHOLD = 1e-3
 """Where a penalty is only added to the loss, no weight becomes exactly 0: smaller ones are set to 0 in the end."""

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from presparse.data import Splits
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, rows_by
+from presparse.experiments.experiment import Experiment, Report, errorbars, rows_by
 from presparse.experiments.perceptron import each_part, parts, together
 from presparse.experiments.predefined import error, shaped, trained
 from presparse.report.style import BLUE, GREEN, INK, ORANGE, figure, plain, titled
+from presparse.trials.trial import Done, Figures, Trial
 
 FEATURES = {"twice": 1600, "pixels": 800, "components": 50}
 """Neurons of the first layer: every pixel twice, every pixel, the 50 largest principal components."""

@@ -16,21 +16,12 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from presparse.data import Data
-from presparse.experiments.experiment import (
-    Done,
-    Experiment,
-    Figures,
-    Report,
-    Trial,
-    choose_then_report,
-    errorbars,
-    of,
-    rows_by,
-)
+from presparse.experiments.experiment import Experiment, Report, choose_then_report, errorbars, of, rows_by
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.prune import PrunedModel, fine_tune, slim
 from presparse.report.style import BLUE, INK, ORANGE, SOFT, figure, plain, titled
 from presparse.sparsity import L1
+from presparse.trials.trial import Done, Figures, Trial
 
 SIZES = (784, 500, 300, 10)
 STRENGTHS = (1e-4, 2e-4, 4e-4)

@@ -11,10 +11,11 @@ from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.pattern import PatternKind
 from presparse.demo.mnist import EPOCHS, RATE_EXPONENTS
-from presparse.experiments.experiment import Done, Experiment, Figures, Report, Trial, errorbars, of, rows_by
+from presparse.experiments.experiment import Experiment, Report, errorbars, of, rows_by
 from presparse.experiments.intervals import interval
 from presparse.experiments.perceptron import parts, together
 from presparse.report.style import BLUE, INK, ORANGE, figure, plain, titled
+from presparse.trials.trial import Done, Figures, Trial
 
 KINDS: tuple[PatternKind, ...] = ("windows", "seed per sweep")
 NETWORKS: dict[str, tuple[PatternKind, ...]] = {"mnist-dey": KINDS, "mnist": KINDS, "mnist-windows": KINDS[:1]}

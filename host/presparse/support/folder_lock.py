@@ -1,4 +1,4 @@
-"""A folder that one process has to itself: the system knows when that process ends, however it ends."""
+"""A folder, or a file, that one process has to itself: the system knows when that process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ except ImportError:  # Windows
 
 @contextmanager
 def folder_lock(folder: Path, seconds: float = 0.0) -> Iterator[bool]:
-    """Hold a folder against all others who ask for it in this way; False where that cannot be had (some network disks).
+    """Hold a folder, or a file, against all others who ask for it in this way; False where that cannot be had (some
+    network disks).
 
-    Raises BlockingIOError if another process holds it for longer than `seconds`, OSError if there is no such folder.
+    Raises BlockingIOError if another process holds it for longer than `seconds`, OSError if there is no such thing.
     """
     if fcntl is None:
         yield False

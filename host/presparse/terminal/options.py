@@ -57,6 +57,17 @@ MissingNumbers = Annotated[
     typer.Option("--missing", help="What stands for a number that is not there: the median of its column, or nothing."),
 ]
 
+Jobs = Annotated[
+    int | None,
+    typer.Option(help="Trials at a time (default: one per processor).", min=1, max=1000, show_default=False),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="On the workers of a dask scheduler instead, by its address, such as tcp://host:8786.", show_default=False
+    ),
+]
+
 __all__ = [
     "DEFAULT_DEVICE",
     "NETWORK_HELP",
@@ -65,9 +76,11 @@ __all__ = [
     "DataSource",
     "Device",
     "Force",
+    "Jobs",
     "MissingNumbers",
     "ModelFile",
     "NetworkName",
     "Record",
+    "Scheduler",
     "Target",
 ]

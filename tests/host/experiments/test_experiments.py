@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from presparse.experiments.conduct import conduct
+from presparse.experiments.journal import Journal
 from scipy import stats
 from torch import nn
 
@@ -23,10 +25,8 @@ from presparse.data import Splits
 from presparse.errors import ArgumentError, OutputError
 from presparse.experiments import density, junctions, large_sparse, other_data, penalties, slimming, windows
 from presparse.experiments.catalogue import EXPERIMENTS
-from presparse.experiments.conduct import conduct
 from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
 from presparse.experiments.intervals import interval
-from presparse.experiments.journal import Journal
 from presparse.experiments.learned import DIGITS, learned
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.experiments.predefined import shaped

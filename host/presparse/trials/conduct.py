@@ -1,0 +1,91 @@
+"""Making trials, several at a time, each of them once.
+
+What is planned depends on results alone, in the order of the plan, and never on what happened to be done first: the
+trials are the same ones, whoever makes them, however many at once, and however often it was cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import takewhile
+from typing import Any
+
+from presparse.trials.journal import Journal
+from presparse.trials.trial import Done, Figures, Trial, key
+from presparse.trials.workers import Workers
+
+_LOOK_SECONDS = 5.0
+"""Between two questions whether there still is somebody who works."""
+
+
+def _nothing(trial: Trial) -> Iterable[Any]:
+    return ()
+
+
+def _as_it_is(trial: Trial, result: Any) -> Figures:
+    return result
+
+
+def conduct(
+    plan: Callable[[Done], Sequence[Trial]],
+    run: Callable[..., Any],
+    journal: Journal,
+    workers: Workers,
+    *,
+    told: Callable[[int, int, Trial], object],
+    arguments: Callable[[Trial], Iterable[Any]] = _nothing,
+    kept: Callable[[Trial, Any], Figures] = _as_it_is,
+) -> Done:
+    """All trials of a plan with their figures, those of the journal as they are.
+
+    A trial that fails ends it, and so does Ctrl-C, which waits for none; those that were made stay in the journal.
+
+    Parameters
+    ----------
+    plan : the longest run of finished trials from the first on -> all trials that are known by then, of which the
+        earlier known ones come first, as they were; the same answer to the same trials
+    run : called in a worker with a trial and its further arguments
+    told : (done, of how many that are planned, trial), after every trial
+    arguments : the further arguments of a trial, made when it is handed to the workers
+    kept : trial and result of `run` -> figures, called here before they are written down: for results that have files
+        of their own; default: the result is the figures
+
+    Raises what a trial raises; OutputError if the journal cannot be written.
+    """
+    going: dict[Future[Any], Trial] = {}
+    done: Done = []
+    try:
+        while True:
+            planned = {key(trial): trial for trial in plan(done)}
+            asked = {key(trial) for trial in going.values()}
+            for name, trial in planned.items():
+                if trial not in journal and name not in asked:
+                    going[workers.submit(run, trial, *arguments(trial))] = trial
+            while len(known := _finished(planned.values(), journal)) == len(done):
+                if not going:
+                    return done
+                for trial in _made(going, journal, workers, kept):
+                    told(sum(each in journal for each in planned.values()), len(planned), trial)
+            done = known
+    except BaseException:
+        for future in going:
+            future.cancel()
+        raise
+
+
+def _finished(planned: Iterable[Trial], journal: Journal) -> Done:
+    """From the first trial to the first that is missing."""
+    return [(trial, journal[trial]) for trial in takewhile(lambda each: each in journal, planned)]
+
+
+def _made(
+    going: dict[Future[Any], Trial], journal: Journal, workers: Workers, kept: Callable[[Trial, Any], Figures]
+) -> Iterable[Trial]:
+    """Wait for trials, and write each down before it is given. Those that were made come before one that failed."""
+    while not (finished := wait(going, _LOOK_SECONDS, FIRST_COMPLETED).done):
+        workers.check()
+    for future in sorted(finished, key=lambda each: each.cancelled() or each.exception() is not None):
+        trial = going.pop(future)
+        journal.add(trial, kept(trial, future.result()))
+        yield trial

@@ -18,7 +18,7 @@ from presparse_hw.store.sdram.chip import Sdram
 
 _AHEAD = 16
 """Masks and blocks that wait in the decoder of compressed samples."""
-_LATE_COLUMNS = 9 + READ
+_LATE_COLUMNS = 10 + READ
 """Columns of an SDRAM that are asked for while a sample's length is found out, beside those on the way."""
 
 MemoryShape = tuple[tuple[int, ...], int]

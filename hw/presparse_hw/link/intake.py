@@ -10,6 +10,7 @@ from presparse.contract.address_map import PALETTE_REGION, REGION_SHIFT, STORE_R
 from presparse.contract.build import Build
 from presparse.contract.wire import SampleKind
 from presparse_hw.core.ports import AnswerLayout, CommandLayout, CoreSignature
+from presparse_hw.lib.skid import Skid
 from presparse_hw.link.ports import CompressedSignature
 from presparse_hw.samples.decoder import Decoder
 from presparse_hw.store.ports import RunSignature
@@ -74,7 +75,11 @@ class SampleIntake(wiring.Component):
 
         # A cycle late: the next request is longer than that, and what it may do is decided far from the decoder.
         between = Signal(init=1)
-        m.d.sync += between.eq(decoder.between)
+        m.d.sync += [
+            between.eq(decoder.between),
+            access.closed.eq(running | ~decoder.between),
+            access.drained.eq(core.drained),
+        ]
         # Raw and decoded transfers are never offered at once: the link sees to it, and waits while a run is on.
         offered = Mux(decoder.samples.valid, decoder.samples.payload.sample.as_value(), link.samples.payload.as_value())
         m.d.comb += [
@@ -91,8 +96,6 @@ class SampleIntake(wiring.Component):
             compressed.accepted.eq(accepted & ~running),
             compressed.settled.eq(decoder.settled),
             compressed.bad.eq(decoder.bad & ~running),
-            access.closed.eq(running | ~decoder.between),
-            access.drained.eq(core.drained),
         ]
         wiring.connect(m, wiring.flipped(core.results), wiring.flipped(link.results))
         wiring.connect(m, wiring.flipped(link.commands), access.commands)
@@ -131,7 +134,7 @@ class SampleIntake(wiring.Component):
 
 
 class RegionAccess(wiring.Component):
-    """Passes the link's commands to the memory of their region: one at a time, in order, 3 cycles more for each.
+    """Passes the link's commands to the memory of their region: one at a time, in order, 4 cycles more for each.
 
     The memories are far from the link, and from one another: nothing goes from one side to the other in a cycle.
 
@@ -177,7 +180,9 @@ class RegionAccess(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        command, incoming = Signal(CommandLayout()), self.commands.payload
+        m.submodules.skid = skid = Skid(CommandLayout())
+        wiring.connect(m, wiring.flipped(self.commands), skid.i)
+        command, incoming = Signal(CommandLayout()), skid.o.payload
         region = incoming.address[REGION_SHIFT:]
         answer = Signal(AnswerLayout(), reset_less=True)
         others = Cat(region == number for number in self._regions.values())
@@ -201,9 +206,9 @@ class RegionAccess(wiring.Component):
             with m.State("Accept"):
                 # The answer to a command that the link gave up comes before the next command is taken: all memories but
                 # the core answer whatever happens, and are ready when they have.
-                m.d.comb += [drops.eq(1), self.commands.ready.eq(ready)]
+                m.d.comb += [drops.eq(1), skid.o.ready.eq(ready)]
                 m.d.sync += [command.eq(incoming), chosen.eq(Cat(~others.any(), others))]
-                with m.If(self.commands.valid & self.commands.ready):
+                with m.If(skid.o.valid & skid.o.ready):
                     m.next = "Pass-On"
             with m.State("Pass-On"):
                 m.d.comb += passes.eq(~refused)

@@ -79,12 +79,14 @@ class Window(wiring.Component):
         answered = Signal(self._slots)
         under_way = Signal(self._slots)
         executed = self.requests.valid & self.requests.ready
-        sent = self.answers.valid & self.answers.ready
+        sent = Signal()  # a cycle ago: that the last byte is taken comes late
+        sent_slot = Signal.like(self.answer_slot)
+        m.d.sync += [sent.eq(self.answers.valid & self.answers.ready), sent_slot.eq(self.answer_slot)]
 
         with m.If(self.accepted):
             m.d.sync += answered.bit_select(self.slot, 1).eq(0)
         with m.If(sent):
-            m.d.sync += under_way.bit_select(self.answer_slot, 1).eq(0)
+            m.d.sync += under_way.bit_select(sent_slot, 1).eq(0)
         with m.If(self.repeated & answered.bit_select(repeat_slot, 1)):
             m.d.sync += under_way.bit_select(repeat_slot, 1).eq(1)
         with m.If(executed):
@@ -93,7 +95,7 @@ class Window(wiring.Component):
                 under_way.bit_select(self.request_slot, 1).eq(1),
             ]
         self._queue_requests(m, under_way)
-        self._choose_answer(m, under_way)
+        self._choose_answer(m, under_way, sent)
         return m
 
     def _judge(self, m: Module) -> Signal:
@@ -159,7 +161,7 @@ class Window(wiring.Component):
         with m.If(self.accepted):
             m.d.sync += self.slot.eq(self.slot + 1)
 
-    def _choose_answer(self, m: Module, under_way: Signal) -> None:
+    def _choose_answer(self, m: Module, under_way: Signal, sent: Signal) -> None:
         """Keep the headers of answers; look, slot by slot, for the oldest that is under way."""
         m.submodules.answers = headers = Memory(shape=AnswerLayout(), depth=self._slots, init=[])
         write, chosen = headers.write_port(), headers.read_port(domain="comb")
@@ -176,7 +178,7 @@ class Window(wiring.Component):
         ]
         with m.If(self.answers.valid & self.answers.ready):
             m.d.sync += [self.answers.valid.eq(0), self.answer_slot.eq(self.slot)]
-        with m.Elif(~self.answers.valid):
+        with m.Elif(~self.answers.valid & ~sent):
             with m.If(under_way.bit_select(self.answer_slot, 1)):
                 m.d.sync += self.answers.valid.eq(1)
             with m.Else():

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from presparse.contract.build import Build
 from presparse_hw.lib.banks import BANK_LATENCY, Banks
-from presparse_hw.lib.delays import later
+from presparse_hw.lib.delays import LOCAL, later
 from presparse_hw.lib.skid import Skid
 from presparse_hw.samples.ports import CodesLayout, ColorLayout, FedLayout, format_of
 
@@ -27,7 +27,7 @@ class Palettes(wiring.Component):
     -------
     transfers : In(stream)
     samples : Out(stream)
-    by_host : In(1)    the host's color is read; only while no transfer is under way
+    by_host : In(1)    from the next cycle on the host's color is read; only while no transfer is under way
     color : In         the host's, of one column; stable while it is read
     write : In(1)      the color becomes `value`
     value : In         of the activation format
@@ -86,9 +86,11 @@ class Palettes(wiring.Component):
             asked = code if shared else Cat(code, incoming.place.transfer)
             named = self.color.code if shared else Cat(self.color.code, self.color.transfer)
             here = self.color.column == column
+            by_host = Signal(name=f"by_host{column}", reset_less=True, attrs={LOCAL: 1})  # columns are far apart
+            m.d.sync += by_host.eq(self.by_host)
             m.d.comb += [
                 palettes.move.eq(move),
-                palettes.address.eq(Mux(self.by_host, named, asked)),
+                palettes.address.eq(Mux(by_host, named, asked)),
                 palettes.write_address.eq(named),
                 palettes.write_data.eq(self.value),
                 palettes.write.eq(self.write & (shared | here)),
@@ -96,5 +98,5 @@ class Palettes(wiring.Component):
             ]
             behind = place.padding | (place.tail & (column >= in_tail))
             with m.If(move):
-                m.d.sync += zero[column].eq(Mux(self.by_host, ~here, behind))
+                m.d.sync += zero[column].eq(Mux(by_host, ~here, behind))
         return m

@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from presparse_hw.lib.skid import Skid
 from presparse_hw.store.memory_ports import SampleWordLayout
 
 MOST_ASKED = 7
@@ -13,7 +14,7 @@ MOST_ASKED = 7
 
 
 class Reader(wiring.Component):
-    """Passes addresses to the memory and words back, latency 1 and 0.
+    """Passes addresses to the memory, one every other cycle, and words back; latency 1 and 1.
 
     A memory cannot be told to stop: words of what was asked for before `forget` are dropped as they come, and no
     address is taken before the last one. So the reader, as the memory, is never reset.
@@ -54,17 +55,23 @@ class Reader(wiring.Component):
         m = Module()
         asked = Signal(range(MOST_ASKED + 1))
         forgetting = Signal()
-        free = ~self.memory_reads.valid | self.memory_reads.ready
+        # Memory, run and decoder are far apart: what one of them does reaches no other in the same cycle.
+        m.submodules.skid = skid = Skid(SampleWordLayout())
+        wiring.connect(m, wiring.flipped(self.memory_words), skid.i)
+        free = ~self.memory_reads.valid
         asks = self.addresses.valid & self.addresses.ready
-        returns = self.memory_words.valid & self.memory_words.ready & self.memory_words.payload.last
+        returned = Signal()
+        m.d.sync += returned.eq(skid.o.valid & skid.o.ready & skid.o.payload.last)
         m.d.comb += [
             self.addresses.ready.eq(free & (asked != MOST_ASKED) & ~forgetting),
-            self.words.valid.eq(self.memory_words.valid & ~forgetting),
-            self.words.payload.eq(self.memory_words.payload),
-            self.memory_words.ready.eq(self.words.ready | forgetting),
+            self.words.valid.eq(skid.o.valid & ~forgetting),
+            self.words.payload.eq(skid.o.payload),
+            skid.o.ready.eq(self.words.ready | forgetting),
             self.idle.eq((asked == 0) & ~forgetting),
         ]
-        m.d.sync += asked.eq(asked + asks - returns)
+        m.d.sync += asked.eq(asked + asks - returned)
+        with m.If(self.memory_reads.ready):
+            m.d.sync += self.memory_reads.valid.eq(0)
         with m.If(free):
             m.d.sync += [self.memory_reads.valid.eq(asks), self.memory_reads.payload.eq(self.addresses.payload)]
         with m.If(self.forget):

@@ -86,7 +86,7 @@ class SdramController(wiring.Component):
     room : In(1)            there is room for one more column of a sample
     length : In             of the sample that is read; after its first column was asked for
     quiet : In(1)           nothing that was asked for is still to come
-    written : Out(1)        the host's word is written, for one cycle
+    written : Out(1)        the host's word was written, for one cycle
     done : In(1)            the host takes its answer: only then the next one begins
     """
 
@@ -246,9 +246,9 @@ class SdramController(wiring.Component):
             self.asked.valid.eq(access & ~current.write),
             self.asked.first.eq(fresh),
             self.asked.by_host.eq(current.by_host),
-            self.written.eq(access & current.write & last),
             self.commands.ready.eq(access & current.by_host & last),
         ]
+        m.d.sync += self.written.eq(access & current.write & last)
         # `left` is one addition, whether the length comes, a column is asked for, or both.
         length = self.length
         m.d.sync += left.eq(left + Mux(length.valid, Mux(access, length.others, length.columns), Mux(access, -1, 0)))

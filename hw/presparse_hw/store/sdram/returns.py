@@ -150,7 +150,7 @@ class Returns(wiring.Component):
             m.d.sync += more.eq(Mux(first, others, more) - 1)
 
         # The queue takes whatever was asked for; it is deep enough for what can be under way.
-        depth = 1 << ceil_log2(self._sdram.cycles.cas + self._sdram.pad_cycles + 9 + READ)
+        depth = 1 << ceil_log2(self._sdram.cycles.cas + self._sdram.pad_cycles + 10 + READ)
         m.submodules.queue = queue = Queue(ColumnLayout(self._sdram), depth)
         m.d.comb += [queue.write.eq(comes), queue.word.eq(end)]
         out = queue.words.payload
@@ -169,7 +169,9 @@ class Returns(wiring.Component):
         if wide:
             with m.If(taken):
                 m.d.sync += upper.eq(~upper & ~ends)
-        free = Signal(signed(depth.bit_length()), init=depth - 1)  # columns that the queue still takes, 1 less
-        fills = self.asked.valid & ~self.asked.by_host
+        # That a column is asked for is decided late in a cycle, and counted in the next: one is kept free for that.
+        free = Signal(signed(depth.bit_length()), init=depth - 2)  # columns that the queue still takes, 2 less
+        fills = Signal()
+        m.d.sync += fills.eq(self.asked.valid & ~self.asked.by_host)
         m.d.comb += self.room.eq(~free[-1])
         m.d.sync += free.eq(free + Mux(fills, Mux(empties, 0, -1), empties))

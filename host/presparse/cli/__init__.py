@@ -35,6 +35,7 @@ COMMANDS = {
     "predict": "The classes that a model gives to samples.",
     "evaluate": "How many samples a model gets right, and which it mistakes for which.",
     "serve": "A board or the simulation, for other computers.",
+    "search": "Networks that are accurate, and fast on a board.",
     "experiment": "Questions to sparse networks, answered with confidence intervals and pictures.",
     "bench": "Training speed of the core, its links, C and PyTorch, side by side.",
     "sim": "Simulate the gateware of a network, and compare every bit with the reference.",

@@ -12,8 +12,10 @@ from rich.text import Text
 
 from presparse.cli.build_options import Mode, Store, parsed_store
 from presparse.cli.outputs import FOLDER, check_outputs
+from presparse.cli.image_shape import image_shape
 from presparse.cli.samples import called, file_of, to_search
 from presparse.cli.trial_workers import check_workers, open_workers
+from presparse.data import IMAGES
 from presparse.errors import ArgumentError, MissingExtra
 from presparse.terminal.options import AsJson, DataSource, Jobs, MissingNumbers, Scheduler, Target
 from presparse.terminal.output import bar, drawn, put, say
@@ -57,6 +59,15 @@ def run(
     ] = "accuracy,speed",
     space: Annotated[
         Path | None, typer.Option(help="A TOML file that says which networks there are.", show_default=False)
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHAPE",
+            help="Samples are images of this shape, 28x28 or 32x32x3: neurons may see windows (digits, mnist and "
+            "cifar10 are known).",
+            show_default=False,
+        ),
     ] = None,
     most: Annotated[
         int | None,
@@ -110,6 +121,7 @@ def run(
         board=board,
         store=parsed_store(store),
         space=space,
+        image=IMAGES.get(samples) if image is None else image_shape("--image", image),
         seed=seed,
         trials=trials,
         minutes=minutes,
@@ -159,11 +171,11 @@ def _bounds(texts: list[str]) -> dict[str, float]:
 
 def _details(found: Found, task: Task, seconds: float) -> dict[str, str]:
     """Of this run, for the page."""
-    bounds = ", ".join(f"{name} {value:g}" for name, value in task.at_least.items())
+    bounds = ", ".join(f"{name} {value:g}" for name, value in task.objectives.at_least.items())
     return {
         "Networks tried": f"{len(found.tried):,}, in {found.trials:,} trainings",
         "Whole trainings": f"{task.epochs} epochs",
-        "Objectives": ", ".join(task.objectives) + (f"; at least {bounds}" if bounds else ""),
+        "Objectives": ", ".join(task.objectives.names) + (f"; at least {bounds}" if bounds else ""),
         "Seed": str(task.seed),
         "Time of this run": f"{seconds:,.0f} s",
     }
@@ -172,10 +184,10 @@ def _details(found: Found, task: Task, seconds: float) -> dict[str, str]:
 def _table(found: Found, chosen: Entry | None) -> Table:
     """The front, and what ships with Presparse beside it."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("network", "right (%)", "samples/s", "edges", "layers", "LUT", "clock", ""):
+    for heading in ("network", "right (%)", "samples/s", "edges", "layers", "LUT", "MHz", ""):
         table.add_column(heading, justify="left" if heading in ("network", "") else "right")
     for entry in [*found.front, *found.references]:
-        note = "comes with Presparse" if entry.shipped else "<- the one to take" if entry is chosen else ""
+        note = "<- take this" if entry is chosen else "shipped" if entry.shipped else ""
         table.add_row(
             entry.name,
             f"{100 * entry.accuracy:.2f} ± {100 * entry.interval:.2f}",
@@ -183,7 +195,7 @@ def _table(found: Found, chosen: Entry | None) -> Table:
             f"{entry.network.edges:,}",
             "-".join(map(str, entry.network.layers)),
             f"{entry.estimate.use.lut.share:.0%}",
-            entry.clock,
+            f"{entry.on_board.clock_mhz:.0f}" + (" routed" if entry.routed else ""),
             note,
         )
     return table

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from presparse.cli import diagnosis
+from presparse.cli.image_shape import image_shape
 from presparse.cli.opened_device import opened
 from presparse.cli.outputs import MODEL, RECORDING, check_outputs, replayed
 from presparse.cli.samples import Labeled, file_of, labeled
@@ -24,7 +25,7 @@ from presparse.contract.network import Network
 from presparse.contract.pattern import ClashFreeKind
 from presparse.data import Data
 from presparse.errors import ArgumentError, DeviceFault, LearningWarning, LinkError, OutputError
-from presparse.features.convolution import Convolution, checked_image, geometry_for
+from presparse.features.convolution import Convolution, geometry_for
 from presparse.fitting.checkpoint import cut_off, end, read
 from presparse.fitting.diagnosis import Diagnosis, diagnose_samples
 from presparse.fitting.holding_out import hold_out
@@ -48,8 +49,6 @@ from presparse.validation import LARGEST_SEED, MOST_EPOCHS, checked_labels
 
 NAME = "train"
 IN_PYTORCH = "torch"
-_LONGEST_NUMBER = 8
-"""Digits."""
 _LONGEST_NAME = 255
 """Bytes of a file's name, in all common file systems."""
 
@@ -202,7 +201,7 @@ def run(
     if start is not None and convolution is not None:
         raise ArgumentError("--start has a convolution of its own, or none; leave --convolution out")
     shape = Network.load(network)
-    image = None if convolution is None else image_of(convolution)
+    image = None if convolution is None else image_shape("--convolution", convolution)
     kernels, pool = (0, 0) if image is None else geometry_for(shape.features, image)
     begun = None if start is None else Model.load(start)
     known = begun if begun is not None and begun.network.hash == shape.hash else None  # the board refuses another
@@ -285,16 +284,6 @@ def _check_learned(given: Labeled, learned: NDArray[np.int64]) -> None:
             f"--validation: all samples of class {given.classes_[lost[0]]} are held out; give more of them, or learn "
             "from all with --validation 0"
         )
-
-
-def image_of(convolution: str) -> tuple[int, int, int]:
-    """Rows, columns and channels of 28x28 or 32x32x3. Raises ArgumentError."""
-    numbers = convolution.lower().split("x")
-    if len(numbers) not in (2, 3) or not all(n.isdecimal() and len(n) < _LONGEST_NUMBER for n in numbers):
-        raise ArgumentError(
-            f"--convolution must be the shape of an image, such as 28x28 or 32x32x3, and is {convolution!r}"
-        )
-    return checked_image([int(number) for number in numbers])
 
 
 def checkpoint_of(output: Path) -> Path | None:

@@ -22,10 +22,14 @@ from presparse.data.splits import OWN_TEST, TEST, VALIDATION, Splits, hold_out, 
 from presparse.data.table import Table
 from presparse.errors import DataError
 
+IMAGES = {"digits": (8, 8), "mnist": (28, 28), "cifar10": CIFAR10_SHAPE}
+"""Data sets whose features are images: rows and columns, perhaps channels, which come last."""
+
 __all__ = [
     "CIFAR10_SHAPE",
     "CODEWORDS",
     "DATA_VARIABLE",
+    "IMAGES",
     "Data",
     "Missing",
     "Splits",

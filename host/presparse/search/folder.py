@@ -23,7 +23,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        for each in (path, self._rungs, path / "networks", path / "models"):
+        for each in (path, self._trainings, path / "networks", path / "models"):
             try:
                 each.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -36,17 +36,21 @@ class Folder:
         return self.path / "trials.jsonl"
 
     @property
-    def _rungs(self) -> Path:
-        return self.path / "rungs"
+    def _trainings(self) -> Path:
+        return self.path / "trainings"
 
     def keep(self, trial: Trial, model: Model) -> None:
         """The model of a trial, for the next rung, or as the one that is found. Raises OutputError."""
         model.save(self._file(trial))
 
-    def kept(self, trial: Trial) -> Model | None:
-        """What `keep` kept; None if it is not there any more, or was harmed: then it can be trained again."""
+    def model(self, trial: Trial) -> Model:
+        """What `keep` kept. Raises ModelError if it is not there any more, or was harmed."""
+        return Model.load(self._file(trial))
+
+    def rung(self, trial: Trial) -> Model | None:
+        """The same; None where `model` raises: then all its epochs can be trained again."""
         try:
-            return Model.load(self._file(trial))
+            return self.model(trial)
         except ModelError:
             return None
 
@@ -72,8 +76,8 @@ class Folder:
         atomic_files.write(self.path / "front.json", json.dumps(found.as_json(), indent=1) + "\n")
 
     def _file(self, trial: Trial) -> Path:
-        what = f"split{trial['seed']}" if trial["stage"] == "confirm" else f"epochs{trial['epochs']}"
-        return self._rungs / f"{trial['name']}-{what}.safetensors"
+        what = f"split{trial['split']}" if "split" in trial else f"epochs{trial['epochs']}"
+        return self._trainings / f"{trial['candidate']}-{what}.safetensors"
 
 
 def noted(model: Model, subject: Subject) -> Model:

@@ -12,6 +12,7 @@ from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest
 from presparse.messages.estimate import Estimate
 from presparse.model import Model
+from presparse.search.objectives import LESS, MORE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +94,12 @@ class Found:
     """The front, and what it was found among."""
 
     front: Sequence[Entry]
-    """The fastest last; networks that ship with Presparse are in `references`."""
+    """The fastest last."""
     references: Sequence[Entry]
+    """Networks that come with Presparse and that one of the front is better than."""
     tried: Sequence[tuple[float, float]]
-    """(accuracy, speed) of every network that was trained, on the samples that networks are chosen by."""
+    """(accuracy, speed) of every network that was trained: after its last rung, on the samples that networks are chosen
+    by."""
     trials: int
     """Trainings that were made."""
 
@@ -123,8 +126,8 @@ class Found:
 
     def in_order(self, *, weight: float | None = None, **at_least: float) -> list[Entry]:
         """Those of the front that `best` may take, the best first."""
-        if unknown := [name for name in at_least if name not in FIGURES]:
-            raise ArgumentError(f"networks have no {unknown[0]!r}; choose by {', '.join(FIGURES)}, or weight")
+        if unknown := [name for name in at_least if name not in (*MORE, *LESS)]:
+            raise ArgumentError(f"networks have no {unknown[0]!r}; choose by {', '.join((*MORE, *LESS))}, or weight")
         suiting = [entry for entry in self.front if all(_meets(entry, name, at_least[name]) for name in at_least)]
         if weight is not None:
             slowest = min((entry.speed for entry in self.front), default=1.0)
@@ -144,11 +147,6 @@ class Found:
         }
 
 
-SMALLER = ("lut", "latency", "edges")
-"""Figures of which less is better."""
-FIGURES = ("accuracy", "speed", *SMALLER)
-
-
 def cost(accuracy: float, speed: float, slowest: float, weight: float) -> float:
     """Dey's f = f_p + w_c f_c (https://arxiv.org/abs/2004.00974): f_p is the share of wrong answers, and f_c the time
     that a sample takes, as a share of the time in the slowest network of the front. The least is best."""
@@ -157,7 +155,7 @@ def cost(accuracy: float, speed: float, slowest: float, weight: float) -> float:
 
 def _meets(entry: Entry, name: str, value: float) -> bool:
     figure = entry.figures[name]
-    return figure <= value if name in SMALLER else figure >= value
+    return figure <= value if name in LESS else figure >= value
 
 
 def _missing(entry: Entry, name: str, value: float) -> float:

@@ -97,6 +97,10 @@ class Halving:
                 break
         return list(self._planned)
 
+    def close(self) -> None:
+        """No more candidates than those that are planned: it ends with these."""
+        self.candidates = self._proposed
+
     def front(self, done: Done) -> list[tuple[int, Figures]]:
         """Candidates that were trained on all rungs, meet all bounds, and that no other of these dominates; each with
         its figures, the most accurate first."""

@@ -23,7 +23,7 @@ def routed(
     """
     build = plugins.builder("build")
     manifests: dict[str, Manifest] = {}
-    for entry in found.in_order(weight=weight, **task.at_least)[:most]:
+    for entry in found.in_order(weight=weight, **task.objectives.at_least)[:most]:
 
         def show(step: Step, name: str = entry.name) -> None:
             told(": ".join(filter(None, (name, step.name, step.found))))

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 import presparse
-from presparse.contract.network import SHIPPED
 from presparse.errors import ArgumentError
-from presparse.experiments.intervals import interval
 from presparse.fitting.holding_out import Validation
 from presparse.fitting.rate_schedule import SEEN
 from presparse.messages.store import StoreWish
-from presparse.search.candidates import Candidate, Candidates
+from presparse.search.fitting import FittingCandidates
 from presparse.search.folder import Folder
-from presparse.search.found import FIGURES, Entry, Found
+from presparse.search.found import Found
 from presparse.search.halving import Halving
-from presparse.search.space import Proposals, SearchSpace
-from presparse.search.subject import Mode, Subject, subject_of
-from presparse.search.training import Trained, climb, confirm
+from presparse.search.objectives import ACCURACY, MORE, Objectives
+from presparse.search.plan import Plan
+from presparse.search.proposals import Proposals
+from presparse.search.space import SearchSpace
+from presparse.search.subject import Mode, Subject, checked_mode, subject_of
+from presparse.search.training import Trained, train
 from presparse.support.processors import processors
 from presparse.support.scratch import scratch_folder
 from presparse.trials.conduct import conduct
 from presparse.trials.journal import Journal
-from presparse.trials.trial import Done, Figures, Trial
-from presparse.trials.workers import Workers, given, local
-from presparse.validation import checked_callback, checked_count, checked_number, checked_seed
+from presparse.trials.trial import Figures, Trial
+from presparse.trials.workers import Workers, given, processes
+from presparse.validation import checked_callback, checked_count, checked_epochs, checked_number, checked_seed
 
 TRIALS = 120
 """Networks that are tried unless told otherwise."""
-CONFIRMED = 8
-"""Networks of the front that are confirmed, at most."""
-SPLITS = 5
-"""Trainings that confirm a network."""
+_RUNGS = (9, 3, 1)
+"""Shares of a whole training on the ladder: a ninth, a third, all."""
 FEWEST_EPOCHS, MOST_EPOCHS = 27, 243
 """Of a whole training, unless told otherwise."""
-_CONFIRMING = 0.7
-"""Share of the minutes after which no more networks are proposed: the rest is for those under way, and to confirm."""
 
-Told = Callable[[int, int, str], None]
+Told = Callable[[int, int, str], object]
 """How many trainings are made, of how many that are planned by now, and what was made."""
 
 
@@ -62,8 +58,9 @@ class Task:
     minutes: float | None
     epochs: int
     """Of a whole training, the last rung of the ladder."""
-    objectives: tuple[str, ...] = ("accuracy", "speed")
-    at_least: Mapping[str, float] = field(default_factory=dict)
+    objectives: Objectives
+    image: tuple[int, ...] | None
+    """Rows and columns, perhaps channels, if the features are one."""
 
     def about(self, subject: Subject) -> dict[str, Any]:
         """Everything that trials depend on: a search goes on only if this is the same."""
@@ -74,8 +71,9 @@ class Task:
             "store": str(self.store),
             "seed": self.seed,
             "epochs": self.epochs,
-            "objectives": list(self.objectives),
-            "at_least": dict(self.at_least),
+            "objectives": list(self.objectives.names),
+            "at_least": dict(self.objectives.at_least),
+            "image": list(self.image or ()),
             "samples": len(subject.train[1]),
             "data": subject.digest,
             "space": self.space.model_dump(mode="json"),
@@ -92,8 +90,9 @@ def search(
     minutes: float | None = None,
     random_state: int = 0,
     space: SearchSpace | str | Path | None = None,
+    image: Sequence[int] | None = None,
     at_least: Mapping[str, float] | None = None,
-    objectives: Sequence[str] = ("accuracy", "speed"),
+    objectives: Sequence[str] = MORE,
     epochs: int | None = None,
     samples: int | None = None,
     validation: Validation = None,
@@ -128,7 +127,7 @@ def search(
     subject = subject_of(
         X,
         y,
-        mode=_checked_mode(mode),
+        mode=checked_mode(mode),
         seed=checked_seed(random_state),
         samples=None if samples is None else checked_count("samples", samples),
         validation=validation,
@@ -139,6 +138,7 @@ def search(
         board=board,
         store=store,
         space=space,
+        image=image,
         seed=random_state,
         trials=trials,
         minutes=minutes,
@@ -147,11 +147,9 @@ def search(
         at_least=at_least or {},
     )
     told = progress or (lambda done, of, what: None)
-    with local(processors()) if executor is None else given(executor) as workers:
-        if folder is not None:
-            return run(task, subject, Folder(Path(folder)), workers, told)
-        with scratch_folder() as scratch:
-            return run(task, subject, Folder(scratch / "search"), workers, told)
+    made_by = processes(processors()) if executor is None else given(executor)
+    with scratch_folder() as scratch, made_by as workers:
+        return run(task, subject, Folder(scratch / "search" if folder is None else Path(folder)), workers, told)
 
 
 def task_of(
@@ -160,6 +158,7 @@ def task_of(
     board: str,
     store: StoreWish,
     space: SearchSpace | str | Path | None,
+    image: Sequence[int] | None,
     seed: int,
     trials: int | None,
     minutes: float | None,
@@ -167,22 +166,13 @@ def task_of(
     objectives: Sequence[str],
     at_least: Mapping[str, float],
 ) -> Task:
-    """Checked. Raises ArgumentError."""
+    """Checked. Raises ArgumentError, SearchError."""
     if trials is not None and minutes is not None:
         raise ArgumentError("trials and minutes both say when the search ends; give one of them")
     if minutes is None:
         trials = checked_count("trials", TRIALS if trials is None else trials, 1_000_000)
     else:
         minutes = checked_number("minutes", minutes, 0.01, 100_000.0)
-    for name in (*objectives, *at_least):
-        if name not in FIGURES:
-            raise ArgumentError(f"networks have no {name!r} to choose by; there are {', '.join(FIGURES)}")
-    if len(set(objectives)) < 2 or "accuracy" not in objectives:
-        raise ArgumentError(
-            f"objectives are accuracy and at least one of {', '.join(FIGURES[1:])}, and are {', '.join(objectives)}"
-        )
-    for name, value in at_least.items():
-        checked_number(f"at_least {name}", value, 0.0, 1.0 if name == "accuracy" else 1e12)
     if not isinstance(space, SearchSpace):
         space = SearchSpace() if space is None else SearchSpace.load(space)
     return Task(
@@ -190,46 +180,69 @@ def task_of(
         mode=subject.mode,
         store=store,
         space=space,
+        image=None if image is None else tuple(image),
         seed=seed,
         trials=trials,
         minutes=minutes,
         epochs=_epochs(epochs, len(subject.train[1])),
-        objectives=tuple(dict.fromkeys(objectives)),
-        at_least=dict(at_least),
+        objectives=Objectives(names=tuple(objectives), at_least=dict(at_least)),
     )
 
 
 def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: Told) -> Found:
-    """The search, with everything that it finds in `folder`."""
+    """The search, with everything that it makes in `folder`. Raises as `search`."""
     about = task.about(subject)
-    journal = Journal(folder.journal, head=about)
-    folder.describe(about)
-    plan = _Plan(task, subject)
-    shared = workers.share(subject)
+    with Journal.alone(folder.journal, head=about) as journal:
+        folder.describe(about)
+        proposals = Proposals(
+            task.space, task.seed, features=subject.width, classes=subject.classes, image=task.image
+        )
+        candidates = FittingCandidates(
+            proposals, task.objectives, board=task.board, mode=task.mode, store=task.store
+        )
+        halving = Halving(
+            candidates=task.trials,
+            objectives=task.objectives,
+            ladder=[task.epochs // share for share in _RUNGS],
+        )
+        seconds = None if task.minutes is None else 60 * task.minutes
+        plan = Plan(candidates, halving, seconds=seconds, seed=task.seed)
+        shared = workers.share(subject)
 
-    def arguments(trial: Trial) -> tuple[object, ...]:
-        if trial["stage"] == "confirm":
-            return (shared,)
-        return shared, folder.kept(plan.below(trial)) if trial["trained"] else None
+        def arguments(trial: Trial) -> tuple[object, ...]:
+            # A training in PyTorch cannot go on from a model: it begins anew on every rung.
+            before = folder.rung(plan.before(trial)) if trial["after"] and task.mode == "train" else None
+            return shared, before
 
-    def kept(trial: Trial, made: Trained) -> Figures:
-        folder.keep(trial, made.model)
-        return {"accuracy": made.accuracy}
+        def kept(trial: Trial, trained: Trained) -> Figures:
+            folder.keep(trial, trained.model)
+            return {ACCURACY: trained.accuracy, **plan.known(trial)}
 
-    done = conduct(
-        plan,
-        work,
-        journal,
-        workers,
-        told=lambda made, of, trial: told(made, of, plan.words(trial)),
-        arguments=arguments,
-        kept=kept,
-    )
-    found = plan.found(done, folder)
-    folder.write(found, subject)
-    return found
+        done = conduct(
+            plan,
+            train,
+            journal,
+            workers,
+            told=lambda made, of, trial: told(made, of, plan.words(trial)),
+            arguments=arguments,
+            kept=kept,
+        )
+        found = plan.found(done, folder)
+        folder.write(found, subject)
+        return found
 
 
-def work(trial: Trial, subject: Subject, *before: Any) -> Trained:
-    """On a worker."""
-    return confirm(trial, subject) if trial["stage"] == "confirm" else climb(trial, subject, *before)
+def _epochs(given: int | None, samples: int) -> int:
+    """Of a whole training: a multiple of 9, by default so that it sees some 100,000 samples. Raises ArgumentError."""
+    share = _RUNGS[0]
+    if given is None:
+        wanted = -(-SEEN // samples // share) * share
+        return min(max(wanted, FEWEST_EPOCHS), MOST_EPOCHS)
+    epochs = checked_epochs(given)
+    if epochs % share:
+        nearest = max(share, round(epochs / share) * share)
+        raise ArgumentError(
+            f"epochs must be a multiple of {share}, as networks train for a ninth, a third and all of them, and is "
+            f"{epochs}; the nearest is {nearest}"
+        )
+    return epochs

@@ -12,7 +12,7 @@ from presparse.contract.network import Network
 from presparse.errors import LearningWarning, TrainingError
 from presparse.fitting.holding_out import Part, hold_out
 from presparse.model import Model
-from presparse.search.subject import Subject
+from presparse.search.subject import Mode, Subject
 from presparse.trials.trial import Trial
 
 
@@ -32,33 +32,32 @@ def rates(network: Network, first: int, epochs: int) -> list[float]:
     return [2.0 ** -min(first + fall, network.rates.most) for fall in falls]
 
 
-def climb(trial: Trial, subject: Subject, before: Model | None) -> Trained:
-    """The next rung of the ladder: up to `epochs`, measured by the samples that networks are chosen by.
+def train(trial: Trial, subject: Subject, before: Model | None) -> Trained:
+    """A trial of `presparse.search.plan`.
 
-    `before` has the epochs up to `trained`; without it, and in PyTorch, all are trained, which gives the same model.
+    On a rung of the ladder, a network is trained on the samples for that, up to `epochs`, and measured by those that
+    networks are chosen by. `before` has its first `after` epochs; without it all are trained, which gives the same
+    model. To confirm it, it is trained on another part of both, and measured by the test part.
     """
-    return _trained(trial, subject, subject.train, subject.validation, before)
-
-
-def confirm(trial: Trial, subject: Subject) -> Trained:
-    """All epochs, on another part of what the search has seen, measured by the test part."""
+    if "split" not in trial:
+        return _trained(trial, subject.train, subject.validation, before, subject.mode)
     X, y = subject.seen
     rows, _ = hold_out(y, len(subject.validation[1]), _whole(trial, "seed"))
-    return _trained(trial, subject, (X[rows], y[rows]), subject.test, None)
+    return _trained(trial, (X[rows], y[rows]), subject.test, None, subject.mode)
 
 
-def _trained(trial: Trial, subject: Subject, learned: Part, measured: Part, before: Model | None) -> Trained:
+def _trained(trial: Trial, learned: Part, measured: Part, before: Model | None, mode: Mode) -> Trained:
     network = Network.model_validate(trial["network"])
     epochs, seed = _whole(trial, "epochs"), _whole(trial, "seed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LearningWarning)  # accuracy tells, and searches expect it
-        if subject.mode == "infer":
+        if mode == "infer":
             return _in_pytorch(network, learned, measured, epochs, seed)
         with opening.open("emulator:c", Build(network=network)) as board:
             first = 1
             if before is not None:
                 board.load(before)
-                first += _whole(trial, "trained")
+                first += _whole(trial, "after")
             lr = rates(network, _whole(trial, "rate"), _whole(trial, "of"))[:epochs]
             board.fit(*learned, epochs=epochs, lr=lr, first_epoch=first, random_state=seed)
             return Trained(accuracy=board.score(*measured), model=board.read_model())

@@ -1,0 +1,138 @@
+"""Which trainings a search makes: a ladder that fewer and fewer networks climb, then those that confirm the front."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from presparse.experiments.intervals import interval
+from presparse.search.fitting import FittingCandidates
+from presparse.search.folder import Folder
+from presparse.search.found import Entry, Found
+from presparse.search.halving import Halving
+from presparse.search.objectives import ACCURACY, Objectives
+from presparse.search.pareto import best_first, ranks
+from presparse.trials.trial import Done, Figures, Trial
+
+CONFIRMED = 8
+"""Networks of the front that are confirmed, at most; those that come with Presparse are, besides."""
+SPLITS = 5
+"""Trainings that confirm a network."""
+_CONFIRMING = 0.7
+"""Share of the time after which no more networks are proposed: the rest is for those under way, and to confirm."""
+
+
+class Plan:
+    """A plan for `presparse.trials.conduct`; what it plans depends on results alone, and on the time if there is a
+    limit to that.
+
+    Parameters
+    ----------
+    candidates, halving : who climbs, and how
+    seconds : how long the search may take; None: until all candidates of `halving` have climbed
+    seed : of all trainings on the ladder
+    """
+
+    def __init__(self, candidates: FittingCandidates, halving: Halving, *, seconds: float | None, seed: int) -> None:
+        self._candidates, self._halving, self._seed = candidates, halving, seed
+        self._ends = None if seconds is None else time.monotonic() + _CONFIRMING * seconds
+        self._ladder: list[Trial] = []
+        self._confirming: list[Trial] = []
+
+    def __call__(self, done: Done) -> list[Trial]:
+        """All trials that are known after those that are done, which are the plan's first."""
+        if self._confirming:
+            return [*self._ladder, *self._confirming]
+        if self._ends is not None and time.monotonic() >= self._ends:
+            self._halving.close()
+        climbed = self._halving.plan(done)
+        self._ladder += [self._rung(each) for each in climbed[len(self._ladder) :]]
+        if len(done) == len(self._ladder):
+            self._confirming = [
+                self._split(number, split) for number in self._to_confirm(done) for split in range(SPLITS)
+            ]
+        return [*self._ladder, *self._confirming]
+
+    @property
+    def objectives(self) -> Objectives:
+        return self._halving.objectives
+
+    def before(self, trial: Trial) -> Trial:
+        """The rung below that of a trial."""
+        below = self._halving.ladder[self._halving.ladder.index(trial["epochs"]) - 1]
+        return {**trial, "epochs": below}
+
+    def known(self, trial: Trial) -> Figures:
+        """What is known of its network without training."""
+        return self._candidates[trial["candidate"]].known
+
+    def words(self, trial: Trial) -> str:
+        """For people."""
+        network = self._candidates[trial["candidate"]].network
+        what = f"{network.name}, {network.edges:,} edges"
+        return f"confirming {what}" if "split" in trial else f"{what}, {trial['epochs']} epochs"
+
+    def found(self, done: Done, folder: Folder) -> Found:
+        """Of all trials."""
+        ladder = [each for each in done if "split" not in each[0]]
+        confirmed: dict[int, list[tuple[Trial, Figures]]] = {}
+        for trial, figures in done:
+            if "split" in trial:
+                confirmed.setdefault(trial["candidate"], []).append((trial, figures))
+        chosen_by = {trial["candidate"]: figures[ACCURACY] for trial, figures in ladder}  # the last rung's
+        entries = [self._entry(number, of, chosen_by[number], folder) for number, of in confirmed.items()]
+        points = [self.objectives.point(entry.figures) for entry in entries]
+        of = ranks(points) if points else ()
+        by_speed = sorted(zip(entries, of, strict=True), key=lambda each: each[0].speed)
+        return Found(
+            front=[entry for entry, rank in by_speed if rank == 0],
+            references=[entry for entry, rank in by_speed if rank and entry.shipped],
+            tried=[(accuracy, self._candidates[number].known["speed"]) for number, accuracy in chosen_by.items()],
+            trials=len(done),
+        )
+
+    # Trials
+
+    def _rung(self, climbing: Trial) -> Trial:
+        return {**climbing, **self._of(climbing["candidate"]), "seed": self._seed}
+
+    def _split(self, number: int, split: int) -> Trial:
+        return {
+            "candidate": number,
+            "split": split,
+            "epochs": self._halving.ladder[-1],
+            "after": 0,
+            **self._of(number),
+            "seed": self._seed + split,
+        }
+
+    def _of(self, number: int) -> Trial:
+        candidate = self._candidates[number]
+        return {
+            "of": self._halving.ladder[-1],
+            "rate": candidate.rate,
+            "network": candidate.network.model_dump(mode="json"),
+        }
+
+    def _to_confirm(self, done: Done) -> Sequence[int]:
+        """Candidates of the front, at most so many, and those that come with Presparse."""
+        front = self._halving.front(done)
+        best = best_first([self.objectives.point(figures) for _, figures in front])[:CONFIRMED] if front else ()
+        chosen = [front[place][0] for place in best]
+        trained = sorted({trial["candidate"] for trial, _ in done})
+        return [*chosen, *(n for n in trained if self._candidates[n].shipped and n not in chosen)]
+
+    def _entry(self, number: int, of: list[tuple[Trial, Figures]], chosen_by: float, folder: Folder) -> Entry:
+        candidate = self._candidates[number]
+        accuracy, half = interval([figures[ACCURACY] for _, figures in of])
+        return Entry(
+            network=candidate.network,
+            model=folder.model(of[0][0]),
+            accuracy=accuracy,
+            interval=half,
+            chosen_by=chosen_by,
+            estimate=candidate.estimate,
+            rate=candidate.rate,
+            epochs=self._halving.ladder[-1],
+            shipped=candidate.shipped,
+        )

@@ -31,6 +31,7 @@ __all__ = [
     "ResultsLost",
     "SampleError",
     "ScaleWarning",
+    "SearchError",
     "StoreError",
     "StoreWarning",
     "TrainingError",
@@ -68,6 +69,10 @@ class TrainingError(PresparseError, ArithmeticError):
 
 class LearningWarning(UserWarning):
     """A training that has not learned, or not as it could have; it names what is wrong and how to mend it."""
+
+
+class SearchError(PresparseError, ValueError):
+    """A space of networks that holds none for the data, or no more; a search that cannot be as it was asked for."""
 
 
 class RateError(PresparseError, ValueError):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from presparse.contract.build import Build
 from presparse.contract.errors import BuildError
 from presparse.contract.formats import Format, Formats
-from presparse.contract.network import Network, lanes_fit
+from presparse.contract.network import Network
 from presparse.messages.bundle import Use
+from presparse.sizing.lanes import Lanes, lane_choices
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import known_boards
 from presparse_boards.errors import BoardError
 from presparse_boards.estimate.coefficients import coefficients
 from presparse_boards.estimate.model import Figures, figures
 
-Lanes = tuple[int, ...]
 Mode = Literal["train", "infer"]
 
 _TRIED_PER_PERIOD = 64
@@ -130,25 +130,6 @@ def fewer_lanes(build: Build, board: Board, synthesized: Use | None = None) -> B
             if fewest is None or sum(lanes) < sum(fewest.lanes):
                 fewest = fewer
     return fewest
-
-
-def lane_choices(network: Network) -> Iterator[Lanes]:
-    """All lanes that divide the network's and are valid together (`presparse.contract.network.check_lanes`)."""
-    junctions = network.junctions
-    options = [
-        [z for z in range(1, j.lanes + 1) if j.lanes % z == 0 and lanes_fit(j.left, j.in_degree, z)] for j in junctions
-    ]
-
-    def extend(chosen: Lanes, group: int) -> Iterator[Lanes]:
-        if len(chosen) == len(junctions):
-            yield chosen
-            return
-        j = junctions[len(chosen)]
-        for z in options[len(chosen)]:
-            if z % group == 0:
-                yield from extend((*chosen, z), max(1, z // j.in_degree))
-
-    return extend((), 1)
 
 
 def _by_period(network: Network, mode: Mode, options: Mapping[str, Any]) -> dict[int, list[Lanes]]:

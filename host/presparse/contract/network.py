@@ -11,7 +11,6 @@ import itertools
 import json
 import math
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from presparse.contract.description import Description, problems
+from presparse.contract.description import LARGEST_FILE, Description, toml_table
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats, signed_width
 from presparse.contract.images import Image, Layout, Size, checked_layout, layout, nearest_sizes, written
@@ -40,11 +39,6 @@ MAX_SIGMOID_FRAC = 12
 """A sigmoid table has four entries per output LSB: 2^(frac + 2) in all."""
 MAX_SUM_WIDTH = 62
 """Bits of the widest exact sum; half an LSB is added to it before it is rounded."""
-
-_LARGEST_FILE = 1 << 16
-"""Bytes; a network of 128 layers takes some 6,000."""
-_MOST_DOTS = 128
-"""In a line: parts of a key, of which a network has three at most, while the parser takes for ever over thousands."""
 
 Activation = Literal["relu", "sigmoid", "identity"]
 
@@ -365,7 +359,7 @@ class Network(Description):
         shipped = str(source) in SHIPPED and not Path(source).exists()
         path = _FOLDER / f"{source}.toml" if shipped else source
         try:
-            text = input_files.read(path, _LARGEST_FILE).decode()
+            text = input_files.read(path, LARGEST_FILE).decode()
         except (OSError, UnicodeDecodeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or error
             raise NetworkError(
@@ -384,23 +378,7 @@ class Network(Description):
     @classmethod
     def from_toml(cls, text: str, *, name: str = "network", where: str = "network") -> Network:
         """Parse a description. Raises `NetworkError`, naming the key and how to mend it."""
-        if len(text) > _LARGEST_FILE:
-            raise NetworkError(
-                f"{where}: not a network: it has {len(text):,} characters, and at most {_LARGEST_FILE:,} are read"
-            )
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.count(".") > _MOST_DOTS:
-                raise NetworkError(
-                    f"{where}: not a network: line {number} has {line.count('.'):,} dots; keys have three parts at most"
-                )
-        try:
-            table = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, a number too long another
-            raise NetworkError(f"{where}: not valid TOML: {error}") from error
-        try:
-            return cls.model_validate({"name": name or "network", **table})
-        except ValidationError as error:
-            raise NetworkError(f"{where}: {problems(error)}") from error
+        return cls.from_table({"name": name or "network", **toml_table(text, "a network", where, NetworkError)}, where)
 
     def sum_width(self, junction: Junction) -> int:
         """Bits of the exact FF sum of a right neuron, bias included (format: `sum_frac`)."""

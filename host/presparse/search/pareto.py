@@ -74,9 +74,9 @@ def contributions(points: ArrayLike, reference: ArrayLike) -> NDArray[np.float64
     first. Raises ArgumentError as `hypervolume`."""
     values = _checked(points)
     distinct, first = np.unique(values, axis=0, return_index=True)
-    whole = hypervolume(distinct, reference)
-    found = np.zeros(len(values))
-    found[first] = [whole - hypervolume(np.delete(distinct, n, axis=0), reference) for n in range(len(distinct))]
+    above, counted = _above(distinct, reference)
+    found, whole = np.zeros(len(values)), _volume(above)
+    found[first[counted]] = [whole - _volume(np.delete(above, n, axis=0)) for n in range(len(above))]
     return found
 
 
@@ -86,10 +86,16 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     Points that are not better than the reference in every figure add nothing. With two figures it takes n log n steps,
     with each further one n times as many. Raises ArgumentError as `ranks`, and for a reference of another length.
     """
-    values, corner = _checked(points), np.asarray(reference, dtype=np.float64)
+    return _volume(_above(_checked(points), reference)[0])
+
+
+def _above(values: NDArray[np.float64], reference: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Of the points that are better than the reference in every figure, by how much; and which (n,) these are."""
+    corner = np.asarray(reference, dtype=np.float64)
     if corner.shape != values.shape[1:] or not np.isfinite(corner).all():
         raise ArgumentError(f"a reference has one finite number per figure, {values.shape[1]}, and this is {corner}")
-    return _volume(values[(values > corner).all(axis=1)] - corner)
+    counted = (values > corner).all(axis=1)
+    return values[counted] - corner, counted
 
 
 def _volume(above: NDArray[np.float64]) -> float:

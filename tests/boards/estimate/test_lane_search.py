@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
 from contextlib import suppress
 
-import numpy as np
 import pytest
 
 from presparse.contract.build import Build
-from presparse.contract.network import Network, check_lanes
+from presparse.contract.network import Network
+from presparse.sizing.lanes import lane_choices
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate.lane_search import (
@@ -20,29 +19,10 @@ from presparse_boards.estimate.lane_search import (
     best_build,
     fewer_lanes,
     fits_safely,
-    lane_choices,
     smallest_build,
     what_would_fit,
 )
 from presparse_boards.estimate.model import figures
-from tests.networks import random_network
-
-
-def valid(network: Network, lanes: tuple[int, ...]) -> bool:
-    try:
-        check_lanes(network, lanes)
-    except ValueError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_choices_are_all_valid_divisors(seed: int) -> None:
-    network = random_network(np.random.default_rng(seed))
-    divisors = [[d for d in range(1, z + 1) if z % d == 0] for z in network.lanes]
-    expected = {lanes for lanes in itertools.product(*divisors) if valid(network, lanes)}
-    assert set(lane_choices(network)) == expected
-    assert network.lanes in expected
 
 
 @pytest.mark.parametrize("name", ["digits-small", "digits", "mnist-dey"])

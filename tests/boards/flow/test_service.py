@@ -29,11 +29,12 @@ from presparse.messages.bundle import (
     Step,
     Use,
 )
+from presparse.sizing.lanes import lane_choices
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import plan_clock
 from presparse_boards.clocking.sdram import plan_sdram
 from presparse_boards.errors import BoardError, DoesNotFit, MakeError
-from presparse_boards.estimate.lane_search import best_build, lane_choices
+from presparse_boards.estimate.lane_search import best_build
 from presparse_boards.flow import bundle as bundle_module
 from presparse_boards.flow import implementation, service
 from presparse_boards.flow.bundle import build_bundle

@@ -35,8 +35,8 @@ def whole(search: Halving, seed: int = 0) -> Made:
     return done
 
 
-@settings(max_examples=30, deadline=None)
-@given(candidates=st.integers(1, 60), seed=st.integers(0, 99), group=st.sampled_from([3, 6, 9]), data=st.data())
+@settings(max_examples=15, deadline=None)
+@given(candidates=st.integers(1, 30), seed=st.integers(0, 99), group=st.sampled_from([3, 6, 9]), data=st.data())
 def test_a_plan_only_grows_and_depends_on_results_alone(
     candidates: int, seed: int, group: int, data: st.DataObject
 ) -> None:

@@ -99,7 +99,13 @@ def sized(source: str, *, target: str | None, missing: Missing = "refuse") -> tu
 
 
 def to_search(
-    source: str, *, mode: Literal["train", "infer"], seed: int, samples: int | None, target: str | None, missing: Missing
+    source: str,
+    *,
+    mode: Literal["train", "infer"],
+    seed: int,
+    samples: int | None,
+    target: str | None,
+    missing: Missing,
 ) -> Subject:
     """What a search is about: the data set's own parts if it comes in parts, else shares of it.
 

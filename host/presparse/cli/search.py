@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from presparse.cli.build_options import Mode, Store, parsed_store
-from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.cli.image_shape import image_shape
+from presparse.cli.outputs import FOLDER, check_outputs
 from presparse.cli.samples import called, file_of, to_search
 from presparse.cli.trial_workers import check_workers, open_workers
 from presparse.data import IMAGES
 from presparse.errors import ArgumentError, MissingExtra
+from presparse.support import atomic_files
 from presparse.terminal.options import AsJson, DataSource, Jobs, MissingNumbers, Scheduler, Target
 from presparse.terminal.output import bar, drawn, put, say
 from presparse.validation import LARGEST_SEED
@@ -38,7 +39,9 @@ def run(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help="How long to try networks, instead of --trials; the last tenths confirm.", show_default=False),
+        typer.Option(
+            help="How long to try networks, instead of --trials; the last tenths confirm.", show_default=False
+        ),
     ] = None,
     at_least: Annotated[
         list[str] | None,
@@ -52,7 +55,9 @@ def run(
     ] = None,
     weight: Annotated[
         float | None,
-        typer.Option(help="Name the network that Dey's f takes with this w_c: 0 the most accurate.", show_default=False),
+        typer.Option(
+            help="Name the network that Dey's f takes with this w_c: 0 the most accurate.", show_default=False
+        ),
     ] = None,
     objectives: Annotated[
         str, typer.Option(help="What no other network may be better in: accuracy and speed, lut, latency, edges.")
@@ -140,8 +145,9 @@ def run(
         with bar("placing and routing") as shown:
             found = routed(found, task, output / "bundles", most=route, weight=weight, told=shown.note)
             folder.write(found, subject)
-    chosen = found.best(weight=weight, **bounds) if found.front else None
-    (output / "front.png").write_bytes(png(picture.front(found, board)))
+    atomic_files.write(output / "front.png", png(picture.front(found, board)))
+    if found.front:
+        atomic_files.write(output / "weights.png", png(picture.weights(found)))
     page.write(
         output / "report.html",
         found,
@@ -150,8 +156,9 @@ def run(
         mode=mode,
         details=_details(found, task, time.monotonic() - began),
     )
+    chosen = found.best(weight=weight, **bounds)
     put(
-        {**found.as_json(), "chosen": None if chosen is None else chosen.name, "folder": str(output)},
+        {**found.as_json(), "chosen": chosen.name, "folder": str(output)},
         as_json=as_json,
         text=drawn([_table(found, chosen), Text(f"{output}: networks, models, {output / 'report.html'}")]),
     )
@@ -165,7 +172,9 @@ def _bounds(texts: list[str]) -> dict[str, float]:
         try:
             found[name.strip()] = float(value)
         except ValueError as error:
-            raise ArgumentError(f"--at-least takes a figure and its bound, such as speed=1e6, and is {text!r}") from error
+            raise ArgumentError(
+                f"--at-least takes a figure and its bound, such as speed=1e6, and is {text!r}"
+            ) from error
     return found
 
 
@@ -181,7 +190,7 @@ def _details(found: Found, task: Task, seconds: float) -> dict[str, str]:
     }
 
 
-def _table(found: Found, chosen: Entry | None) -> Table:
+def _table(found: Found, chosen: Entry) -> Table:
     """The front, and what ships with Presparse beside it."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("network", "right (%)", "samples/s", "edges", "layers", "LUT", "MHz", ""):

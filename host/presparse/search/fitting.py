@@ -83,7 +83,9 @@ class FittingCandidates:
                 "smaller networks (--space)"
             )
         asked = ", ".join(f"{name} {bound:g}" for name, bound in self._objectives.at_least.items())
-        had = ", ".join(f"{name} {self._missed[name]:.4g}" for name in self._objectives.at_least if name in self._missed)
+        had = ", ".join(
+            f"{name} {self._missed[name]:.4g}" for name in self._objectives.at_least if name in self._missed
+        )
         raise SearchError(
             f"hardly any of {self._proposed:,} networks proposed fits {self._board} with {asked}; the last that fits "
             f"has {had}: ask for less, or give another board or space"

@@ -108,8 +108,9 @@ class Found:
 
         `best(speed=1e6)`: the most accurate that is at least so fast. `best(accuracy=0.96)`: the fastest that is at
         least so accurate. `best(lut=20_000)`, `latency`, `edges`: the most accurate that takes at most so much.
-        `best(weight=0.1)`: the one with the least `cost` (Dey's f). `best()`: the most accurate. Raises ArgumentError if
-        none is, with the nearest.
+        `best(weight=0.1)`: the one with the least `cost` (Dey's f). `best()`: the most accurate.
+
+        Raises ArgumentError if none is, with the nearest.
         """
         suiting = self.in_order(weight=weight, **at_least)
         if suiting:

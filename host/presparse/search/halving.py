@@ -103,16 +103,16 @@ class Halving:
 
     def front(self, done: Done) -> list[tuple[int, Figures]]:
         """Candidates that were trained on all rungs, meet all bounds, and that no other of these dominates; each with
-        its figures, the most accurate first."""
+        its figures, the most accurate first. If all miss the accuracy that is asked for, the most accurate alone."""
         last = [
             (int(trial["candidate"]), figures)
             for trial, figures in done
-            if trial["epochs"] == self.ladder[-1]
-            and self._counts(figures)
-            and not self.objectives.short_of(figures[ACCURACY])
+            if trial["epochs"] == self.ladder[-1] and self._counts(figures)
         ]
         if not last:
             return []
+        least_short = min(self.objectives.short_of(figures[ACCURACY]) for _, figures in last)
+        last = [each for each in last if self.objectives.short_of(each[1][ACCURACY]) == least_short]
         of = ranks([self.objectives.point(figures) for _, figures in last])
         best = [each for each, rank in zip(last, of, strict=True) if rank == 0]
         return sorted(best, key=lambda each: -each[1][ACCURACY])

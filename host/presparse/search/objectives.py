@@ -33,7 +33,7 @@ class Objectives:
     names: Sequence[str] = MORE
     """Of `MORE` and `LESS`, each once."""
     at_least: Mapping[str, float] = field(default_factory=dict)
-    """The least of accuracy and of speed."""
+    """The least of accuracy and of speed, the most of the others."""
 
     def __post_init__(self) -> None:
         known = (*MORE, *LESS)
@@ -42,8 +42,8 @@ class Objectives:
                 f"objectives must be some of {', '.join(known)}, each once, and are {shortened(list(self.names))}"
             )
         for name, bound in self.at_least.items():
-            if name not in MORE:
-                raise ArgumentError(f"at_least bounds {' or '.join(MORE)}, and {shortened(name)} is neither")
+            if name not in known:
+                raise ArgumentError(f"at_least bounds {', '.join(known)}, and {shortened(name)} is none of these")
             if not 0 < bound < math.inf or (name == ACCURACY and bound > 1):
                 what = "more than 0 and at most 1 (0.96 is 96 %)" if name == ACCURACY else "more than 0"
                 raise ArgumentError(f"at_least {name} must be {what}, and is {bound}")
@@ -59,7 +59,9 @@ class Objectives:
         """Nothing that training does not change speaks against the network: it fits, and no figure that is known
         misses its bound. Accuracies are left out."""
         bounds = ((name, bound) for name, bound in self.at_least.items() if name != ACCURACY and name in figures)
-        return bool(figures.get(FITS, 1)) and all(figures[name] >= bound for name, bound in bounds)
+        return bool(figures.get(FITS, 1)) and all(
+            figures[name] <= bound if name in LESS else figures[name] >= bound for name, bound in bounds
+        )
 
     def short_of(self, accuracy: float) -> float:
         """By how much an accuracy misses its bound; 0 if it does not, or has none."""

@@ -17,9 +17,9 @@ def write(path: Path, found: Found, *, data: str, board: str, mode: str, details
         "search.html",
         title=f"Networks for {board}",
         summary=(
-            f"{len(found.tried):,} sparse networks were {'trained as a board learns' if mode == 'train' else 'trained'} "
-            f"on {data}; each was known to fit {board}. Those of the front are such that no other is both faster and "
-            "more accurate."
+            f"{len(found.tried):,} networks were tried on {data}, all of a size that fits {board}, and "
+            f"{'trained bit for bit as it learns' if mode == 'train' else 'trained in PyTorch'}. The front are those of "
+            "which no other is both faster and more accurate."
         ),
         facts=_facts(found),
         picture=svg(front(found, board, width=11.0)),

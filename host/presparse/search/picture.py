@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
@@ -12,6 +13,8 @@ from matplotlib.ticker import EngFormatter, NullFormatter
 from presparse.report.style import BLUE, INK, LINE, ORANGE, SOFT, figure, plain, titled
 from presparse.search.found import Entry, Found
 
+_WEIGHTS = (1e-4, 1.0)
+"""That are looked at: below them accuracy alone counts, above them speed."""
 _SHOWN_BELOW = 0.25
 """Of the accuracy's range that the front takes: so much lower a network may be and still be drawn."""
 
@@ -44,6 +47,38 @@ def front(found: Found, board: str, *, width: float = 9.0) -> Figure:
     axes.set_ylim(*_range([*found.front, *found.references]))
     titled(axes, f"Networks for {board}: up is more accurate, right is faster (bars: 95 % confidence)")
     axes.legend(frameon=False, labelcolor=INK, loc="lower left")
+    return drawn
+
+
+def weights(found: Found) -> Figure:
+    """Which network of the front Dey's f takes, for every weight of complexity: its accuracy, and its speed."""
+    drawn = figure(6.6, 4.6)
+    above, below = (plain(axes) for axes in drawn.subplots(2, 1, sharex=True))
+    w = np.geomspace(_WEIGHTS[0], _WEIGHTS[1], 2000)
+    taken = [found.best(weight=float(each)) for each in w]
+    above.plot(w, [100 * entry.accuracy for entry in taken], color=BLUE, linewidth=2)
+    below.plot(w, [entry.speed for entry in taken], color=ORANGE, linewidth=2)
+    below.set_yscale("log")
+    below.set_xscale("log")
+    below.yaxis.set_major_formatter(EngFormatter(sep=""))
+    below.yaxis.set_minor_formatter(NullFormatter())
+    above.set_ylabel("right answers (%)")
+    below.set_ylabel("samples per second")
+    below.set_xlabel("w, the weight of complexity")
+    changes = [0, *(n for n in range(1, len(w)) if taken[n] is not taken[n - 1])]
+    for first, last in zip(changes, [*changes[1:], len(w)], strict=True):
+        middle = float(np.sqrt(w[first] * w[last - 1]))
+        above.annotate(
+            taken[first].name,
+            (middle, 100 * taken[first].accuracy),
+            xytext=(0, 5),
+            ha="center",
+            textcoords="offset points",
+            color=INK,
+            fontsize=8,
+        )
+    above.margins(y=0.2)
+    titled(above, "The network with the least f = share of wrong answers + w x time per sample / that of the slowest")
     return drawn
 
 

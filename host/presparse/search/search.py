@@ -194,12 +194,8 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
     about = task.about(subject)
     with Journal.alone(folder.journal, head=about) as journal:
         folder.describe(about)
-        proposals = Proposals(
-            task.space, task.seed, features=subject.width, classes=subject.classes, image=task.image
-        )
-        candidates = FittingCandidates(
-            proposals, task.objectives, board=task.board, mode=task.mode, store=task.store
-        )
+        proposals = Proposals(task.space, task.seed, features=subject.width, classes=subject.classes, image=task.image)
+        candidates = FittingCandidates(proposals, task.objectives, board=task.board, mode=task.mode, store=task.store)
         halving = Halving(
             candidates=task.trials,
             objectives=task.objectives,

@@ -33,9 +33,7 @@ def entry(name: str, accuracy: float, speed: float, *, lut: int = 1_000) -> Entr
             calibrated=True,
             fits=True,
             short="",
-            use=Use(
-                lut=replace_used(lut), ff=_SOME, dsp=_SOME, block_ram=_SOME, distributed_ram=_SOME
-            ),
+            use=Use(lut=_used(lut), ff=_SOME, dsp=_SOME, block_ram=_SOME, distributed_ram=_SOME),
             fmax_mhz=100.0,
             clock_mhz=100.0,
             cycles_per_sample=128,
@@ -50,7 +48,7 @@ def entry(name: str, accuracy: float, speed: float, *, lut: int = 1_000) -> Entr
     )
 
 
-def replace_used(used: int) -> Resource:
+def _used(used: int) -> Resource:
     return Resource(used=used, available=24_000)
 
 
@@ -77,7 +75,9 @@ def test_taken(asked: dict[str, float], taken: Entry) -> None:
 
 
 def test_nothing_meets_it_and_the_nearest_is_named() -> None:
-    with pytest.raises(ArgumentError, match=r"accuracy 0\.975, speed 1e\+06; the nearest is middle, with accuracy 0\.97"):
+    with pytest.raises(
+        ArgumentError, match=r"accuracy 0\.975, speed 1e\+06; the nearest is middle, with accuracy 0\.97"
+    ):
         FOUND.best(accuracy=0.975, speed=1e6)
 
 

@@ -120,8 +120,8 @@ def search(
     made, and what comes of them, does not depend on it. With `folder`, everything is kept there, and the same call goes
     on where it was cut off. `progress(done, of, what)` is called after every training.
 
-    Raises FeatureError, DataError (one class), ArgumentError, BoardError, MissingExtra without `presparse[train,build]`;
-    ArgumentError, too, for a folder of another search.
+    Raises FeatureError, DataError (one class), SearchError (nothing suits), BoardError, ArgumentError (also for a
+    folder of another search), MissingExtra without `presparse[train,build]`.
     """
     checked_callback("progress", progress)
     subject = subject_of(

@@ -116,7 +116,7 @@ def test_no_samples() -> None:
 
 def test_nothing_fits() -> None:
     space = SearchSpace(hidden_layers=(3, 3), hidden_neurons=(512, 1024), edges=(400_000, 800_000), shipped=False)
-    with pytest.raises(SearchError, match="none of .* networks proposed fits icebreaker"):
+    with pytest.raises(SearchError, match=r"none of .* networks proposed fits icebreaker"):
         found_in(None, board="icebreaker", space=space)
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from presparse.experiments import conduct, penalties
+from presparse.cli import experiment
+from presparse.experiments import penalties
 from tests.cli.command import Shell
+from tests.host.trials import halving
+from tests.host.trials.cluster_of_processes import cluster_of_processes
 
 pytestmark = pytest.mark.slow
 
@@ -60,8 +63,45 @@ def test_an_experiment_leaves_trials_figures_and_a_picture(
     assert "test accuracy" in told.err
 
 
+def test_an_experiment_on_a_cluster_has_the_figures_of_one_computer(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = replace(
+        penalties.PENALTIES_DIGITS,
+        plan=partial(penalties.plan, TINY),
+        run=partial(penalties.run, TINY),
+        report=partial(penalties.report, TINY),
+        picture=partial(penalties.picture, TINY),
+    )
+    monkeypatch.setattr(penalties, "PENALTIES_DIGITS", tiny)
+    with cluster_of_processes(tmp_path, 2) as started:
+        made = ("experiment", "penalties-digits", "--seeds", 2, "--json", "--output")
+        there = shell(*made, tmp_path / "there", "--scheduler", started.address)
+        assert (there.status, there.err.count("worker")) == (0, 0)
+    here = shell(*made, tmp_path / "here", "--jobs", 1)
+    assert here.figures["rows"] == there.figures["rows"]
+    trials = "penalties-digits.jsonl"
+    assert halving.trials_of(tmp_path / "here" / trials) == halving.trials_of(tmp_path / "there" / trials)
+
+
+def test_who_makes_the_trials_is_said_once_and_is_there(shell: Shell, tmp_path: Path) -> None:
+    for options, told in (
+        (
+            ("--jobs", 2, "--scheduler", "tcp://host:8786"),
+            "--jobs 2 is for this computer alone, and --scheduler tcp://",
+        ),
+        (("--scheduler", "host"), "'host' is no address of a scheduler; give the one that `dask scheduler` prints"),
+    ):
+        ran = shell("experiment", "penalties-digits", "--output", tmp_path / "new", *options)
+        assert (ran.status, ran.out) == (2, "")
+        assert told in ran.err.replace("\n", " ")
+    ran = shell("experiment", "--scheduler", "tcp://host:8786")
+    assert ran.status == 2
+    assert "--scheduler is for an experiment, and none is named" in ran.err
+
+
 def test_ctrl_c_says_how_to_go_on(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conduct, "conduct", lambda *given, **options: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(experiment, "conduct", lambda *given, **options: signal.raise_signal(signal.SIGINT))
     ran = shell("experiment", "penalties-digits", "--output", tmp_path)
     assert (ran.status, ran.out) == (130, "")
     assert ran.err.splitlines()[-2:] == [

@@ -53,7 +53,17 @@ def test_a_list_of_commands_imports_none() -> None:
 @pytest.mark.parametrize("command", [("boards",), ("experiment",), ("doctor",), ("train", "--help"), ("sim", "--help")])
 def test_what_a_bare_install_can_do(command: tuple[str, ...]) -> None:
     """What extras bring cannot even be imported."""
-    extras = ("torch", "sklearn", "scipy", "amaranth", "amaranth_boards", "matplotlib", "jinja2", "cocotb")
+    extras = (
+        "torch",
+        "sklearn",
+        "scipy",
+        "amaranth",
+        "amaranth_boards",
+        "matplotlib",
+        "jinja2",
+        "cocotb",
+        "distributed",
+    )
     loaded_after(f"import sys; sys.modules.update(dict.fromkeys({extras}))\n{running(*command)}")
 
 

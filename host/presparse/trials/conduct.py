@@ -39,7 +39,8 @@ def conduct(
 ) -> Done:
     """All trials of a plan with their figures, those of the journal as they are.
 
-    A trial that fails ends it, and so does Ctrl-C, which waits for none; those that were made stay in the journal.
+    A trial that fails ends it, and so does Ctrl-C; those that were made stay in the journal. Then leave the block that
+    opened the workers: it waits for none of the others.
 
     Parameters
     ----------
@@ -55,23 +56,18 @@ def conduct(
     """
     going: dict[Future[Any], Trial] = {}
     done: Done = []
-    try:
-        while True:
-            planned = {key(trial): trial for trial in plan(done)}
-            asked = {key(trial) for trial in going.values()}
-            for name, trial in planned.items():
-                if trial not in journal and name not in asked:
-                    going[workers.submit(run, trial, *arguments(trial))] = trial
-            while len(known := _finished(planned.values(), journal)) == len(done):
-                if not going:
-                    return done
-                for trial in _made(going, journal, workers, kept):
-                    told(sum(each in journal for each in planned.values()), len(planned), trial)
-            done = known
-    except BaseException:
-        for future in going:
-            future.cancel()
-        raise
+    while True:
+        planned = {key(trial): trial for trial in plan(done)}
+        asked = {key(trial) for trial in going.values()}
+        for name, trial in planned.items():
+            if trial not in journal and name not in asked:
+                going[workers.submit(run, trial, *arguments(trial))] = trial
+        while len(known := _finished(planned.values(), journal)) == len(done):
+            if not going:
+                return done
+            for trial in _made(going, journal, workers, kept):
+                told(sum(each in journal for each in planned.values()), len(planned), trial)
+        done = known
 
 
 def _finished(planned: Iterable[Trial], journal: Journal) -> Done:
@@ -83,9 +79,11 @@ def _made(
     going: dict[Future[Any], Trial], journal: Journal, workers: Workers, kept: Callable[[Trial, Any], Figures]
 ) -> Iterable[Trial]:
     """Wait for trials, and write each down before it is given. Those that were made come before one that failed."""
-    while not (finished := wait(going, _LOOK_SECONDS, FIRST_COMPLETED).done):
+    wait(going, _LOOK_SECONDS, FIRST_COMPLETED)
+    while not (ended := [future for future in going if future.done()]):  # `wait` overlooks some that were cancelled
         workers.check()
-    for future in sorted(finished, key=lambda each: each.cancelled() or each.exception() is not None):
+        wait(going, _LOOK_SECONDS, FIRST_COMPLETED)
+    for future in sorted(ended, key=lambda each: each.cancelled() or each.exception() is not None):
         trial = going.pop(future)
         journal.add(trial, kept(trial, future.result()))
         yield trial

@@ -7,10 +7,10 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,13 +72,17 @@ def given(executor: Executor) -> Iterator[Workers]:
     Raises ArgumentError if it does not take trials (any more); CacheError if there is no room for temporary files.
     """
     with scratch_folder() as folder:
+        workers = _OnExecutor(executor, folder)
         try:
-            yield _OnExecutor(executor, folder)
-        except (CancelledError, BrokenProcessPool) as error:
+            yield workers
+        except (CancelledError, BrokenExecutor) as error:
             raise ArgumentError(
                 f"the executor {type(executor).__name__} ended before the trials; those that were made were kept: "
                 "go on with a new one"
             ) from error
+        finally:
+            for future in list(workers.asked):
+                future.cancel()
 
 
 @dataclass
@@ -87,9 +91,19 @@ class _OnExecutor:
     folder: Path
     """Of what is shared."""
     shared: int = 0
+    asked: set[Future[Any]] = field(default_factory=set)
+    """Those that nobody has made yet."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        return self.executor.submit(_run, function, *arguments)
+        try:
+            future = self.executor.submit(_run, function, *arguments)
+        except BrokenExecutor:
+            raise
+        except RuntimeError as error:  # so executors say that they were shut down
+            raise CancelledError from error
+        self.asked.add(future)
+        future.add_done_callback(self.asked.discard)
+        return future
 
     def share(self, value: object) -> object:
         self.shared += 1

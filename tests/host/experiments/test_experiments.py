@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
-from presparse.experiments.conduct import conduct
-from presparse.experiments.journal import Journal
 from scipy import stats
 from torch import nn
 
 from presparse.contract.network import Network
 from presparse.data import Splits
-from presparse.errors import ArgumentError, OutputError
 from presparse.experiments import density, junctions, large_sparse, other_data, penalties, slimming, windows
 from presparse.experiments.catalogue import EXPERIMENTS
-from presparse.experiments.experiment import Done, Experiment, Figures, Trial, of, row, rows_by
+from presparse.experiments.experiment import Done, of, row, rows_by
 from presparse.experiments.intervals import interval
 from presparse.experiments.learned import DIGITS, learned
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
 from presparse.experiments.predefined import shaped
 from presparse.experiments.synthetic import word_counts
 from presparse.prune import slim
-from presparse.report.style import figure, png
+from presparse.report.style import png
 
 pytestmark = pytest.mark.slow
 
@@ -58,164 +48,7 @@ def test_rows() -> None:
     assert row(of(done, seed=3)) == {"x_mean": 3.0, "x_ci95": 0.0, "n": 2}
 
 
-# --- journal ----------------------------------------------------------------------------------------
-
-
-def test_the_journal_remembers_whole_lines(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "trials.jsonl"
-    journal = Journal(path)
-    journal.add({"seed": 1, "row": "a"}, {"x": 0.5})
-    with path.open("a") as file:
-        file.write('{"trial": {"seed": 2')  # cut off
-    journal = Journal(path)
-    assert {"row": "a", "seed": 1} in journal
-    assert journal[{"row": "a", "seed": 1}] == {"x": 0.5}
-    assert {"row": "a", "seed": 2} not in journal
-    journal.add({"seed": 2, "row": "a"}, {"x": 1.5})
-    assert Journal(path)[{"row": "a", "seed": 2}] == {"x": 1.5}
-
-
-def test_torn_lines_lose_their_own_trial_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Wherever it was torn, and whatever came after."""
-    line = json.dumps({"trial": {"seed": 1}, "figures": {"x": 0.5}}) + "\n"
-    path = tmp_path / "trials.jsonl"
-    for cut in range(1, len(line)):
-        path.write_text(line[:cut])
-        Journal(path).add({"seed": 2}, {"x": 1.0})
-        path.write_bytes(path.read_bytes() + b"\xff\x00{\n")
-        Journal(path).add({"seed": 3}, {"x": 2.0})
-        journal = Journal(path)
-        assert ({"seed": 1} in journal) == (cut == len(line) - 1)
-        assert (journal[{"seed": 2}], journal[{"seed": 3}]) == ({"x": 1.0}, {"x": 2.0})
-    assert "line 1 is torn; its trial is made again" in caplog.text
-
-
-def test_a_full_disk_is_told_and_costs_one_trial(tmp_path: Path) -> None:
-    path = tmp_path / "trials.jsonl"
-    journal = Journal(path)
-    journal.add({"seed": 1}, {"x": 0.5})
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for room in (0, 10):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, limits[1]))
-        try:
-            with pytest.raises(OutputError, match=rf"{path}: cannot be written \(.*; make room, then the same command"):
-                journal.add({"seed": 2}, {"x": 1.0})
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    journal.add({"seed": 3}, {"x": 2.0})
-    kept = Journal(path)
-    assert [{"seed": seed} in kept for seed in (1, 2, 3)] == [True, False, True]
-
-
-@pytest.mark.parametrize("content", ["nonsense\n", '{"figures": {}}\n', "[1]\n", "\xff\n"])
-def test_another_file_is_no_journal(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "trials.jsonl"
-    path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(ArgumentError, match=f"{path}: .*give another folder"):
-        Journal(path)
-    assert path.read_bytes() == content.encode("latin-1")
-
-
-# --- the whole --------------------------------------------------------------------------------------
-
-
-def _plan(seeds: int, done: Done) -> list[Trial]:
-    first: list[Trial] = [{"phase": "choose", "seed": seed} for seed in range(seeds)]
-    if len(done) < len(first):
-        return first
-    return [*first, {"phase": "report", "best": max(done, key=lambda each: each[1]["x"])[0]["seed"]}]
-
-
-def _square(trial: Trial) -> Figures:
-    if trial.get("seed") == 9:
-        raise ArgumentError("nine")
-    if trial.get("seed") == 10:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if trial.get("seed") == 11:
-        time.sleep(60)
-    return {"x": float(trial.get("seed", 0)) ** 2 if trial["phase"] == "choose" else -1.0}
-
-
-SQUARES = Experiment(
-    name="squares",
-    seeds=3,
-    plan=_plan,
-    run=_square,
-    report=lambda done: {"rows": rows_by(done, "phase")},
-    picture=lambda found: figure(1, 1),
-)
-
-
-def test_trials_are_made_once_and_later_ones_follow_from_them(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    journal = Journal(tmp_path / "squares.jsonl")
-    journal.add({"phase": "choose", "seed": 1}, {"x": 100.0})  # made before, by an experiment that was cut off
-    done = conduct(SQUARES, journal, seeds=4, jobs=2, told=lambda made, of, trial: told.append((made, of)))
-    assert [trial for trial, _ in done] == [
-        *({"phase": "choose", "seed": s} for s in range(4)),
-        {"phase": "report", "best": 1},
-    ]
-    assert [figures["x"] for _, figures in done] == [0, 100, 4, 9, -1]
-    assert told == [(2, 4), (3, 4), (4, 4), (5, 5)]
-    again = conduct(
-        SQUARES, Journal(tmp_path / "squares.jsonl"), seeds=4, jobs=1, told=lambda *_: pytest.fail("made twice")
-    )
-    assert again == done
-
-
-def test_a_trial_that_fails_loses_none_that_were_made(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "squares.jsonl")
-    with pytest.raises(ArgumentError, match="nine"):
-        conduct(SQUARES, journal, seeds=10, jobs=1, told=lambda *_: None)
-    assert {"phase": "choose", "seed": 8} in Journal(tmp_path / "squares.jsonl")
-
-
-def test_a_trial_that_is_killed_is_told(tmp_path: Path) -> None:
-    killed = replace(SQUARES, plan=lambda seeds, done: [{"phase": "choose", "seed": 10}])
-    with pytest.raises(ArgumentError, match=r"ended from outside.*go on with fewer --jobs than 1"):
-        conduct(killed, Journal(tmp_path / "squares.jsonl"), seeds=1, jobs=1, told=lambda *_: None)
-
-
-def test_ctrl_c_waits_for_no_trial(tmp_path: Path) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    trials: list[Trial] = [{"phase": "choose", "seed": seed} for seed in (1, 11)]
-    slow = replace(SQUARES, plan=lambda seeds, done: trials)
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        conduct(slow, Journal(tmp_path / "squares.jsonl"), seeds=1, jobs=1, told=interrupt)
-    assert time.monotonic() - began < 40
-    assert trials[0] in Journal(tmp_path / "squares.jsonl")
-
-
-def test_workers_end_with_their_parent(tmp_path: Path) -> None:
-    """Which is killed in the middle of a trial."""
-    code = (
-        "from pathlib import Path\nfrom dataclasses import replace\n"
-        "from presparse.experiments.conduct import conduct\nfrom presparse.experiments.journal import Journal\n"
-        "from tests.host.experiments.test_experiments import SQUARES\n"
-        "if __name__ == '__main__':\n"
-        "    slow = replace(SQUARES, plan=lambda seeds, done: [{'phase': 'choose', 'seed': s} for s in (1, 11)])\n"
-        "    conduct(slow, Journal(Path('squares.jsonl')), seeds=1, jobs=2, told=lambda *_: print('one', flush=True))\n"
-    )
-    (tmp_path / "run.py").write_text(code)
-    root = Path(__file__).parents[3]
-    with subprocess.Popen(
-        [sys.executable, "run.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "one\n"
-        workers = psutil.Process(running.pid).children(recursive=True)
-        assert workers
-        running.kill()
-    gone, alive = psutil.wait_procs(workers, timeout=20)
-    assert not alive
-    assert gone
+# --- all of them -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -224,6 +57,22 @@ def test_plans_are_whole_and_have_no_trial_twice(name: str) -> None:
     keys = {json.dumps(dict(trial), sort_keys=True) for trial in planned}
     assert len(keys) == len(planned)
     assert {trial["seed"] for trial in planned} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_is_planned_is_never_planned_otherwise(name: str) -> None:
+    """However many trials are done, from the first on."""
+    plan = EXPERIMENTS[name].load().plan
+    rng = np.random.default_rng(0)
+    done: Done = []
+    planned = plan(2, done)
+    while len(done) < len(planned):
+        measured = {"validation_accuracy": rng.random(), "validation_error": rng.random(), "validation_samples": 99.0}
+        done.append((planned[len(done)], measured))
+        later = plan(2, list(done))
+        assert later[: len(planned)] == planned
+        planned = later
+    assert plan(2, done) == planned
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -35,9 +35,9 @@ WEIGHTS = [0.5] * 1000
 @pytest.fixture(scope="module")
 def three() -> Iterator[str]:
     """The address of three worker processes."""
-    with LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-    ) as cluster:
+    options: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+    local: Any = LocalCluster(n_workers=3, threads_per_worker=1, processes=True, **options)
+    with local as cluster:
         yield cluster.scheduler_address
 
 
@@ -75,14 +75,19 @@ def test_the_trials_of_a_cluster_are_those_of_a_process(
         assert made(tmp_path / "trials.jsonl", workers, run) == alone[run]
 
 
-def test_functions_of_the_main_program_and_a_thread_of_torch(three: str) -> None:
+def test_a_worker_needs_torch_and_a_scheduler_does_not(two: ClusterOfProcesses) -> None:
+    """One thread of it. The function is one that no module has."""
+
     def mine(n: int) -> tuple[int, int]:
         import torch
 
         return n, torch.get_num_threads()
 
-    with on_cluster(three) as workers:
+    with on_cluster(two.address) as workers:
         assert workers.submit(mine, 3).result() == (3, 1)
+        assert workers.submit(halving.trained, halving.plan([])[0]).result()["score"] > 0
+    with connect(two.address) as client:
+        assert not client.run_on_scheduler(lambda: {"torch", "presparse.train"} & set(sys.modules))
 
 
 def test_a_trial_that_fails_names_its_worker_and_ends_the_others(three: str, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ class ExecutedOnce(Elaboratable):
 class AnswersAreKept(Elaboratable):
     """Each executed request, and each repeat of one that is not under way, is answered once, with the status and length
     that it was executed with, and never while its slot's answer is being made. A repeat gets the answer of its own
-    number. An answer that is owed is offered within as many cycles as there are slots, once none is being sent."""
+    number. An answer that is owed is offered within a cycle more than there are slots, once none is being sent."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -173,10 +173,12 @@ class AnswersAreKept(Elaboratable):
         answered, under_way = inside["answered"].bit_select(slot, 1), inside["under_way"].bit_select(slot, 1)
         repeats = dut.repeated & (inside["repeat_slot"] == slot) & answered
         owed = Signal()
-        with m.If(executed | repeats):
-            m.d.sync += owed.eq(1)
-        with m.Elif(sent):
+        with m.If(sent):  # a repeat in this cycle is one of an answer that is under way
             m.d.sync += owed.eq(0)
+        with m.Elif(executed | repeats):
+            m.d.sync += owed.eq(1)
+        just_sent = Signal()
+        m.d.sync += just_sent.eq(sent)
         request = dut.requests.payload
         made = Cat(request.sequence, request.operation, dut.status, dut.length)
         answer = Signal(made.shape())
@@ -184,7 +186,9 @@ class AnswersAreKept(Elaboratable):
             m.d.sync += answer.eq(made)
         offered = dut.answers.valid & (dut.answer_slot == slot)
         m.d.comb += [
-            Assert(owed == under_way, "an answer is owed once per execution and repeat"),
+            Assert((owed | just_sent) == under_way, "an answer is owed once per execution and repeat"),
+            Assert(just_sent == (inside["sent"] & (inside["sent_slot"] == slot)), "an answer that went out is noted"),
+            Assert(~(inside["sent"] & dut.answers.valid), "between two answers is a cycle"),
             Assert(~offered | owed, "an answer that is not owed"),
             Assert(~offered | (Value.cast(dut.answers.payload) == answer), "an answer is not what was executed"),
             Assert(~(offered & dut.requests.valid & (dut.request_slot == slot)), "an answer changes while it is sent"),
@@ -195,13 +199,13 @@ class AnswersAreKept(Elaboratable):
             kept = keeps_contract(m, port, name=f"of{len(Value.cast(port.payload))}")
             m.d.comb += Assert((of_slot != slot) | kept, "an offered transfer is changed or taken back")
 
-        waiting = Signal(range(slots + 2))
+        waiting = Signal(range(slots + 3))
         with m.If(owed & ~dut.answers.valid):
             m.d.sync += waiting.eq(waiting + 1)
         with m.Else():
             m.d.sync += waiting.eq(0)
         distance = (slot - dut.answer_slot)[:bits]
-        m.d.comb += Assert(dut.answers.valid | (waiting + distance <= slots), "an answer waits too long")
+        m.d.comb += Assert(dut.answers.valid | (waiting + distance <= slots + 1), "an answer waits too long")
 
         # For induction: numbers and slots go together.
         pending, remembered, newest = inside["pending"], inside["remembered"], inside["newest"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from pathlib import Path
 
 from presparse.report.page import Fact, rendered
@@ -71,5 +71,5 @@ def _commands(entry: Entry, data: str, board: str, mode: str) -> list[str]:
         return [f"presparse build {entry.name} --board {board} --mode {mode}"]
     return [
         f"presparse build networks/{entry.name}.toml --board {board} --mode {mode}",
-        f"presparse evaluate models/{entry.name}.safetensors {json.dumps(data) if ' ' in data else data}",
+        f"presparse evaluate models/{entry.name}.safetensors {shlex.quote(data)}",
     ]

@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 from presparse.trials.journal import Journal
-from presparse.trials.trial import Done, Figures, Trial, key
+from presparse.trials.trial import Done, Figures, Trial
 from presparse.trials.workers import Workers
 
 _LOOK_SECONDS = 5.0
@@ -55,19 +55,23 @@ def conduct(
     Raises what a trial raises; OutputError if the journal cannot be written.
     """
     going: dict[Future[Any], Trial] = {}
+    planned: list[Trial] = []
+    made = 0
     done: Done = []
     while True:
-        planned = {key(trial): trial for trial in plan(done)}
-        asked = {key(trial) for trial in going.values()}
-        for name, trial in planned.items():
-            if trial not in journal and name not in asked:
+        for trial in plan(list(done))[len(planned) :]:
+            planned.append(trial)
+            if trial in journal:
+                made += 1
+            else:
                 going[workers.submit(run, trial, *arguments(trial))] = trial
-        while len(known := _finished(planned.values(), journal)) == len(done):
+        while not (finished := _finished(planned[len(done) :], journal)):
             if not going:
                 return done
             for trial in _made(going, journal, workers, kept):
-                told(sum(each in journal for each in planned.values()), len(planned), trial)
-        done = known
+                made += 1
+                told(made, len(planned), trial)
+        done += finished
 
 
 def _finished(planned: Iterable[Trial], journal: Journal) -> Done:

@@ -9,6 +9,7 @@ __all__ = [
     "ArgumentError",
     "BuildError",
     "CacheError",
+    "ClusterError",
     "DataError",
     "DeviceFault",
     "DeviceInUse",
@@ -75,6 +76,11 @@ class RateError(PresparseError, ValueError):
 
 class MissingExtra(PresparseError, ImportError):
     """A part of Presparse whose optional packages are not installed; the message holds the pip command."""
+
+
+class ClusterError(PresparseError):
+    """Other computers that cannot be worked with: no scheduler or worker is there, is there any more, or has the same
+    versions."""
 
 
 class UnknownDevice(PresparseError, ValueError):

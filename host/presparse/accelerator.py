@@ -227,6 +227,7 @@ class Accelerator:
         y: ArrayLike | None = None,
         *,
         epochs: int | None = None,
+        first_epoch: int = 1,
         lr: Rates = "auto",
         patience: int | None = None,
         class_weight: ClassWeight = None,
@@ -256,6 +257,9 @@ class Accelerator:
         and the training ends after so many epochs without a gain.
 
         `epochs` is the most that are trained; None: as many as make 100,000 samples, and 20 at least.
+        With a `first_epoch` above 1 the loaded model was trained in the epochs before it, and the training goes on: with
+        the same arguments otherwise, the rates of all epochs in `lr`, it ends in the same bits as in one go. The history
+        has the epochs of this call.
         With class_weight 'balanced' every class counts alike: samples of the smaller ones come several times in every
         epoch, and in `validation`.
 
@@ -279,6 +283,7 @@ class Accelerator:
         A training that has not learned warns (LearningWarning), and says what to try; `history.warnings` has the same.
         """
         wanted = None if epochs is None else checked_epochs(epochs)
+        begun = checked_count("first_epoch", first_epoch, MOST_EPOCHS)
         waits = None if patience is None else checked_count("patience", patience, MOST_EPOCHS)
         balanced = checked_class_weight(class_weight)
         seed = checked_seed(random_state)
@@ -286,7 +291,9 @@ class Accelerator:
         checked_callback("progress", progress)
         self._check_training()
         automatic = is_auto(lr)
-        scheduled = partial(schedule_of, self.network, lr, epochs=wanted, patience=waits)
+        if begun > 1:
+            self._check_going_on(automatic or waits is not None)
+        scheduled = partial(schedule_of, self.network, lr, epochs=wanted, patience=waits, first_epoch=begun)
         keeper = Keeper(self.network, self.read_model, self.load, None)
         rounded = 0
         if X is None and y is None:
@@ -311,7 +318,8 @@ class Accelerator:
                 found = self._checkpoint(checkpoint, start, selected, schedule, shuffled, seed)
                 keeper = Keeper(self.network, self.read_model, self.load, found)
                 keeper.resume()
-            source = self._given_source(self._begun(start, selected.learned_values), selected, schedule.epochs)
+            passes = schedule.epochs - schedule.first_epoch + 1
+            source = self._given_source(self._begun(start, selected.learned_values), selected, passes)
         self._feeding.drain()
         history = loop.fit(
             self._device,
@@ -513,6 +521,16 @@ class Accelerator:
     def _check_training(self) -> None:
         if not self.build.training:
             raise BuildError("this build only infers; use one with mode 'train', or train in PyTorch (presparse.train)")
+
+    def _check_going_on(self, decides: bool) -> None:
+        """For a training whose first epochs were another's; `decides`: its course would depend on these."""
+        if self._model is None:
+            raise ArgumentError("first_epoch goes on with a loaded model, and none is loaded; load it, or leave it out")
+        if decides:
+            raise ArgumentError(
+                "first_epoch needs the rates of all epochs as lr, and no patience: what is decided in the course of a "
+                "training would depend on epochs that are not there; a checkpoint keeps them"
+            )
 
     def _scaled_by(self) -> Model:
         if self._model is None:

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import presparse as ps
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
 from presparse.contract.network import Network
@@ -556,6 +558,81 @@ def test_a_training_goes_on_from_its_checkpoint(
                 board.fit(X, y, epochs=4, lr=2**-4, random_state=2, validation=0.2, scale="overall", checkpoint=path)
         with pytest.raises(ArgumentError, match="a checkpoint needs X and y"):
             board.fit(checkpoint=path)
+
+
+@pytest.mark.parametrize("device", ["emulator", "emulator:c"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_epochs_in_several_calls_are_those_of_one(device: str, shuffle: bool, tmp_path: Path) -> None:
+    """Each goes on with a model that was saved after the one before, on a device that knows nothing of it."""
+    X, y = small.clusters(1, 120)
+    rates = [2**-3, 2**-3, 2**-4, 2**-4, 2**-4, 2**-5]
+
+    def trained(last: int, first: int, model: Model | None) -> tuple[Model, History]:
+        reports: list[Progress] = []
+        with ps.open(device, small.BUILD) as board:
+            if model is not None:
+                board.load(model)
+            history = board.fit(
+                X, y, lr=rates[:last], first_epoch=first, shuffle=shuffle, random_state=4, validation=0.2,
+                class_weight="balanced", progress=reports.append,
+            )  # fmt: skip
+            assert [told.epoch for told in reports if told.ended] == list(range(first, last + 1))
+            assert {told.epochs for told in reports} == {last}
+            return board.read_model(), history
+
+    whole, history = trained(6, 1, None)
+    model, epochs = None, []
+    for first, last in ((1, 2), (3, 5), (6, 6)):
+        model, own = trained(last, first, model)
+        model.save(tmp_path / "model.safetensors")
+        model, epochs = Model.load(tmp_path / "model.safetensors"), [*epochs, *own.epochs]
+    assert model is not None
+    assert model.differences(whole) == []
+    told = [[(each.lr, each.samples, each.accuracy, each.validation) for each in of] for of in (epochs, history.epochs)]
+    assert told[0] == told[1]
+
+
+def test_a_first_epoch_and_a_checkpoint(tmp_path: Path) -> None:
+    X, y = small.clusters(1, 120)
+    start = scaled_model(X, seed=7)
+
+    def trained(**more: Any) -> tuple[Model, History]:
+        with on_emulator() as board:
+            board.load(start)
+            history = board.fit(X, y, lr=[2**-4] * 5, first_epoch=3, random_state=2, **more)
+            return board.read_model(), history
+
+    path = tmp_path / "checkpoint"
+    whole, history = trained()
+    assert len(history.epochs) == 3
+    trained(checkpoint=path, progress=lambda told: told.epoch == 4)
+    model, history = trained(checkpoint=path)
+    assert model.differences(whole) == []
+    assert len(history.epochs) == 3
+    with on_emulator() as board:
+        board.load(start)
+        with pytest.raises(ModelError, match=r"another training \(first epoch 3 there, 2 here\)"):
+            board.fit(X, y, lr=[2**-4] * 5, first_epoch=2, random_state=2, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"first_epoch": 0, "lr": 0.25}, "first_epoch must be a whole number, at least 1, and is 0"),
+        ({"first_epoch": 4, "epochs": 3, "lr": 0.25}, "first_epoch must be one of the 3 epochs, and is 4"),
+        ({"first_epoch": 2}, "first_epoch needs the rates of all epochs as lr, and no patience"),
+        ({"first_epoch": 2, "lr": 0.25, "patience": 2}, "first_epoch needs the rates of all epochs as lr"),
+    ],
+)
+def test_a_first_epoch_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
+    with on_emulator() as board:
+        board.load(scaled_model(X))
+        before = board.read_model()
+        with pytest.raises(ArgumentError, match=message):
+            board.fit(X, Y, **arguments)
+        assert board.read_model().differences(before) == []
+    with on_emulator() as board, pytest.raises(ArgumentError, match="goes on with a loaded model, and none is loaded"):
+        board.fit(X, Y, lr=0.25, first_epoch=2)
 
 
 def test_a_share_is_held_out_class_by_class() -> None:

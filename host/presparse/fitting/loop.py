@@ -53,7 +53,7 @@ def fit(
             history.chosen = f"{keeper.found_rate}, {schedule}"
         history.kept = schedule.kept(history.epochs)
         while (exponent := schedule.exponent(history.epochs)) is not None:
-            number, measured = len(history.epochs) + 1, None
+            number, measured = schedule.first_epoch + len(history.epochs), None
             meter = Meter(device, number, schedule.epochs, source.size, exponent, callback)
             source.train(exponent, None if seed is None else epoch_seed(seed, number), meter)
             measured = None if source.held_out is None else source.held_out.evaluate()
@@ -66,7 +66,7 @@ def fit(
         raise  # nothing can be drained there
     except BaseException as end:
         feeding.drain()
-        if meter is not None and meter.began and len(history.epochs) < number:
+        if meter is not None and meter.began and schedule.first_epoch + len(history.epochs) == number:
             history.epochs.append(meter.epoch(measured))
         history.interrupted = isinstance(end, KeyboardInterrupt)
         history.stopped = isinstance(end, StopTraining)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from presparse.contract.network import Network
+from presparse.errors import ArgumentError
 from presparse.fitting.rates import Rates, is_auto, rate_exponents
 from presparse.history import Epoch
 
@@ -33,7 +34,12 @@ class RateSchedule(Protocol):
 
     @property
     def epochs(self) -> int:
-        """At most."""
+        """At most, those before the first included."""
+        ...
+
+    @property
+    def first_epoch(self) -> int:
+        """Number, from 1, of the first that is trained; another training had those before it."""
         ...
 
     def described(self) -> dict[str, object]:
@@ -59,17 +65,20 @@ class GivenRates:
     """Epochs without a gain after which the training ends, and the best is kept; None: neither."""
     measured: int
     """Samples by which an epoch is judged."""
+    first_epoch: int = 1
 
     @property
     def epochs(self) -> int:
         return len(self.exponents)
 
     def described(self) -> dict[str, object]:
-        return {"rate exponents": list(self.exponents), "patience": self.patience}
+        own = {"rate exponents": list(self.exponents), "patience": self.patience}
+        return own if self.first_epoch == 1 else {**own, "first epoch": self.first_epoch}
 
     def exponent(self, done: Sequence[Epoch]) -> int | None:
         stands = self.patience is not None and len(done) - _last_gain(done) >= self.patience
-        return None if stands or len(done) == self.epochs else self.exponents[len(done)]
+        number = self.first_epoch + len(done)
+        return None if stands or number > self.epochs else self.exponents[number - 1]
 
     def kept(self, done: Sequence[Epoch]) -> int | None:
         return None if self.patience is None else kept_epoch(done, self.measured)
@@ -94,6 +103,7 @@ class FallingRate:
     """A rate that is halved when the epochs gain no more, and at the latest when `FALL_BY` says so. After the last fall
     the training ends where it would fall again."""
 
+    first_epoch: ClassVar[int] = 1
     exponents: Sequence[int]
     """That the network has, ascending: the rate falls to the last at most."""
     first: int
@@ -127,13 +137,25 @@ class FallingRate:
 
 
 def schedule_of(
-    network: Network, lr: Rates, *, epochs: int | None, patience: int | None, samples: int, held_out: int
+    network: Network,
+    lr: Rates,
+    *,
+    epochs: int | None,
+    patience: int | None,
+    samples: int,
+    held_out: int,
+    first_epoch: int = 1,
 ) -> RateSchedule:
-    """What a user asks for, with what is left open chosen for so many samples per epoch. Raises RateError."""
+    """What a user asks for, with what is left open chosen for so many samples per epoch.
+
+    Raises RateError; ArgumentError for a first epoch that is none of them.
+    """
     measured = held_out or samples
     if not is_auto(lr):
         exponents = rate_exponents(network, lr, epochs, epochs_for(samples))
-        return GivenRates(exponents=exponents, patience=patience, measured=measured)
+        if first_epoch > len(exponents):
+            raise ArgumentError(f"first_epoch must be one of the {len(exponents)} epochs, and is {first_epoch}")
+        return GivenRates(exponents=exponents, patience=patience, measured=measured, first_epoch=first_epoch)
     exponents = range(network.rates.least, network.rates.most + 1)
     return FallingRate(
         exponents=exponents,

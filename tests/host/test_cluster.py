@@ -16,7 +16,8 @@ import pytest
 from distributed import LocalCluster
 
 from presparse import cluster
-from presparse.cluster import TRAINING, check_same, connect, versions
+from presparse.cluster import connect
+from presparse.cluster.versions import TRAINING, check_same, versions
 from presparse.errors import ArgumentError, ClusterError, MissingExtra, PresparseError
 
 

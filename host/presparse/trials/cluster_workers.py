@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from presparse import cluster
+from presparse.cluster import connect
+from presparse.cluster.versions import check_same, versions
 from presparse.errors import ClusterError, MissingExtra, PresparseError
 from presparse.trials import running
 from presparse.trials.workers import Workers
@@ -27,14 +28,14 @@ def on_cluster(address: str) -> Iterator[Workers]:
     A worker that goes costs the trial that it was making, which another one makes again. The trial that a worker is
     making when the block ends too early is made to its end there, and nobody hears of it.
 
-    Raises what `cluster.connect` raises; ClusterError if the scheduler goes, if there has been no worker for five
+    Raises what `connect` raises; ClusterError if the scheduler goes, if there has been no worker for five
     minutes, or if every worker that makes a certain trial goes.
     """
     from distributed import KilledWorker
     from distributed.client import ClosedClientError
     from distributed.comm.core import CommClosedError
 
-    client = cluster.connect(address, trains=True)
+    client = connect(address, trains=True)
     try:
         yield _OnCluster(client, address)
     except KilledWorker as error:
@@ -55,7 +56,7 @@ class _OnCluster:
     def __init__(self, client: Any, address: str) -> None:
         self._client = client
         self._address = address
-        self._versions = cluster.versions(trains=True)
+        self._versions = versions(trains=True)
         self._seen = time.monotonic()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -113,9 +114,9 @@ def _unpickled(content: bytes) -> Any:
         ) from error
 
 
-def _run(versions: Mapping[str, Any], function: bytes, *arguments: Any) -> Any:
+def _run(wanted: Mapping[str, Any], function: bytes, *arguments: Any) -> Any:
     """In a worker, which may have come after the others were looked at."""
-    cluster.check_same(_name(), cluster.versions(trains=True), versions, trains=True)
+    check_same(_name(), versions(trains=True), wanted, trains=True)
     called = _unpickled(function)
     try:
         return running.run(called, *arguments)

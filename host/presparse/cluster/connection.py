@@ -1,8 +1,4 @@
-"""Many computers that work for one: workers of dask.distributed, behind its scheduler.
-
-Presparse starts neither; whoever has computers has a way to start programs there (docs/cluster.md). It only connects,
-and looks whether everyone has the same versions, so that no result depends on where it was made.
-"""
+"""A client of a scheduler, if there is one, and workers that are fit for the work."""
 
 from __future__ import annotations
 
@@ -14,15 +10,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
+from presparse.cluster.versions import check_same, compared
 from presparse.errors import ArgumentError, ClusterError, MissingExtra
 
 if TYPE_CHECKING:
     from distributed import Client
 
-TRAINING = ("numpy", "scipy", "scikit-learn", "torch")
-"""The packages that decide the bits of a training, beside Presparse itself."""
-
-_EVERYWHERE = ("presparse", "distributed")
 _ADDRESS = re.compile(r"(?:tcp|tls)://(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 _OTHER_WORDS = (MemoryError, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, EOFError)
 """What comes of reading another program's words as dask's: the first eight bytes, say, as a length."""
@@ -143,7 +136,7 @@ def _address(client: Client) -> str:
 def _check_workers(
     client: Client, workers: Mapping[str, Mapping[str, Any]], packages: Sequence[str], trains: bool
 ) -> None:
-    found = cast(Mapping[str, Any], client.get_versions(packages=_compared(packages, trains)))
+    found = cast(Mapping[str, Any], client.get_versions(packages=compared(packages, trains)))
     here = found["client"]
     check_same("the scheduler", found["scheduler"], here)
     for where, worker in workers.items():
@@ -155,50 +148,3 @@ def _check_workers(
                 f"{who} has {threads} threads, and trials in one process share their random numbers; start it with "
                 f"`dask worker {_address(client)} --nworkers {threads} --nthreads 1`"
             )
-
-
-def versions(packages: Sequence[str] = (), trains: bool = False) -> Mapping[str, Any]:
-    """Those of this process, to be compared with another's (`check_same`)."""
-    from distributed.versions import get_versions
-
-    return get_versions(_compared(packages, trains))
-
-
-def check_same(
-    who: str,
-    there: Mapping[str, Any],
-    here: Mapping[str, Any],
-    packages: Sequence[str] = (),
-    trains: bool = False,
-) -> None:
-    """Compare another's `versions` with one's own. Raises ClusterError, MissingExtra."""
-    python, ours = (".".join(each["host"]["python"].split(".")[:2]) for each in (there, here))
-    if python != ours:
-        raise ClusterError(f"{who} runs Python {python}, and this computer {ours}; start it with Python {ours}")
-    machine, own = there["host"]["machine"], here["host"]["machine"]
-    if trains and machine != own:
-        raise ClusterError(
-            f"{who} has a processor of the kind {machine}, and this computer {own}: they round sums differently; "
-            f"use workers of the kind {own}"
-        )
-    lacks: list[str] = []
-    others: list[str] = []
-    mend: list[str] = []
-    for package in _compared(packages, trains):
-        # What follows a + is how it was packaged, such as +cpu.
-        version, wanted = ((each["packages"][package] or "").partition("+")[0] for each in (there, here))
-        if version == wanted:
-            continue
-        if version:
-            others.append(f"{package} {version} (here: {wanted or 'none'})")
-        else:
-            lacks.append(package)
-        mend.append(f"{package}=={wanted}" if package != "presparse" else f"'presparse[cluster]=={wanted}'")
-    if lacks or others:
-        has = " and ".join([*(f"no {each}" for each in lacks), *others])
-        kind = MissingExtra if lacks else ClusterError
-        raise kind(f"{who} has {has}; there: pip install {' '.join(mend)}, and start it again")
-
-
-def _compared(packages: Sequence[str], trains: bool) -> tuple[str, ...]:
-    return (*_EVERYWHERE, *packages, *(TRAINING if trains else ()))

@@ -43,14 +43,10 @@ class Folder:
         """The model of a trial, for the next rung, or as the one that is found. Raises OutputError."""
         model.save(self._file(trial))
 
-    def model(self, trial: Trial) -> Model:
-        """What `keep` kept. Raises ModelError if it is not there any more, or was harmed."""
-        return Model.load(self._file(trial))
-
-    def rung(self, trial: Trial) -> Model | None:
-        """The same; None where `model` raises: then all its epochs can be trained again."""
+    def kept(self, trial: Trial) -> Model | None:
+        """What `keep` kept; None if it is not there any more, or was harmed: then it can be trained again."""
         try:
-            return self.model(trial)
+            return Model.load(self._file(trial))
         except ModelError:
             return None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from presparse.experiments.intervals import interval
+from presparse.model import Model
 from presparse.search.fitting import FittingCandidates
-from presparse.search.folder import Folder
 from presparse.search.found import Entry, Found
 from presparse.search.halving import Halving
 from presparse.search.objectives import ACCURACY, Objectives
@@ -72,15 +72,15 @@ class Plan:
         what = f"{network.name}, {network.edges:,} edges"
         return f"confirming {what}" if "split" in trial else f"{what}, {trial['epochs']} epochs"
 
-    def found(self, done: Done, folder: Folder) -> Found:
-        """Of all trials."""
+    def found(self, done: Done, model_of: Callable[[Trial], Model]) -> Found:
+        """Of all trials, with the models that they left."""
         ladder = [each for each in done if "split" not in each[0]]
         confirmed: dict[int, list[tuple[Trial, Figures]]] = {}
         for trial, figures in done:
             if "split" in trial:
                 confirmed.setdefault(trial["candidate"], []).append((trial, figures))
         chosen_by = {trial["candidate"]: figures[ACCURACY] for trial, figures in ladder}  # the last rung's
-        entries = [self._entry(number, of, chosen_by[number], folder) for number, of in confirmed.items()]
+        entries = [self._entry(number, of, chosen_by[number], model_of) for number, of in confirmed.items()]
         points = [self.objectives.point(entry.figures) for entry in entries]
         of = ranks(points) if points else ()
         by_speed = sorted(zip(entries, of, strict=True), key=lambda each: each[0].speed)
@@ -122,12 +122,14 @@ class Plan:
         trained = sorted({trial["candidate"] for trial, _ in done})
         return [*chosen, *(n for n in trained if self._candidates[n].shipped and n not in chosen)]
 
-    def _entry(self, number: int, of: list[tuple[Trial, Figures]], chosen_by: float, folder: Folder) -> Entry:
+    def _entry(
+        self, number: int, of: list[tuple[Trial, Figures]], chosen_by: float, model_of: Callable[[Trial], Model]
+    ) -> Entry:
         candidate = self._candidates[number]
         accuracy, half = interval([figures[ACCURACY] for _, figures in of])
         return Entry(
             network=candidate.network,
-            model=folder.model(of[0][0]),
+            model=model_of(of[0][0]),
             accuracy=accuracy,
             interval=half,
             chosen_by=chosen_by,

@@ -207,7 +207,7 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
 
         def arguments(trial: Trial) -> tuple[object, ...]:
             # A training in PyTorch cannot go on from a model: it begins anew on every rung.
-            before = folder.rung(plan.before(trial)) if trial["after"] and task.mode == "train" else None
+            before = folder.kept(plan.before(trial)) if trial["after"] and task.mode == "train" else None
             return shared, before
 
         def kept(trial: Trial, trained: Trained) -> Figures:
@@ -223,7 +223,7 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
             arguments=arguments,
             kept=kept,
         )
-        found = plan.found(done, folder)
+        found = plan.found(done, lambda trial: folder.kept(trial) or train(trial, subject, None).model)
         folder.write(found, subject)
         return found
 

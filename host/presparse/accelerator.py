@@ -257,9 +257,9 @@ class Accelerator:
         and the training ends after so many epochs without a gain.
 
         `epochs` is the most that are trained; None: as many as make 100,000 samples, and 20 at least.
-        With a `first_epoch` above 1 the loaded model was trained in the epochs before it, and the training goes on: with
-        the same arguments otherwise, the rates of all epochs in `lr`, it ends in the same bits as in one go. The history
-        has the epochs of this call.
+        With a `first_epoch` above 1 the loaded model was trained in the epochs before it, and the training goes on:
+        with the same arguments otherwise, the rates of all epochs in `lr`, it ends in the same bits as in one go. The
+        history has the epochs of this call.
         With class_weight 'balanced' every class counts alike: samples of the smaller ones come several times in every
         epoch, and in `validation`.
 

@@ -10,10 +10,10 @@ with too few edges for that idles instead, which costs little: it has few lanes.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from presparse.contract.description import shortened
@@ -21,6 +21,7 @@ from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats
 from presparse.contract.network import MAX_ROWS, Activation, Network, RateRange, densities, lanes_fit
 from presparse.sizing.automatic import HIDDEN_EDGES, OUTPUT_EDGES, hidden_layer, layer_densities
+from presparse.sizing.lanes import divisors
 
 DEFAULT_LANES = 80
 """Lanes in all, where neither lanes nor cycles are asked for: 64 + 16, which a mid-size FPGA holds."""
@@ -62,20 +63,23 @@ class _Choice:
     """Distance from the wanted density: log2 of the ratio, positive."""
     share: float
     """The junction's part of all wanted edges."""
-    idle: float = 0.0
-    """Cycles in which the junction idles: log2 of the period over its cycles, weighted with its share."""
+    cycles: int
+    group: int
+    """Right neurons that are finished at once."""
 
     @property
     def cost(self) -> float:
-        return self.padding + self.deviation + self.idle
+        return self.padding + self.deviation
 
-    @property
-    def cycles(self) -> int:
-        return self.left * self.out_degree // self.lanes
+    def idling(self, period: int) -> float:
+        """What it costs if a sample takes so many cycles: the more of them the junction idles, weighted with its
+        share."""
+        return self.cost + self.share * math.log2(period / self.cycles)
 
-    @property
-    def group(self) -> int:
-        return max(1, self.lanes // self.in_degree)
+
+_Priced = tuple[float, _Choice]
+_Alike = list[list[_Choice]]
+"""Choices of one junction that differ in lanes alone, which ascend."""
 
 
 def design(
@@ -215,19 +219,17 @@ def _degrees(left: int, right: int, wanted: float) -> Iterator[tuple[int, int]]:
 def _junction_choices(asked: Sequence[int], junction: int, wanted: float, share: float) -> Iterator[_Choice]:
     """Every junction that is valid by itself. Prices are logarithms of ratios, so that they add up."""
     for left in _sizes(asked[junction]):
-        lane_numbers = [z for z in _divisors(left) if left // z <= MAX_ROWS]
+        lane_numbers = [z for z in divisors(left) if left // z <= MAX_ROWS]
         for right in _sizes(asked[junction + 1]):
             padding = share * math.log2(left * right / (asked[junction] * asked[junction + 1]))
             for out_degree, in_degree in _degrees(left, right, wanted):
                 deviation = abs(math.log2(out_degree / right / wanted))
                 for lanes in lane_numbers:
                     if lanes_fit(left, in_degree, lanes):
-                        yield _Choice(left, right, out_degree, in_degree, lanes, padding, deviation, share)
-
-
-def _divisors(n: int) -> list[int]:
-    small = [d for d in range(1, math.isqrt(n) + 1) if n % d == 0]
-    return sorted({*small, *(n // d for d in small)})
+                        cycles, group = left * out_degree // lanes, max(1, lanes // in_degree)
+                        yield _Choice(
+                            left, right, out_degree, in_degree, lanes, padding, deviation, share, cycles, group
+                        )
 
 
 # What is best
@@ -235,11 +237,11 @@ def _divisors(n: int) -> list[int]:
 
 def _balanced(options: list[list[_Choice]], lanes: int | None, cycles: int | None) -> list[_Choice] | None:
     """The cheapest network in which every junction takes equally many cycles."""
-    by_cycles = []
+    by_cycles: list[dict[int, list[_Priced]]] = []
     for choices in options:
-        table: dict[int, list[_Choice]] = defaultdict(list)
+        table: dict[int, list[_Priced]] = defaultdict(list)
         for choice in choices:
-            table[choice.cycles].append(choice)
+            table[choice.cycles].append((choice.cost, choice))
         by_cycles.append(table)
     common = set(by_cycles[0]).intersection(*by_cycles[1:])
     return _cheapest(((c, [table[c] for table in by_cycles]) for c in common), lanes, cycles)
@@ -247,38 +249,51 @@ def _balanced(options: list[list[_Choice]], lanes: int | None, cycles: int | Non
 
 def _unbalanced(options: list[list[_Choice]], lanes: int | None, cycles: int | None) -> list[_Choice] | None:
     """A good network whose junctions take at most a common number of cycles; faster ones idle."""
+    alike = [_alike(choices) for choices in options]
     if cycles is not None:
-        return _within(options, cycles)
+        found = _within(alike, cycles, lanes)
+        return found[1] if found else None
     longest = max(choice.cycles for choices in options for choice in choices)
     best: tuple[float, list[_Choice]] | None = None
+    before = 0
     for eighth in range(8 * longest.bit_length() + 1):  # periods in steps of 2^(1/8), the fastest first
         period = 2 ** (eighth / 8)
-        found = _within(options, round(period))
-        if found and lanes is not None and sum(c.lanes for c in found) <= lanes:
-            cost = sum(c.cost for c in found) + math.log2(period)
+        found = _within(alike, round(period), lanes) if round(period) > before else None
+        before = round(period)
+        if found and lanes is not None and sum(c.lanes for c in found[1]) <= lanes:
+            cost = found[0] + math.log2(period)
             if best is None or cost < best[0]:
-                best = cost, found
+                best = cost, found[1]
         if best and math.log2(period) > best[0]:  # later ones are slower than that by themselves
             break
     return best[1] if best else None
 
 
-def _within(options: list[list[_Choice]], period: int) -> list[_Choice] | None:
-    """The cheapest network with at most `period` cycles in every junction; cycles that a junction idles cost."""
+def _alike(choices: list[_Choice]) -> _Alike:
+    same: dict[tuple[int, int, int], list[_Choice]] = defaultdict(list)
+    for c in choices:
+        same[c.left, c.right, c.out_degree].append(c)
+    return list(same.values())
+
+
+def _within(alike: list[_Alike], period: int, lanes: int | None = None) -> tuple[float, list[_Choice]] | None:
+    """The cheapest network with at most `period` cycles in every junction, and its cost; cycles that a junction idles
+    cost. None, too, where it would surely take more than so many lanes."""
     fitting: list[list[_Choice]] = []
-    for choices in options:
-        fewest: dict[tuple[int, int, int], list[_Choice]] = defaultdict(list)
-        for c in choices:  # lanes ascend; more than twice the lanes that are needed would only idle
-            same = fewest[c.left, c.right, c.out_degree]
-            if c.cycles <= period and (not same or c.lanes <= 2 * same[0].lanes):
-                same.append(replace(c, idle=c.share * math.log2(period / c.cycles)))
-        fitting.append([c for same in fewest.values() for c in same])
-    found = _chain(fitting)
-    return found[1] if found else None
+    for choices in alike:
+        found: list[_Choice] = []
+        for same in choices:
+            first = bisect_left(same, True, key=lambda c: c.cycles <= period)
+            if first < len(same):  # more than twice the lanes that are needed would only idle
+                found += same[first : bisect_right(same, 2 * same[first].lanes, key=lambda c: c.lanes)]
+        fitting.append(found)
+    if not all(fitting) or (lanes is not None and sum(min(c.lanes for c in found) for found in fitting) > lanes):
+        return None
+    return _chain([[(c.idling(period), c) for c in found] for found in fitting])
 
 
 def _cheapest(
-    periods: Iterable[tuple[int, list[list[_Choice]]]], lanes: int | None, cycles: int | None
+    periods: Iterable[tuple[int, list[list[_Priced]]]], lanes: int | None, cycles: int | None
 ) -> list[_Choice] | None:
     best: tuple[float, list[_Choice]] | None = None
     for period, options in periods:
@@ -295,31 +310,31 @@ def _cheapest(
     return best[1] if best else None
 
 
-def _chain(options: list[list[_Choice]]) -> tuple[float, list[_Choice]] | None:
+def _chain(options: list[list[_Priced]]) -> tuple[float, list[_Choice]] | None:
     """The cheapest chain of junctions: equal sizes where they meet, and g_i dividing z_{i+1} (shortest path)."""
     # Reached so far: (size of the last layer, right neurons it finishes at once) -> (cost, junctions).
     ends: dict[tuple[int, int], tuple[float, list[_Choice]]] = {}
-    for choice in options[0]:
-        _keep(ends, choice, choice.cost, [choice])
+    for price, choice in options[0]:
+        _keep(ends, choice, price, [])
     for choices in options[1:]:
         longer: dict[tuple[int, int], tuple[float, list[_Choice]]] = {}
-        by_left: dict[int, list[_Choice]] = defaultdict(list)
-        for choice in choices:
-            by_left[choice.left].append(choice)
+        by_left: dict[int, list[_Priced]] = defaultdict(list)
+        for price, choice in choices:
+            by_left[choice.left].append((price, choice))
         for (size, group), (cost, chain) in ends.items():
-            for choice in by_left[size]:
+            for price, choice in by_left[size]:
                 if choice.lanes % group == 0:
-                    _keep(longer, choice, cost + choice.cost, [*chain, choice])
+                    _keep(longer, choice, cost + price, chain)
         ends = longer
     return min(ends.values(), key=lambda end: end[0], default=None)
 
 
 def _keep(
-    ends: dict[tuple[int, int], tuple[float, list[_Choice]]], choice: _Choice, cost: float, chain: list[_Choice]
+    ends: dict[tuple[int, int], tuple[float, list[_Choice]]], choice: _Choice, cost: float, before: list[_Choice]
 ) -> None:
     key = choice.right, choice.group
     if key not in ends or cost < ends[key][0]:
-        ends[key] = cost, chain
+        ends[key] = cost, [*before, choice]
 
 
 # Why
@@ -406,7 +421,8 @@ def _why_not(options: list[list[_Choice]], lanes: int | None, cycles: int | None
     if cycles is not None:
         # More cycles allow all that fewer allow, so bisection finds the fewest.
         periods = sorted({choice.cycles for choices in options for choice in choices})
-        fewest = bisect_left(periods, True, key=lambda period: _within(options, period) is not None)
+        alike = [_alike(choices) for choices in options]
+        fewest = bisect_left(periods, True, key=lambda period: _within(alike, period) is not None)
         return (
             f"cycles: no valid lanes reach {_counted(cycles, 'cycle')} per sample; the fewest possible here are "
             f"{periods[fewest]}; ask for more cycles or less density"

@@ -24,6 +24,8 @@ _TRIED_PER_PERIOD = 64
 """Lanes of one speed that are tried; they differ in how long faster junctions idle, the fewest lanes come first."""
 _FMAX_SPREAD = 2.0
 """No build of a network reaches a clock so many times that of another on the same board."""
+_HOPELESS = 1.5
+"""Share of an FPGA's resource that the fewest lanes take, from which on no others are tried: they take more of most."""
 _LEAST_BITS = 6
 """Narrower operands and deltas are not worth proposing."""
 
@@ -43,7 +45,10 @@ def best_build(network: Network, board: Board, *, mode: Mode = "train", **option
     """
     best: tuple[float, Build] | None = None
     fastest_clock = 0.0
-    for period, candidates in _by_period(network, mode, options).items():
+    smallest = smallest_build(network, mode=mode, **options)
+    least = figures(smallest, board)
+    hopeless = any(resource.share > _HOPELESS for _, resource in least.use.items())
+    for period, candidates in () if hopeless else _by_period(network, mode, options).items():
         if best and fastest_clock * _FMAX_SPREAD / period < best[0]:
             break  # periods ascend: nothing later can be faster
         for lanes in candidates[:_TRIED_PER_PERIOD]:
@@ -59,11 +64,9 @@ def best_build(network: Network, board: Board, *, mode: Mode = "train", **option
                 best = speed, build
             break  # the rest of this speed has more lanes
     if best is None:
-        smallest = smallest_build(network, mode=mode, **options)
-        found = figures(smallest, board)
         raise NoFit(
             f"{network.name} ({'training' if mode == 'train' else 'inference'}) does not fit {board.title}, even with "
-            f"lanes {_listed(smallest.lanes)}: {found.short or 'too little is left over to route it'}. "
+            f"lanes {_listed(smallest.lanes)}: {least.short or 'too little is left over to route it'}. "
             + " ".join(what_would_fit(smallest, board))
         )
     return best[1]

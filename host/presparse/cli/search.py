@@ -144,7 +144,7 @@ def run(
     if route:
         with bar("placing and routing") as shown:
             found = routed(found, task, output / "bundles", most=route, weight=weight, told=shown.note)
-            folder.write(found, subject)
+            folder.write(found)
     atomic_files.write(output / "front.png", png(picture.front(found, board)))
     if found.front:
         atomic_files.write(output / "weights.png", png(picture.weights(found)))

@@ -15,7 +15,7 @@ from presparse.search.proposals import Proposals
 from presparse.search.subject import Mode
 from presparse.trials.trial import Figures
 
-_MOST_REFUSED = 300
+_MOST_REFUSED = 100
 """Proposals in a row that do not suit, until the search gives up: then hardly any does."""
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from presparse.errors import ModelError, OutputError
 from presparse.model import Model
 from presparse.search.found import Found
-from presparse.search.subject import Subject
 from presparse.support import atomic_files
 from presparse.trials.trial import Trial
 
@@ -56,14 +52,14 @@ class Folder:
 
         atomic_files.write(self.path / "search.toml", tomlkit.dumps(about))
 
-    def write(self, found: Found, subject: Subject) -> None:
+    def write(self, found: Found) -> None:
         """`front.json`, and network and model of every entry of the front; those of an earlier front go.
 
         Raises OutputError.
         """
         for entry in found.front:
             entry.network.save(self.path / "networks" / f"{entry.name}.toml")
-            noted(entry.model, subject).save(self.path / "models" / f"{entry.name}.safetensors")
+            entry.model.save(self.path / "models" / f"{entry.name}.safetensors")
         names = {entry.name for entry in found.front}
         for kind in ("networks", "models"):
             for file in (self.path / kind).iterdir():
@@ -74,9 +70,3 @@ class Folder:
     def _file(self, trial: Trial) -> Path:
         what = f"split{trial['split']}" if "split" in trial else f"epochs{trial['epochs']}"
         return self._trainings / f"{trial['candidate']}-{what}.safetensors"
-
-
-def noted(model: Model, subject: Subject) -> Model:
-    """The model with what its user calls columns and classes, and what stands for missing numbers."""
-    inputs = replace(model.inputs, names=subject.names, medians=np.asarray(subject.medians))
-    return replace(model, inputs=inputs, classes_=subject.classes_)

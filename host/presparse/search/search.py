@@ -223,8 +223,8 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
             arguments=arguments,
             kept=kept,
         )
-        found = plan.found(done, lambda trial: folder.kept(trial) or train(trial, subject, None).model)
-        folder.write(found, subject)
+        found = plan.found(done, lambda trial: subject.noted(folder.kept(trial) or train(trial, subject, None).model))
+        folder.write(found)
         return found
 
 

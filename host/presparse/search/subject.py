@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from presparse.contract.description import shortened
 from presparse.data.splits import TEST, VALIDATION
 from presparse.errors import ArgumentError, DataError
 from presparse.fitting.holding_out import Part, Validation, hold_out, parted
+from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.validation import Labels, checked_features, checked_labels, checked_samples, classes_of, labels_of
 
@@ -49,6 +50,12 @@ class Subject:
         """Whatever the search itself has looked at: both parts but the test part."""
         parts = self.train, self.validation
         return np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts])
+
+    def noted(self, model: Model) -> Model:
+        """A model that was trained on class numbers, with the user's names of classes and columns, and what stands for
+        missing numbers."""
+        inputs = replace(model.inputs, names=self.names, medians=self.medians)
+        return replace(model, inputs=inputs, classes_=self.classes_)
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
@@ -103,7 +103,6 @@ class FallingRate:
     """A rate that is halved when the epochs gain no more, and at the latest when `FALL_BY` says so. After the last fall
     the training ends where it would fall again."""
 
-    first_epoch: ClassVar[int] = 1
     exponents: Sequence[int]
     """That the network has, ascending: the rate falls to the last at most."""
     first: int
@@ -113,6 +112,10 @@ class FallingRate:
     """Epochs without a gain."""
     measured: int
     """Samples by which an epoch is judged."""
+
+    @property
+    def first_epoch(self) -> int:
+        return 1  # what the epochs before another one were like would decide
 
     def __str__(self) -> str:
         return f"halved after {self.patience} epochs without a gain, at most {self.epochs} epochs"

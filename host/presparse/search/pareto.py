@@ -20,7 +20,7 @@ def ranks(points: ArrayLike) -> NDArray[np.int64]:
     Raises ArgumentError for what is no such array, or has numbers that are not finite.
     """
     values = _checked(points)
-    at_least = (values[:, None] >= values[None]).all(axis=2)
+    at_least = np.all(values[:, None] >= values[None], axis=2)
     dominates = at_least & ~at_least.T
     found = np.full(len(values), -1)
     left, rank = np.ones(len(values), dtype=np.bool_), 0
@@ -94,7 +94,7 @@ def _above(values: NDArray[np.float64], reference: ArrayLike) -> tuple[NDArray[n
     corner = np.asarray(reference, dtype=np.float64)
     if corner.shape != values.shape[1:] or not np.isfinite(corner).all():
         raise ArgumentError(f"a reference has one finite number per figure, {values.shape[1]}, and this is {corner}")
-    counted = (values > corner).all(axis=1)
+    counted = np.all(values > corner, axis=1)
     return values[counted] - corner, counted
 
 

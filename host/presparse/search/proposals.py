@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from presparse.contract.description import shortened
 from presparse.contract.images import Image, Size, sized
-from presparse.contract.network import MAX_ROWS, SHIPPED, Network, lanes_fit
+from presparse.contract.network import MAX_ROWS, SHIPPED, Activation, Network, lanes_fit
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.wire import value_bytes
 from presparse.errors import SearchError
@@ -149,7 +149,8 @@ class Proposals:
         for count in range(_LAST):
             which = _pick(rng, [n for n, outputs in enumerate(self._outputs) if outputs])
             numbers = self._space.numbers[which]
-            rate, activation = _pick(rng, self._space.exponents(numbers)), _pick(rng, self._space.activations)
+            rate = _pick(rng, self._space.exponents(numbers))
+            activation: Activation = _pick(rng, self._space.activations)
             found = self._drawn(rng, wanted, self._outputs[which])
             if found is None:
                 continue
@@ -164,9 +165,7 @@ class Proposals:
             "classes, as far as could be found; try fewer, or widen hidden_layers, hidden_neurons, edges or lanes"
         )
 
-    def _network(
-        self, shape: _Shape, lanes: Lanes, numbers: Numbers, activation: Literal["relu", "sigmoid"], name: str
-    ) -> Network:
+    def _network(self, shape: _Shape, lanes: Lanes, numbers: Numbers, activation: Activation, name: str) -> Network:
         return Network(
             name=name,
             features=self._features,
@@ -174,7 +173,7 @@ class Proposals:
             layers=shape.layers,
             out_degree=shape.out_degree,
             lanes=lanes,
-            activations=(*(activation,) * (len(lanes) - 1), "sigmoid"),
+            activations=(activation,) * (len(lanes) - 1) + ("sigmoid",),
             formats=numbers.formats,
             rates=numbers.rates,
             image=shape.images,

@@ -160,7 +160,7 @@ def picture(table: Table, count: int = _ORDERS) -> bytes:
 
     drawn = figure(6.6, 4.4)
     axes = plain(drawn.subplots())
-    epochs = np.linspace(0, table.epochs * len(table.trials), 61).astype(int)
+    epochs = np.linspace(0, table.epochs * len(table.trials), 61).astype(int).tolist()
     for (name, search), color in zip(SEARCHES.items(), (BLUE, ORANGE, RED), strict=True):
         reached = 100 * shares(table, search, epochs, count)
         axes.plot(epochs, reached.mean(axis=0), color=color, linewidth=2.4, label=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_edges_follow_the_data() -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(keys: dict[str, object], message: str) -> None:
+def test_what_cannot_be_is_refused_by_name(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(SearchError, match=message):
         SearchSpace(**keys)
 

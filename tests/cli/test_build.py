@@ -110,7 +110,7 @@ def test_a_bundle_of_another_network_is_refused(built: tuple[Path, Ran], files: 
         (("--board", "icebreaker", "--lanes", "1", "--output", "nano.toml"), "nano.toml: is a file; a bundle is"),
         (
             ("--board", "arty-a7-35t", "--seeds", "2"),
-            "arty-a7-35t needs Vivado, and --seeds and --rebuild are",
+            "arty-a7-35t needs Vivado, and --seeds, --scheduler and --rebuild are",
         ),
     ],
 )

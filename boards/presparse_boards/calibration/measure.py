@@ -10,7 +10,7 @@ from presparse_boards.calibration.designs import Design
 from presparse_boards.calibration.records import Record
 from presparse_boards.errors import DoesNotFit
 from presparse_boards.flow.plan import make_plan
-from presparse_boards.flow.route import packed_use, route_all, use_in_report
+from presparse_boards.flow.routing.route import packed_use, route_all, use_in_report
 from presparse_boards.flow.sites import for_placement
 from presparse_boards.flow.synthesis import NETLIST, synthesize
 from presparse_boards.flow.tools import Workshop
@@ -31,7 +31,7 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
         plan = plan.for_size(packed.lut.used)
         file = for_placement(netlist.path, plan.toolchain, board.device)
-        routes = route_all(Workshop(folder), plan, board, file, tried, netlist.flip_flops)
+        routes = route_all(folder, plan, board, file, tried, netlist.flip_flops)
     except DoesNotFit as error:
         return _record(design, error.use, None)
     use = use_in_report(board, routes[0].report, netlist.flip_flops)

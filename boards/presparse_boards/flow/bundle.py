@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from presparse.contract.build import Build
@@ -19,10 +20,14 @@ from presparse_boards.clocking.sdram import plan_sdram
 from presparse_boards.errors import DoesNotFit, MakeError
 from presparse_boards.estimate.lane_search import what_would_fit
 from presparse_boards.estimate.sources import sources
+from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.flow.identity import build_id, bundle_key
 from presparse_boards.flow.implementation import Flow, Implementation, Progress
 from presparse_boards.flow.plan import toolchain_of
-from presparse_boards.flow.route import log_of, use_in_report
+from presparse_boards.flow.routing.cluster import cluster_runs
+from presparse_boards.flow.routing.local import local_runs
+from presparse_boards.flow.routing.route import use_in_report
+from presparse_boards.flow.routing.run import Begin, log_of
 from presparse_boards.flow.synthesis import LOG, notes
 from presparse_boards.flow.tools import Workshop, tool_versions
 from presparse_boards.resources.multipliers import plan_multipliers
@@ -40,6 +45,7 @@ def build_bundle(
     seeds: int = 1,
     force: bool = False,
     fill: float = 1.0,
+    scheduler: str | None = None,
     progress: Progress = lambda step: None,
 ) -> Manifest:
     """Make a bundle at `folder`, or copy it from the cache if the same inputs made it before.
@@ -51,13 +57,16 @@ def build_bundle(
     clock_hz : the clock that has to be reached; by default the fastest that the routed design allows
     seeds : place-and-route runs, with seeds 1 to `seeds`; the fastest is taken
     force : make it anew, whatever the cache holds
+    scheduler : its address, such as tcp://host:8786: its workers place and route, one seed each; None: this computer
+        does. The bits are the same.
     progress : receives each step as it begins and ends
 
     Raises MakeError (ToolMissing, ToolFailed, DoesNotFit, TooSlow), ClockError, NoSdram, OutputError (the folder),
-    CacheError.
+    CacheError, and with a scheduler MissingExtra, ArgumentError (its address), ClusterError.
     """
     plan_sdram(build, board, plan_clock(board, clock_hz or board.default_clock_hz).hz)
-    tools = tool_versions(toolchain_of(board).tools, ("luna-usb",) if board.link == "usb" else ())
+    toolchain = toolchain_of(board)
+    tools = tool_versions(toolchain.tools, ("luna-usb",) if board.link == "usb" else ())
     atomic_folders.check_folder(folder, _WHAT, _owned, parents=True)
     identity = build_id(build, board, tools)
     tried = range(1, seeds + 1)
@@ -65,17 +74,19 @@ def build_bundle(
     def make(entry: Path) -> None:
         work = entry / "work"
         work.mkdir()
-        flow = Flow(
-            build=build,
-            board=board,
-            build_id=identity,
-            clock_hz=clock_hz,
-            seeds=tried,
-            fill=fill,
-            progress=progress,
-            work=work,
-        )
-        _make(entry, flow, tools)
+        with _runs(scheduler, toolchain) as begin:
+            flow = Flow(
+                build=build,
+                board=board,
+                build_id=identity,
+                clock_hz=clock_hz,
+                seeds=tried,
+                fill=fill,
+                progress=progress,
+                work=work,
+                begin=begin,
+            )
+            _make(entry, flow, tools)
 
     key = f"{board.name}-{bundle_key(identity, build, clock_hz, tried)}"
     cache = Cache("bundles")
@@ -85,6 +96,10 @@ def build_bundle(
     entry = cache.fetch(key, make, waiting=lambda: progress(waiting))
     atomic_folders.write_folder(folder, {file.name: file.read_bytes() for file in contents(entry)}, _WHAT, _owned)
     return Manifest.load(folder)
+
+
+def _runs(scheduler: str | None, toolchain: Toolchain) -> AbstractContextManager[Begin]:
+    return nullcontext(local_runs) if scheduler is None else cluster_runs(scheduler, toolchain.tools)
 
 
 def _make(entry: Path, flow: Flow, tools: Mapping[str, str]) -> None:

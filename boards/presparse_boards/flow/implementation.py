@@ -14,7 +14,9 @@ from presparse_boards.clocking.clock import Clock, divisor_bits
 from presparse_boards.errors import ClockError, DoesNotFit, TooSlow
 from presparse_boards.flow.plan import Plan, make_plan
 from presparse_boards.flow.retiming import fastest_clock, set_clock
-from presparse_boards.flow.route import Routed, packed_use, route_all
+from presparse_boards.flow.routing.local import local_runs
+from presparse_boards.flow.routing.route import Routed, packed_use, route_all
+from presparse_boards.flow.routing.run import Begin
 from presparse_boards.flow.sites import for_placement
 from presparse_boards.flow.synthesis import Netlist, synthesize
 from presparse_boards.flow.tools import Workshop
@@ -52,6 +54,8 @@ class Flow:
     """Share of the LUTs that the design may take; with more, it is not even placed."""
     progress: Progress
     work: Path
+    begin: Begin = local_runs
+    """How runs of place-and-route begin, here or elsewhere."""
 
     def run(self) -> Implementation:
         """Raises ClockError, ToolFailed, DoesNotFit, TooSlow."""
@@ -138,12 +142,13 @@ class Flow:
         done: Callable[[int, Routed | None], None],
     ) -> list[Routed]:
         return route_all(
-            Workshop(self.work),
+            self.work,
             plan,
             self.board,
             file,
             seeds,
             netlist.flip_flops,
+            begin=self.begin,
             under_way=lambda state: self.progress(Step(name=step, found=state)),
             done=done,
         )

@@ -33,21 +33,25 @@ def bundle(
     clock_hz: float | None = None,
     seeds: int = 1,
     force: bool = False,
+    scheduler: str | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress = lambda step: None,
 ) -> Manifest | Project:
     """A bundle at `folder`; of a board whose bitstreams need Vivado, a project for that.
 
     Without `lanes`, with those that make it fastest on the board: if synthesis finds that too many were chosen, with
-    fewer. Without `link`, with the board's usual one. `options` are Build's.
+    fewer. Without `link`, with the board's usual one. With `scheduler`, its address, its workers place and route.
+    `options` are Build's.
 
     Raises what `build_bundle` and `write_project` do, BoardError (unknown board, a link that it does not have, NoFit,
     NoSdram; what a project has no use for), and BuildError (lanes that the network does not allow).
     """
     chosen = find_board(board).with_link(link)
     vivado = chosen.family.vendor_tool == VIVADO
-    if vivado and (seeds != 1 or force):
-        raise BoardError(f"{board} needs {VIVADO}, and --seeds and --rebuild are for open tools; leave them out")
+    if vivado and (seeds != 1 or force or scheduler):
+        raise BoardError(
+            f"{board} needs {VIVADO}, and --seeds, --scheduler and --rebuild are for open tools; leave them out"
+        )
     if not vivado:
         toolchain_of(chosen)
     build = chosen_build(network, chosen, store=store, mode=mode, lanes=lanes, options=options or {})
@@ -63,6 +67,7 @@ def bundle(
             seeds=seeds,
             force=force,
             fill=fill,
+            scheduler=scheduler,
             progress=progress,
         )
 

@@ -41,6 +41,12 @@ def run(
     seeds: Annotated[
         int, typer.Option(help="Place-and-route runs, in parallel; the fastest is taken.", min=1, max=1000)
     ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Place and route on the workers of this dask scheduler, such as tcp://host:8786.", show_default=False
+        ),
+    ] = None,
     store: Store = "auto",
     sample_bits: SampleBits = 0,
     output: Annotated[
@@ -72,6 +78,7 @@ def run(
             link=link,
             clock_hz=_clock(clock),
             seeds=seeds,
+            scheduler=scheduler,
             force=rebuild,
             progress=steps.show,
         )

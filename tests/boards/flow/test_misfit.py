@@ -19,7 +19,7 @@ from presparse_boards.families.ice40.family import ICE40
 from presparse_boards.flow import plan as plan_module
 from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.plan import make_plan
-from presparse_boards.flow.route import use_of
+from presparse_boards.flow.routing.route import use_of
 from presparse_boards.flow.service import bundle
 from presparse_boards.flow.synthesis import LOG, memories, notes, synthesize
 from presparse_boards.flow.tools import Workshop

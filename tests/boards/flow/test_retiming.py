@@ -13,7 +13,7 @@ from presparse_boards.errors import ClockError, ToolFailed
 from presparse_boards.families.ecp5.routed_clock import patched
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.flow.retiming import fastest_clock, set_clock
-from presparse_boards.flow.route import Routed, route_all
+from presparse_boards.flow.routing.route import Routed, route_all
 from presparse_boards.flow.synthesis import synthesize
 from presparse_boards.flow.tools import Workshop
 from tests.boards.networks import NANO_INFERENCE
@@ -29,7 +29,7 @@ def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> N
     netlist = synthesize(Workshop(tmp_path), plan.toolchain)
 
     def routed(json: str) -> tuple[Routed, str]:
-        [found] = route_all(Workshop(tmp_path), plan, board, json, [3], netlist.flip_flops)
+        [found] = route_all(tmp_path, plan, board, json, [3], netlist.flip_flops)
         return found, (tmp_path / found.design).read_text()
 
     first, design = routed(netlist.path.name)

@@ -257,7 +257,7 @@ def test_what_is_too_full_is_not_even_placed(
 
 
 def test_options_that_vivado_has_no_use_for(place: Path) -> None:
-    refusal = "arty-a7-35t needs Vivado, and --seeds and --rebuild are for open tools"
+    refusal = "arty-a7-35t needs Vivado, and --seeds, --scheduler and --rebuild are for open tools"
     with pytest.raises(BoardError, match=refusal):
         service.bundle(NANO, "arty-a7-35t", folder=place / "new", seeds=2)
     with pytest.raises(BoardError, match=refusal):

@@ -7,21 +7,16 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from presparse.support.child_processes import NotStarted
-from presparse_boards.boards.registry import find_board
 from presparse_boards.errors import ToolFailed, ToolMissing
 from presparse_boards.families.ecp5.family import ECP5
 from presparse_boards.families.ice40.family import ICE40
 from presparse_boards.families.toolchain import YOSYS, Tool
-from presparse_boards.flow.plan import make_plan
-from presparse_boards.flow.route import route_all
 from presparse_boards.flow.tools import Workshop, tool_versions
-from tests.boards.networks import NANO_INFERENCE
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +33,6 @@ SLEEPER = _fake("sleeper")
 """Writes its process id into `pid`, then sleeps."""
 REFUSER = _fake("refuser")
 """Says why, ends with 3."""
-ROUTER = _fake("router")
-"""In the place of nextpnr."""
 
 
 @pytest.fixture
@@ -103,28 +96,6 @@ def test_leaving_the_workshop_ends_what_still_runs(tmp_path: Path) -> None:
     assert statuses == [-signal.SIGKILL]
     with pytest.raises(NotStarted, match="not started, because another step had failed"):
         workshop.run(SLEEPER, [], "log")
-
-
-@pytest.mark.usefixtures("fakes")
-def test_a_seed_that_takes_far_longer_than_another_is_left_out(tmp_path: Path) -> None:
-    board = find_board("ulx3s-12f")
-    plan = make_plan(NANO_INFERENCE, board, board.default_clock_hz, "0" * 16)
-    plan = replace(plan, toolchain=replace(plan.toolchain, place_and_route=ROUTER))
-    states: list[str] = []
-    ended: list[tuple[int, float | None]] = []
-    routes = route_all(
-        Workshop(tmp_path),
-        plan,
-        board,
-        "top.json",
-        [1, 2],
-        0,
-        under_way=states.append,
-        done=lambda seed, routed: ended.append((seed, routed.fmax_mhz if routed else None)),
-    )
-    assert [(routed.seed, routed.fmax_mhz) for routed in routes] == [(1, 100.0)]
-    assert ended == [(1, 100.0), (2, None)]
-    assert "seed 2 97.5% routed" in states
 
 
 def test_versions_of_what_is_installed() -> None:

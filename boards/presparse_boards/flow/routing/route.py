@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -14,24 +13,23 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from presparse.messages.bundle import CriticalPath, Resource, Route, Use
-from presparse.support.processors import processors
 from presparse_boards.boards.definition import Board
 from presparse_boards.errors import DoesNotFit, ToolFailed
 from presparse_boards.families.toolchain import Toolchain
 from presparse_boards.flow.critical_path import critical_path
 from presparse_boards.flow.plan import TOP, Plan, toolchain_of
+from presparse_boards.flow.routing.local import local_runs
+from presparse_boards.flow.routing.run import Begin, Ended, Job, UnderWay, log_of, report_of
 from presparse_boards.flow.tools import Workshop, last_words
 
 _NO_PLACE = ("Unable to find legal placement", "no BELs remaining", "Failed to route", "failed to place")
 """How place-and-route says that a design is too large, or too dense."""
 _PACKED = "fit.json"
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
-_WIRES = re.compile(r"^Info: Routing (\d+) arcs", re.MULTILINE)
-_WIRES_LEFT = re.compile(r"^Info:\s+\d+ \|[^|]*\|[^|]*\|\s+(\d+)\|", re.MULTILINE)
 _USB_CLOCK = "usb_clk"
 """How the name of that net ends: the clock of the domain "usb"."""
 _LOOK_SECONDS = 1.0
-"""Between two looks at the logs."""
+"""Between two words of how far the runs are."""
 PATIENCE = 2.0
 """Times as long as the fastest seed that another may take: now and then a router stands still before its last wires."""
 
@@ -89,41 +87,48 @@ def packed_use(workshop: Workshop, plan: Plan, board: Board, netlist: str, flip_
 
 
 def route_all(
-    workshop: Workshop,
+    folder: Path,
     plan: Plan,
     board: Board,
     netlist: str,
     seeds: Sequence[int],
     flip_flops: int,
     *,
+    begin: Begin = local_runs,
     under_way: Callable[[str], None] = lambda state: None,
     done: Callable[[int, Routed | None], None] = lambda seed, routed: None,
 ) -> list[Routed]:
-    """Place and route with every seed, as many at once as there are processors; in the order of `seeds`.
+    """Place and route with every seed, as many at once as `begin` has room for; in the order of `seeds`.
 
     Seeds that find no place or no route, or take `PATIENCE` times as long as the fastest, are left out, as long as
     one is not. `under_way` is told every second how far the runs are, `done` what came of a seed, None if it is left
-    out; both in this thread. Raises DoesNotFit, ToolFailed.
+    out. Raises DoesNotFit, ToolFailed, and what `begin` does.
     """
-    workers = ThreadPoolExecutor(min(len(seeds), processors()))
-    with workers, workshop:  # the workshop closes first, and the threads then have nothing left to wait for
-        patience = _Patience()
-        runs = {workers.submit(_run, workshop, plan, netlist, seed, patience): seed for seed in seeds}
-        waiting = set(runs)
-        while waiting:
-            ended, waiting = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            for run in ended:
-                routed = run.result()
-                done(runs[run], routed if isinstance(routed, Routed) else None)
-            states = [_state(workshop.folder, seed) for run, seed in runs.items() if run in waiting]
-            if states:
-                under_way(", ".join(states))
-        results = [run.result() for run in runs]
-    found = [routed for routed in results if isinstance(routed, Routed)]
-    if not found:
-        statuses = [status for status in results if isinstance(status, int)]
-        _explain(workshop.folder / log_of(seeds[0]), statuses[0], board, flip_flops)
-    return found
+    patience = _Patience()
+    states: dict[int, UnderWay] = {}
+    ended: dict[int, Ended] = {}
+    routes: dict[int, Routed] = {}
+    job = _job(plan, netlist)
+    with begin(folder, job, seeds) as runs:
+        told = time.monotonic()
+        while len(ended) < len(seeds):
+            heard = runs.next(_LOOK_SECONDS)
+            if isinstance(heard, Ended):
+                ended[heard.seed] = heard
+                if not heard.status:
+                    patience.ended(heard.seconds)
+                    routes[heard.seed] = _routed(folder, plan.toolchain, job, heard.seed)
+                done(heard.seed, routes.get(heard.seed))
+            elif heard:
+                states[heard.seed] = heard
+                if patience.is_over(heard.seconds):
+                    runs.stop(heard.seed)
+            if len(ended) < len(seeds) and time.monotonic() - told >= _LOOK_SECONDS:
+                told = time.monotonic()
+                under_way(_told([states.get(seed) for seed in seeds if seed not in ended]))
+    if not routes:
+        _explain(folder / log_of(seeds[0]), ended[seeds[0]].status, board, flip_flops)
+    return [routes[seed] for seed in seeds if seed in routes]
 
 
 def use_of(board: Board, cells: Iterable[tuple[str, int, int]], flip_flops: int) -> Use:
@@ -149,6 +154,16 @@ def _inputs(plan: Plan, netlist: str) -> list[str]:
     return [*plan.device_options, "--json", netlist, option, TOP + suffix]
 
 
+def _job(plan: Plan, netlist: str) -> Job:
+    toolchain = plan.toolchain
+    return Job(
+        tool=toolchain.place_and_route,
+        arguments=tuple(_inputs(plan, netlist)),
+        inputs=(netlist, TOP + toolchain.constraints[1]),
+        routed=toolchain.routed,
+    )
+
+
 class _Patience:
     """How long a seed is waited for, once another has ended."""
 
@@ -159,40 +174,21 @@ class _Patience:
         """After so many; PATIENCE times as many are enough for any other."""
         self._seconds = min(self._seconds, PATIENCE * seconds)
 
-    def is_over(self, began: float) -> bool:
-        return time.monotonic() - began > self._seconds
+    def is_over(self, seconds: float) -> bool:
+        """That another has taken so far."""
+        return seconds > self._seconds
 
 
-def _run(workshop: Workshop, plan: Plan, netlist: str, seed: int, patience: _Patience) -> Routed | int:
-    """The exit status if it is not 0."""
-    began = time.monotonic()
-    option, suffix = plan.toolchain.routed
-    design, report = f"route-{seed}{suffix}", f"report-{seed}.json"
-    outputs = [option, design, "--report", report, "--seed", str(seed), "--timing-allow-fail"]
-    arguments = [*_inputs(plan, netlist), *outputs]
-    status = workshop.run(
-        plan.toolchain.place_and_route, arguments, log_of(seed), overdue=lambda: patience.is_over(began)
-    )
-    if status:
-        return status
-    patience.ended(time.monotonic() - began)
-    content = json.loads((workshop.folder / report).read_bytes())
-    return Routed(toolchain=plan.toolchain, seed=seed, design=design, log=log_of(seed), report=content)
+def _routed(folder: Path, toolchain: Toolchain, job: Job, seed: int) -> Routed:
+    """By the files of a run that ended well."""
+    report = json.loads((folder / report_of(seed)).read_bytes())
+    return Routed(toolchain=toolchain, seed=seed, design=job.design_of(seed), log=log_of(seed), report=report)
 
 
-def log_of(seed: int) -> str:
-    """The file that place-and-route with this seed writes its log to."""
-    return f"route-{seed}.log"
-
-
-def _state(folder: Path, seed: int) -> str:
-    """How far a run is, by its log: nobody knows when a router ends, but its wires tell whether it gets on."""
-    log = folder / log_of(seed)
-    text = log.read_text(errors="replace") if log.exists() else ""
-    if wires := _WIRES.search(text):
-        left = _WIRES_LEFT.findall(text) or [wires[1]]
-        return f"seed {seed} {1 - int(left[-1]) / int(wires[1]):.1%} routed"
-    return f"seed {seed} placing" if text else f"seed {seed} waiting"
+def _told(states: Sequence[UnderWay | None]) -> str:
+    """Of all that have not ended; None: it has not begun."""
+    waiting = states.count(None)
+    return ", ".join([*(str(state) for state in states if state), *([f"{waiting} waiting"] if waiting else [])])
 
 
 def _explain(log: Path, status: int, board: Board, flip_flops: int) -> NoReturn:
@@ -205,6 +201,7 @@ def _explain(log: Path, status: int, board: Board, flip_flops: int) -> NoReturn:
         raise DoesNotFit(f"the design does not fit {board.name} ({counts}): {last_words(log)}", use)
     if status < 0:
         raise ToolFailed(
-            f"place-and-route was ended by signal {-status}; is there too little memory? Fewer --seeds help"
+            f"place-and-route was ended by signal {-status}; is there too little memory? Fewer runs at once help: "
+            "--seeds, or fewer workers on a computer of a cluster"
         )
     raise ToolFailed(f"place-and-route ended with status {status}: {last_words(log)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from presparse_boards.boards.registry import find_board
 from presparse_boards.flow.plan import toolchain_of
-from presparse_boards.flow.route import Routed
+from presparse_boards.flow.routing.route import Routed
 
 
 def _routed(**clocks: float) -> Routed:

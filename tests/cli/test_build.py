@@ -108,6 +108,8 @@ def test_a_bundle_of_another_network_is_refused(built: tuple[Path, Ran], files: 
         (("--board", "icebreaker", "--lanes", "1", "--clock", "500"), "a clock of 500 MHz cannot be made"),
         (("--board", "icebreaker", "--lanes", "1", "--clock", "3"), "a clock of 3 MHz cannot be made"),
         (("--board", "icebreaker", "--lanes", "1", "--output", "nano.toml"), "nano.toml: is a file; a bundle is"),
+        (("--board", "icebreaker", "--lanes", "1", "--scheduler", "bob"), "'bob' is no address of a scheduler"),
+        (("--board", "arty-a7-35t", "--scheduler", "tcp://bob:1"), "arty-a7-35t needs Vivado, and --seeds, --sch"),
         (
             ("--board", "arty-a7-35t", "--seeds", "2"),
             "arty-a7-35t needs Vivado, and --seeds, --scheduler and --rebuild are",

@@ -7,10 +7,12 @@ its client has given it up, or is gone. So each run looks every second whether i
 from __future__ import annotations
 
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import cycle
 from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -70,15 +72,24 @@ class _Tasks:
         self._last = time.monotonic()
         build = uuid4().hex
         client.subscribe_topic(_TOPIC, lambda event: self._told(build, *event[1]))
-        # Made by a task and not scattered: if the only worker that has them is lost, they are made again.
-        self._inputs = client.submit(_itself, _packed(folder, job.inputs), key=f"presparse-inputs-{build}")
+        room = _room(client)
+        # By tasks and not scattered: if the only worker that has them is lost, they are made again. And since dask puts
+        # a task where its inputs are, each worker gets its own before there is a seed to place.
+        with warnings.catch_warnings(action="ignore"):  # of dask: that they are large
+            inputs = client.submit(_itself, _packed(folder, job.inputs), key=f"presparse-inputs-{build}")
+        self._copies = {
+            where: client.submit(
+                _itself, inputs, key=f"presparse-inputs-{build}-{where}", workers=[where], allow_other_workers=True
+            )
+            for where in room
+        }
         self._futures: dict[int, Future[Any]] = {}
-        for seed in seeds:
+        for seed, where in zip(seeds, cycle(_turns(room)), strict=False):
             self._futures[seed] = client.submit(
                 _run_here,
                 build,
                 job,
-                self._inputs,
+                self._copies[where],
                 seed,
                 versions,
                 key=f"presparse-route-{build}-{seed}",
@@ -93,7 +104,7 @@ class _Tasks:
             heard = self._heard.get(timeout=seconds)
         except Empty:
             if time.monotonic() - self._last > _SILENCE_SECONDS:
-                self._check_workers()
+                _room(self._client)
                 self._last = time.monotonic()
             return None
         self._last = time.monotonic()
@@ -111,7 +122,7 @@ class _Tasks:
     def close(self) -> None:
         """Nobody waits for tasks that still run."""
         self._client.unsubscribe_topic(_TOPIC)
-        for future in (*self._futures.values(), self._inputs):
+        for future in (*self._futures.values(), *self._copies.values()):
             future.release()
 
     def _told(self, build: str, of: str, seed: int, seconds: float, state: str, worker: str) -> None:
@@ -131,7 +142,7 @@ class _Tasks:
             (self._folder / log_of(seed)).write_text(lost)
             ended, files = Ended(seed=seed, status=KILLED, seconds=inf), {}
         except (CancelledError, OSError) as error:
-            raise self._lost() from error
+            raise _gone() from error
         except ImportError as error:
             raise ClusterError(
                 f"a worker that came later has no {error.name}; there: pip install 'presparse[build,cluster]', and "
@@ -142,23 +153,33 @@ class _Tasks:
         _unpack(files, self._folder)
         return ended
 
-    def _check_workers(self) -> None:
-        try:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        except OSError as error:
-            raise self._lost() from error
-        if not any(worker["resources"].get(RESOURCE) for worker in workers):
-            address = self._client.scheduler.address  # pyright: ignore[reportOptionalMemberAccess]
-            raise ClusterError(
-                f"{address}: no worker with the resource {RESOURCE} is left; start one with `dask worker {address} "
-                f"--resources {RESOURCE}=1`, and give the same command again"
-            )
 
-    def _lost(self) -> ClusterError:
-        return ClusterError(
-            "the scheduler is gone, and with it what workers were placing and routing; start it and its workers again, "
-            "then give the same command again"
+def _room(client: Client) -> dict[str, int]:
+    """How many runs each worker has room for, by its address. Raises ClusterError if there is no such worker."""
+    try:
+        workers: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    except OSError as error:
+        raise _gone() from error
+    room = {where: int(worker["resources"].get(RESOURCE, 0)) for where, worker in workers.items()}
+    if not any(room.values()):
+        address = client.scheduler.address  # pyright: ignore[reportOptionalMemberAccess]
+        raise ClusterError(
+            f"{address}: no worker with the resource {RESOURCE} is left; start one with `dask worker {address} "
+            f"--resources {RESOURCE}=1`, and give the same command again"
         )
+    return {where: runs for where, runs in room.items() if runs}
+
+
+def _turns(room: Mapping[str, int]) -> list[str]:
+    """Every worker as often as it has room; each once before one comes again."""
+    return [where for turn in range(max(room.values())) for where, runs in room.items() if runs > turn]
+
+
+def _gone() -> ClusterError:
+    return ClusterError(
+        "the scheduler is gone, and with it what workers were placing and routing; start it and its workers again, "
+        "then give the same command again"
+    )
 
 
 def _itself(files: Files) -> Files:

@@ -30,10 +30,10 @@ class Programs:
     def address(self) -> str:
         return json.loads(self._file.read_text())["address"]
 
-    def worker(self, name: str, *, route: int = 1, packages: Path | None = None) -> None:
+    def worker(self, name: str, *, route: int = 1, threads: int = 1, packages: Path | None = None) -> None:
         """One more, which is there when this returns; `packages` is a folder whose Python packages it finds first."""
         resources = ["--resources", f"route={route}"] if route else []
-        options = ("--name", name, "--nthreads", "1", "--no-nanny", *resources)
+        options = ("--name", name, "--nthreads", str(threads), "--no-nanny", *resources)
         self.workers[name] = self._start(name, "worker", *options, packages=packages)
         while f"name: {name}\n" not in (self.folder / "scheduler.log").read_text():
             assert self.workers[name].poll() is None, (self.folder / f"{name}.log").read_text()

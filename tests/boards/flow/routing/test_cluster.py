@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -54,6 +55,26 @@ def test_a_bundle_does_not_tell_where_it_was_made(
     }  # fmt: skip
     for name in ("manifest.json", "nano.bin", "network.toml", "timing.json"):
         assert here[name] == there[name], name
+
+
+@pytest.mark.filterwarnings("error:Sending large graph")
+def test_no_worker_waits_while_another_has_seeds_before_it(programs: Programs, tmp_path: Path, stage: Stage) -> None:
+    """However many threads they have, and however large inputs are, which dask would rather leave where they are."""
+    for name in ("ada", "bob"):
+        programs.worker(name, route=2, threads=8)
+    (tmp_path / "top.lpf").write_bytes(os.urandom(50_000_000))
+    states: list[str] = []
+
+    def under_way(state: str) -> None:
+        states.append(state)
+        if stage.begun() == {1, 2, 3, 4} and state.count("routed") == 4:
+            for seed in range(1, 5):
+                stage.end(seed)
+
+    with cluster_runs(programs.address, []) as begin:
+        route_all(tmp_path, stage.plan(), BOARD, "top.json", range(1, 5), 0, begin=begin, under_way=under_way)
+    state = next(state for state in states if state.count("routed") == 4)
+    assert (state.count("on ada"), state.count("on bob")) == (2, 2)
 
 
 def test_a_worker_that_is_killed_costs_the_time_of_its_seed(programs: Programs, tmp_path: Path, stage: Stage) -> None:

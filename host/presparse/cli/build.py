@@ -18,7 +18,7 @@ from presparse.cli.rates import told
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Project, Step
 from presparse.plugins import builder
-from presparse.terminal.options import AsJson, NetworkName
+from presparse.terminal.options import AsJson, NetworkName, Scheduler
 from presparse.terminal.output import drawn, people, put
 
 NAME = "build"
@@ -39,14 +39,12 @@ def run(
         str, typer.Option(help="auto: the fastest that is reached; or MHz that must be reached.")
     ] = "auto",
     seeds: Annotated[
-        int, typer.Option(help="Place-and-route runs, in parallel; the fastest is taken.", min=1, max=1000)
-    ] = 1,
-    scheduler: Annotated[
-        str | None,
+        int,
         typer.Option(
-            help="Place and route on the workers of this dask scheduler, such as tcp://host:8786.", show_default=False
+            help="Place-and-route runs, in parallel, here or with --scheduler; the fastest is taken.", min=1, max=1000
         ),
-    ] = None,
+    ] = 1,
+    scheduler: Scheduler = None,
     store: Store = "auto",
     sample_bits: SampleBits = 0,
     output: Annotated[

@@ -11,7 +11,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from math import inf
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from presparse.cluster import connect
-from presparse.errors import ClusterError, PresparseError
+from presparse.cluster.versions import check_same, versions
+from presparse.errors import ClusterError, MissingExtra, PresparseError
 from presparse.support.scratch import scratch_folder
 from presparse_boards.families.toolchain import Tool
 from presparse_boards.flow.routing.run import KILLED, Begin, Ended, Job, Runs, UnderWay, log_of, run
@@ -48,12 +48,12 @@ def cluster_runs(address: str, tools: Iterable[Tool]) -> Iterator[Begin]:
     Raises what `connect` does: nothing has been sent then.
     """
     packages = sorted({tool.package for tool in tools})
-    versions = {package: version(package) for package in ("presparse", *packages)}
     with connect(address, packages=packages, resource=RESOURCE) as client:
+        here = versions(packages)
 
         @contextmanager
         def begin(folder: Path, job: Job, seeds: Sequence[int]) -> Iterator[Runs]:
-            tasks = _Tasks(client, versions, folder, job, seeds)
+            tasks = _Tasks(client, packages, here, folder, job, seeds)
             try:
                 yield tasks
             finally:
@@ -64,7 +64,13 @@ def cluster_runs(address: str, tools: Iterable[Tool]) -> Iterator[Begin]:
 
 class _Tasks:
     def __init__(
-        self, client: Client, versions: Mapping[str, str], folder: Path, job: Job, seeds: Sequence[int]
+        self,
+        client: Client,
+        packages: Sequence[str],
+        here: Mapping[str, Any],
+        folder: Path,
+        job: Job,
+        seeds: Sequence[int],
     ) -> None:
         self._client = client
         self._folder = folder
@@ -86,12 +92,13 @@ class _Tasks:
         self._futures: dict[int, Future[Any]] = {}
         for seed, where in zip(seeds, cycle(_turns(room)), strict=False):
             self._futures[seed] = client.submit(
-                _run_here,
+                _run_there,
                 build,
                 job,
                 self._copies[where],
                 seed,
-                versions,
+                packages,
+                here,
                 key=f"presparse-route-{build}-{seed}",
                 resources={RESOURCE: 1},
                 pure=False,
@@ -143,6 +150,8 @@ class _Tasks:
             ended, files = Ended(seed=seed, status=KILLED, seconds=inf), {}
         except (CancelledError, OSError) as error:
             raise _gone() from error
+        except MissingExtra:
+            raise
         except ImportError as error:
             raise ClusterError(
                 f"a worker that came later has no {error.name}; there: pip install 'presparse[build,cluster]', and "
@@ -186,15 +195,15 @@ def _itself(files: Files) -> Files:
     return files
 
 
-def _run_here(
-    build: str, job: Job, inputs: Files, seed: int, versions: Mapping[str, str]
+def _run_there(
+    build: str, job: Job, inputs: Files, seed: int, packages: Sequence[str], wanted: Mapping[str, Any]
 ) -> tuple[Ended, dict[str, bytes]]:
-    """On a worker, in a thread of it."""
+    """On a worker, in a thread of it; packages as `wanted`, for it may have come after the others were looked at."""
     from distributed import get_worker
 
     worker = get_worker()
     name, task = str(worker.name), worker.get_current_task()
-    _check_versions(name, versions)
+    check_same(f"worker {name}", versions(packages), wanted, packages)
 
     def goes_on(state: UnderWay) -> bool:
         worker.log_event(_TOPIC, (build, seed, state.seconds, state.state, name))
@@ -207,20 +216,6 @@ def _run_here(
             return ended, _packed(folder, (name for name in job.outputs_of(seed) if (folder / name).exists()))
     except PresparseError as error:
         raise ClusterError(f"worker {name}: {error}") from error
-
-
-def _check_versions(worker: str, versions: Mapping[str, str]) -> None:
-    """Of a worker that was not there when the others were looked at. Raises ClusterError."""
-    for package, wanted in versions.items():
-        try:
-            found = version(package)
-        except PackageNotFoundError:
-            found = "missing"
-        if found != wanted:
-            raise ClusterError(
-                f"worker {worker} came later, and there {package} is {found} (here: {wanted}); there: pip install "
-                f"{package}=={wanted}, and start it again"
-            )
 
 
 def _is_wanted(worker: Worker, key: Key) -> bool:

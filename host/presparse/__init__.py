@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from presparse.history import Progress as Progress
     from presparse.messages.estimate import Estimate as Estimate
     from presparse.model import Model as Model
+    from presparse.model_search import Found as Found
+    from presparse.model_search import SearchSpace as SearchSpace
+    from presparse.model_search import search as search
     from presparse.opening import open as open
 
     __version__: str
@@ -44,14 +47,17 @@ _HOMES = {
     "Build": "presparse.contract.build",
     "Epoch": "presparse.history",
     "Estimate": "presparse.messages.estimate",
+    "Found": "presparse.model_search",
     "History": "presparse.history",
     "Model": "presparse.model",
     "Network": "presparse.contract.network",
     "PresparseError": "presparse.contract.errors",
     "Progress": "presparse.history",
+    "SearchSpace": "presparse.model_search",
     "SparseClassifier": "presparse.estimator",
     "estimate": "presparse.estimation",
     "open": "presparse.opening",
+    "search": "presparse.model_search",
 }
 
 _PARTS = ("features", "prune", "sparsity", "train")

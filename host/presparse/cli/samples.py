@@ -27,7 +27,7 @@ from presparse.terminal.output import bar, say
 from presparse.validation import Labels, checked_features, checked_labels, classes_of
 
 if TYPE_CHECKING:
-    from presparse.search.subject import Subject
+    from presparse.model_search.subject import Subject
 
 _STDIN = "-"
 _shown = partial(listed, most=8)
@@ -111,7 +111,7 @@ def to_search(
 
     Raises DataError, FeatureError.
     """
-    from presparse.search.subject import subject_of
+    from presparse.model_search.subject import subject_of
 
     names, medians, given = (), None, {}
     with _read(source) as place:

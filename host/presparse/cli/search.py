@@ -23,8 +23,8 @@ from presparse.terminal.output import bar, drawn, put, say
 from presparse.validation import LARGEST_SEED
 
 if TYPE_CHECKING:
-    from presparse.search.found import Entry, Found
-    from presparse.search.search import Task
+    from presparse.model_search.found import Entry, Found
+    from presparse.model_search.search import Task
 
 NAME = "search"
 OUTPUT = "search"
@@ -109,12 +109,12 @@ def run(
     check_outputs((output, FOLDER), inputs=(file_of(samples), space))
     with bar("importing PyTorch"):
         try:
+            from presparse.model_search import page, picture
+            from presparse.model_search.folder import Folder
+            from presparse.model_search.routing import routed
+            from presparse.model_search.search import run as search
+            from presparse.model_search.search import task_of
             from presparse.report.style import png
-            from presparse.search import page, picture
-            from presparse.search.folder import Folder
-            from presparse.search.routing import routed
-            from presparse.search.search import run as search
-            from presparse.search.search import task_of
         except ModuleNotFoundError as error:
             raise MissingExtra(
                 f"a search needs the Python package {error.name}, which is not installed: "

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from presparse.experiments.journal import Journal
+
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, ModelError
-from presparse.experiments.journal import Journal
 from presparse.messages.bundle import BundleError, Manifest
 from presparse.model import Model
 

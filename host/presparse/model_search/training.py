@@ -12,7 +12,7 @@ from presparse.contract.network import Network
 from presparse.errors import LearningWarning, TrainingError
 from presparse.fitting.holding_out import Part, hold_out
 from presparse.model import Model
-from presparse.search.subject import Mode, Subject
+from presparse.model_search.subject import Mode, Subject
 from presparse.trials.trial import Trial
 
 
@@ -33,7 +33,7 @@ def rates(network: Network, first: int, epochs: int) -> list[float]:
 
 
 def train(trial: Trial, subject: Subject, before: Model | None) -> Trained:
-    """A trial of `presparse.search.plan`.
+    """A trial of `presparse.model_search.plan`.
 
     On a rung of the ladder, a network is trained on the samples for that, up to `epochs`, and measured by those that
     networks are chosen by. `before` has its first `after` epochs; without it all are trained, which gives the same

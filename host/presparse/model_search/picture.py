@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
+from presparse.model_search.found import Entry, Found
 from presparse.report.style import BLUE, INK, LINE, ORANGE, SOFT, figure, plain, titled
-from presparse.search.found import Entry, Found
 
 _WEIGHTS = (1e-4, 1.0)
 """That are looked at: below them accuracy alone counts, above them speed."""

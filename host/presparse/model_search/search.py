@@ -15,16 +15,16 @@ from presparse.errors import ArgumentError
 from presparse.fitting.holding_out import Validation
 from presparse.fitting.rate_schedule import SEEN
 from presparse.messages.store import StoreWish
-from presparse.search.fitting import FittingCandidates
-from presparse.search.folder import Folder
-from presparse.search.found import Found
-from presparse.search.halving import Halving
-from presparse.search.objectives import ACCURACY, MORE, Objectives
-from presparse.search.plan import Plan
-from presparse.search.proposals import Proposals
-from presparse.search.space import SearchSpace
-from presparse.search.subject import Mode, Subject, checked_mode, subject_of
-from presparse.search.training import Trained, train
+from presparse.model_search.fitting import FittingCandidates
+from presparse.model_search.folder import Folder
+from presparse.model_search.found import Found
+from presparse.model_search.halving import Halving
+from presparse.model_search.objectives import ACCURACY, MORE, Objectives
+from presparse.model_search.plan import Plan
+from presparse.model_search.proposals import Proposals
+from presparse.model_search.space import SearchSpace
+from presparse.model_search.subject import Mode, Subject, checked_mode, subject_of
+from presparse.model_search.training import Trained, train
 from presparse.support.processors import processors
 from presparse.support.scratch import scratch_folder
 from presparse.trials.conduct import conduct
@@ -104,9 +104,9 @@ def search(
 ) -> Found:
     """Networks for X (k, features), y (k,) and a board, of which no other is better in every objective.
 
-    Networks are proposed (`presparse.search.SearchSpace`), and left out if the estimate says that they do not fit the
+    Networks are proposed (`presparse.model_search.SearchSpace`), and left out if the estimate says that they do not fit the
     board safely. The others train for a ninth of `epochs`; those that by then no other, or few others, are better than
-    in everything go on to a third, and to the end (`presparse.search.halving`). With mode "train" they learn bit for
+    in everything go on to a third, and to the end (`presparse.model_search.halving`). With mode "train" they learn bit for
     bit as the board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are
     trained anew on 5 parts of the samples and measured by the test part, which nothing else has looked at.
 

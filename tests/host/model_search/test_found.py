@@ -11,7 +11,7 @@ from presparse.errors import ArgumentError
 from presparse.messages.bundle import Resource, Use
 from presparse.messages.estimate import Estimate
 from presparse.model import Model
-from presparse.search.found import Entry, Found, cost
+from presparse.model_search.found import Entry, Found, cost
 
 _NETWORK = Network.load("digits-small")
 _SOME = Resource(used=1_000, available=24_000)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from presparse.experiments.intervals import interval
 from presparse.model import Model
-from presparse.search.fitting import FittingCandidates
-from presparse.search.found import Entry, Found
-from presparse.search.halving import Halving
-from presparse.search.objectives import ACCURACY, Objectives
-from presparse.search.pareto import best_first, ranks
+from presparse.model_search.fitting import FittingCandidates
+from presparse.model_search.found import Entry, Found
+from presparse.model_search.halving import Halving
+from presparse.model_search.objectives import ACCURACY, Objectives
+from presparse.model_search.pareto import best_first, ranks
 from presparse.trials.trial import Done, Figures, Trial
 
 CONFIRMED = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from presparse.model_search.found import Entry, Found
+from presparse.model_search.picture import front, svg
 from presparse.report.page import Fact, rendered
-from presparse.search.found import Entry, Found
-from presparse.search.picture import front, svg
 from presparse.support import atomic_files
 
 

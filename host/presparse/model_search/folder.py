@@ -9,7 +9,7 @@ from typing import Any
 
 from presparse.errors import ModelError, OutputError
 from presparse.model import Model
-from presparse.search.found import Found
+from presparse.model_search.found import Found
 from presparse.support import atomic_files
 from presparse.trials.trial import Trial
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from presparse import plugins
 from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest, Project, Step
-from presparse.search.found import Found
-from presparse.search.search import Task
+from presparse.model_search.found import Found
+from presparse.model_search.search import Task
 
 
 def routed(

@@ -10,9 +10,9 @@ from presparse.contract.network import SHIPPED, Network
 from presparse.errors import SearchError
 from presparse.messages.estimate import Estimate
 from presparse.messages.store import StoreWish
-from presparse.search.objectives import Objectives
-from presparse.search.proposals import Proposals
-from presparse.search.subject import Mode
+from presparse.model_search.objectives import Objectives
+from presparse.model_search.proposals import Proposals
+from presparse.model_search.subject import Mode
 from presparse.trials.trial import Figures
 
 _MOST_REFUSED = 100
@@ -30,7 +30,7 @@ class Fitting:
 
     @cached_property
     def known(self) -> Figures:
-        """What is known of it before it is trained, by the names that `presparse.search.objectives` has."""
+        """What is known of it before it is trained, by the names that `presparse.model_search.objectives` has."""
         return {
             "speed": self.estimate.samples_per_second,
             "lut": float(self.estimate.use.lut.used),

@@ -15,7 +15,7 @@ from presparse.contract.network import Network
 from presparse.errors import ArgumentError, DataError, FeatureError, SearchError
 from presparse.estimation import estimate
 from presparse.model import Model
-from presparse.search import Found, SearchSpace, fitting, search
+from presparse.model_search import Found, SearchSpace, fitting, search
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from presparse.contract.network import SHIPPED, Network
 from presparse.errors import SearchError
 from presparse.messages.estimate import Estimate
 from presparse.messages.store import StoreWish
-from presparse.model_search.objectives import Objectives
-from presparse.model_search.proposals import Proposals
+from presparse.model_search.proposals.candidates import Proposals
+from presparse.model_search.ranking.objectives import Objectives
 from presparse.model_search.subject import Mode
 from presparse.trials.trial import Figures
 
@@ -30,7 +30,7 @@ class Fitting:
 
     @cached_property
     def known(self) -> Figures:
-        """What is known of it before it is trained, by the names that `presparse.model_search.objectives` has."""
+        """What is known of it before it is trained, by the names that `ranking.objectives` has."""
         return {
             "speed": self.estimate.samples_per_second,
             "lut": float(self.estimate.use.lut.used),

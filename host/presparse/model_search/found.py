@@ -12,7 +12,7 @@ from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest
 from presparse.messages.estimate import Estimate
 from presparse.model import Model
-from presparse.model_search.objectives import LESS, MORE
+from presparse.model_search.ranking.objectives import LESS, MORE
 
 
 @dataclass(frozen=True, kw_only=True)

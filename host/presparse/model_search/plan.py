@@ -9,9 +9,9 @@ from presparse.experiments.intervals import interval
 from presparse.model import Model
 from presparse.model_search.fitting import FittingCandidates
 from presparse.model_search.found import Entry, Found
-from presparse.model_search.halving import Halving
-from presparse.model_search.objectives import ACCURACY, Objectives
-from presparse.model_search.pareto import best_first, ranks
+from presparse.model_search.ranking.halving import Halving
+from presparse.model_search.ranking.objectives import ACCURACY, Objectives
+from presparse.model_search.ranking.pareto import best_first, ranks
 from presparse.trials.trial import Done, Figures, Trial
 
 CONFIRMED = 8

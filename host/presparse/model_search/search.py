@@ -18,11 +18,11 @@ from presparse.messages.store import StoreWish
 from presparse.model_search.fitting import FittingCandidates
 from presparse.model_search.folder import Folder
 from presparse.model_search.found import Found
-from presparse.model_search.halving import Halving
-from presparse.model_search.objectives import ACCURACY, MORE, Objectives
 from presparse.model_search.plan import Plan
-from presparse.model_search.proposals import Proposals
-from presparse.model_search.space import SearchSpace
+from presparse.model_search.proposals.candidates import Proposals
+from presparse.model_search.proposals.space import SearchSpace
+from presparse.model_search.ranking.halving import Halving
+from presparse.model_search.ranking.objectives import ACCURACY, MORE, Objectives
 from presparse.model_search.subject import Mode, Subject, checked_mode, subject_of
 from presparse.model_search.training import Trained, train
 from presparse.support.processors import processors
@@ -104,11 +104,11 @@ def search(
 ) -> Found:
     """Networks for X (k, features), y (k,) and a board, of which no other is better in every objective.
 
-    Networks are proposed (`presparse.model_search.SearchSpace`), and left out if the estimate says that they do not fit the
-    board safely. The others train for a ninth of `epochs`; those that by then no other, or few others, are better than
-    in everything go on to a third, and to the end (`presparse.model_search.halving`). With mode "train" they learn bit for
-    bit as the board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are
-    trained anew on 5 parts of the samples and measured by the test part, which nothing else has looked at.
+    Networks of `space` are proposed, and left out if the estimate says that they do not fit the board safely. The
+    others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go on to a
+    third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit as the
+    board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are trained anew on
+    5 parts of the samples and measured by the test part, which nothing else has looked at.
 
     `trials` is how many networks are tried (120), or `minutes` how long. `at_least` holds bounds that networks must
     keep, such as {"accuracy": 0.96, "speed": 1e6}; of lut, latency and edges, which may be `objectives`, too, it is the

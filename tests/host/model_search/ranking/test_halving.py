@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presparse.errors import ArgumentError
-from presparse.model_search.halving import Halving
-from presparse.model_search.objectives import Objectives
+from presparse.model_search.ranking.halving import Halving
+from presparse.model_search.ranking.objectives import Objectives
 
 Made = list[tuple[Any, Any]]
 

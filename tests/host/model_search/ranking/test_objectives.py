@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from presparse.errors import ArgumentError
-from presparse.model_search.objectives import Objectives
+from presparse.model_search.ranking.objectives import Objectives
 
 FIGURES = {"fits": 1.0, "accuracy": 0.9, "speed": 2.0**20, "lut": 4096.0, "latency": 0.25, "edges": 1024.0}
 

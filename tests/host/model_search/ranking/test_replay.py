@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from presparse.errors import DataError
-from presparse.model_search.replay import Table, halving, load, orders, picture, random_search
+from presparse.model_search.ranking.replay import Table, halving, load, orders, picture, random_search
 
 TRIALS = Path(__file__).parent / "digits-120-trials.jsonl"
 """Of networks that were drawn at random, for scikit-learn's digits."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from presparse.errors import ArgumentError
-from presparse.model_search.pareto import best_first, contributions, crowding, hypervolume, ranks
+from presparse.model_search.ranking.pareto import best_first, contributions, crowding, hypervolume, ranks
 
 # Few different values, so that ties and equal points are common.
 points = st.tuples(st.integers(0, 12), st.integers(1, 4)).flatmap(

@@ -18,8 +18,8 @@ import numpy as np
 
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError
-from presparse.model_search.objectives import ACCURACY, Objectives
-from presparse.model_search.pareto import best_first, ranks
+from presparse.model_search.ranking.objectives import ACCURACY, Objectives
+from presparse.model_search.ranking.pareto import best_first, ranks
 
 if TYPE_CHECKING:
     from presparse.trials.trial import Done, Figures, Trial
@@ -51,8 +51,8 @@ class Halving:
 
     A trial is {"candidate": number, "epochs": trained in all, "after": how many of them it had at the last rung}; its
     figures have the accuracy after these, if it was trained, and what is known without training
-    (`presparse.model_search.objectives`). A candidate that does not fit, or misses a bound that training does not change,
-    need not be trained: its figures come without an accuracy, and it takes nobody's place.
+    (`ranking.objectives`). A candidate that does not fit, or misses a bound that training does not change, need not be
+    trained: its figures come without an accuracy, and it takes nobody's place.
 
     Parameters
     ----------

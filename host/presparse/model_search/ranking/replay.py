@@ -1,6 +1,6 @@
 """Searches over recorded trials, so that ways to search are compared without training.
 
-    python -m presparse.model_search.replay TRIALS.jsonl PICTURE.png [--case ulx3s-25f/train]
+    python -m presparse.model_search.ranking.replay TRIALS.jsonl PICTURE.png [--case ulx3s-25f/train]
 
 A recorded trial has the accuracy on held-out data after every epoch, that on test data after the last, and estimates
 for some boards and modes. What a search has found by then is measured by the hypervolume of test accuracy and log2 of
@@ -23,9 +23,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from presparse.contract.description import Description, problems
 from presparse.errors import DataError, PresparseError
-from presparse.model_search.halving import Halving
-from presparse.model_search.objectives import Objectives
-from presparse.model_search.pareto import hypervolume, ranks
+from presparse.model_search.ranking.halving import Halving
+from presparse.model_search.ranking.objectives import Objectives
+from presparse.model_search.ranking.pareto import hypervolume, ranks
 from presparse.support import atomic_files, input_files
 
 _LARGEST_FILE = 1 << 24

@@ -1,8 +1,7 @@
 """Which of several points are best where more than one figure counts, all of them to be maximized.
 
 A point dominates another if it is at least as good in every figure and better in one. Logarithms of figures that span
-decades are their user's business (`presparse.model_search.objectives`): ranks are the same without, spacing and volumes are
-not.
+decades are their user's business (`ranking.objectives`): ranks are the same without, spacing and volumes are not.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from presparse.contract.build import Build
 from presparse.contract.network import SHIPPED, Network
 from presparse.errors import SearchError
-from presparse.model_search.proposals import Candidate, Proposals
-from presparse.model_search.space import Numbers, SearchSpace
+from presparse.model_search.proposals.candidates import Candidate, Proposals
+from presparse.model_search.proposals.space import Numbers, SearchSpace
 
 SPACE = SearchSpace()
 DRAWN = SearchSpace(shipped=False)

@@ -10,7 +10,7 @@ import pytest
 from presparse.contract.formats import Format, Formats
 from presparse.contract.network import Network, RateRange
 from presparse.errors import SearchError
-from presparse.model_search.space import Numbers, SearchSpace
+from presparse.model_search.proposals.space import Numbers, SearchSpace
 
 
 def test_a_space_is_what_was_saved(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from presparse.contract.network import MAX_ROWS, SHIPPED, Activation, Network, l
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.wire import value_bytes
 from presparse.errors import SearchError
-from presparse.model_search.space import Numbers, SearchSpace
-from presparse.model_search.windows import Windows, on_features, on_windows
+from presparse.model_search.proposals.space import Numbers, SearchSpace
+from presparse.model_search.proposals.windows import Windows, on_features, on_windows
 from presparse.sizing.lanes import Lanes, divisors, fastest_lanes
 
 USUAL_RATE = 5

@@ -1,0 +1,1 @@
+"""Networks that a search tries, one after the other, and the space that they come from."""

@@ -1,0 +1,1 @@
+"""Which of several networks are best where more than one figure counts, and which are trained on."""

@@ -60,6 +60,7 @@ def test_epochs_are_counted_as_they_are_trained() -> None:
     assert trials.reached([], 10_000) == 0
 
 
+@pytest.mark.slow
 def test_the_picture_is_drawn() -> None:
     assert picture(table(), 1).startswith(b"\x89PNG")
 

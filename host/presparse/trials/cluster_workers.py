@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import time
 import warnings
@@ -33,7 +34,6 @@ def on_cluster(address: str) -> Iterator[Workers]:
     """
     from distributed import KilledWorker
     from distributed.client import ClosedClientError
-    from distributed.comm.core import CommClosedError
 
     client = connect(address, trains=True)
     try:
@@ -43,13 +43,19 @@ def on_cluster(address: str) -> Iterator[Workers]:
             f"{address}: every worker that made a certain trial ended in the middle of it, perhaps because memory is "
             "short; start workers with more, then the same command goes on with the trials that were made"
         ) from error
-    except (CancelledError, ClosedClientError, CommClosedError) as error:
-        raise ClusterError(
-            f"{address}: the scheduler has gone; start it and its workers again, then the same command goes on with "
-            "the trials that were made"
-        ) from error
+    except (CancelledError, ClosedClientError, OSError) as error:
+        if isinstance(error, OSError) and client.status == "running":
+            raise  # of a trial
+        raise _scheduler_gone(address) from error
     finally:
         client.close()
+
+
+def _scheduler_gone(address: str) -> ClusterError:
+    return ClusterError(
+        f"{address}: the scheduler has gone; start it and its workers again, then the same command goes on with the "
+        "trials that were made"
+    )
 
 
 class _OnCluster:
@@ -62,7 +68,7 @@ class _OnCluster:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         asked = self._client.submit(_run, self._versions, _pickled(function), *arguments, pure=False)
         future: Future[Any] = Future()
-        asked.add_done_callback(partial(_hand_on, future))
+        self._client.loop.add_callback(_fetch, asked, future)
         future.add_done_callback(lambda ended: asked.cancel() if ended.cancelled() and not asked.done() else None)
         return future
 
@@ -74,7 +80,13 @@ class _OnCluster:
             return self._client.submit(_unpickled, _pickled(value), pure=False)
 
     def check(self) -> None:
-        if self._client.nthreads():
+        if self._client.status != "running":
+            raise _scheduler_gone(self._address)
+        try:
+            workers = self._client.nthreads()
+        except OSError as error:
+            raise _scheduler_gone(self._address) from error
+        if workers:
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > _WITHOUT_WORKERS:
             raise ClusterError(
@@ -83,17 +95,21 @@ class _OnCluster:
             )
 
 
-def _hand_on(future: Future[Any], asked: Any) -> None:
-    """What has become of dask's future. (Its own executor trips over one that is cancelled when it is about to end.)"""
+def _fetch(asked: Any, future: Future[Any]) -> None:
+    """In the client's event loop, which the network cannot hold up: dask calls callbacks one after another in a thread
+    of the process, and one that waits for a lost result would be the last. (Its own executor does as here, but trips
+    over a future that is cancelled when it is about to end.)"""
+    asyncio.ensure_future(asked._result()).add_done_callback(partial(_hand_on, future))
+
+
+def _hand_on(future: Future[Any], fetched: asyncio.Future[Any]) -> None:
+    error = CancelledError() if fetched.cancelled() else fetched.exception()
     if not future.set_running_or_notify_cancel():
-        return
-    try:
-        if asked.status == "error":
-            future.set_exception(asked.exception())
-        else:
-            future.set_result(asked.result())
-    except (OSError, CancelledError) as error:  # the scheduler went, maybe before the result was fetched
-        future.set_exception(CancelledError(str(error)))
+        return  # nobody asks any more
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(fetched.result())
 
 
 def _pickled(value: object) -> bytes:

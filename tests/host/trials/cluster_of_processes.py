@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from presparse.cluster import connect
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -57,6 +59,9 @@ def cluster_of_processes(folder: Path, workers: int) -> Iterator[ClusterOfProces
     try:
         for _ in range(workers):
             started.start_worker()
+        if workers:  # a machine that is busy takes its time
+            with connect(started.address, seconds=100) as client:
+                client.wait_for_workers(workers, 100)
         yield started
     finally:
         started.end()

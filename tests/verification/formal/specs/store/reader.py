@@ -54,7 +54,9 @@ class ForgottenSamples(Elaboratable):
             m.d.sync += forgotten.eq(1)
         its = sample.inside & (sample.ahead == 1)
         m.d.comb += [
-            Assert(sample.count + inside["returned"] == inside["asked"], "all are counted, those that came a cycle late"),
+            Assert(
+                sample.count + inside["returned"] == inside["asked"], "all are counted, those that came a cycle late"
+            ),
             Assert(inside["asked"] <= MOST_ASKED, "no more than the most"),
             Assert(~dut.idle | (sample.count == 0), "idle says that nothing is to come"),
             Assert(~held | (sample.count != 0), "an address at the memory is counted"),

@@ -44,6 +44,8 @@ class RunStarter(wiring.Component):
         bits = state.as_value()
         byte = Signal(range(RunState.LAYOUT.size))
         m.d.comb += unit.answer.payload.eq(bits[:8])
+        ready = Signal()  # a cycle late: it comes from afar, and what starts is all over the store
+        m.d.sync += ready.eq(self.ready)
 
         def finish(status: Status) -> None:
             m.d.comb += [unit.done.eq(1), unit.status.eq(status)]
@@ -85,7 +87,7 @@ class RunStarter(wiring.Component):
             with m.State("Start"):
                 with m.If(~good):
                     finish(Status.BAD_RUN)
-                with m.Elif(~self.ready):
+                with m.Elif(~ready):
                     finish(Status.NOT_DRAINED)
                 with m.Else():
                     m.d.comb += control.start.eq(1)

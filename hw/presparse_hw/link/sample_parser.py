@@ -91,6 +91,9 @@ class SampleParser(wiring.Component):
         self._value = Signal(build.network.formats.activation.width, reset_less=True)
         self._fills = Signal(reset_less=True)  # it completes its transfer,
         self._ends = Signal(reset_less=True)  # and that its record
+        self._low_bytes = Signal(8 * (self._value_bytes - 1), reset_less=True)  # of the value that comes
+        self._feature = Signal(range(build.feature_port))  # which it is of its transfer
+        self._transfer = Signal(range(build.network.layers[0] // build.feature_port))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -107,8 +110,16 @@ class SampleParser(wiring.Component):
         low_is_less = Signal()
         m.d.sync += begins_well.eq(self._kind_and_rate_are_good())
 
-        fills_transfer = (field == Field.FEATURES) & (value_byte == self._value_bytes - 1)
-        header_or_word = (field == Field.LABEL_HIGH) | (field == Field.WORD_HIGH)  # is complete with the next byte
+        # Known a byte ahead, so that whether one is taken is decided at once.
+        header_or_word = Signal()  # is complete with the next byte
+        ends_value = Signal()  # so is a value
+        with m.If(take):
+            m.d.sync += header_or_word.eq((field == Field.LABEL_LOW) | (field == Field.WORD_LOW))
+        if self._value_bytes == 1:
+            m.d.comb += ends_value.eq(field == Field.FEATURES)
+        else:
+            with m.If(take):
+                m.d.sync += ends_value.eq((field == Field.FEATURES) & (value_byte == self._value_bytes - 2))
         # A cycle late, as a record's header is longer than that.
         settled = Signal(init=1)
         m.d.sync += settled.eq(self.settled & ~self.words.valid)
@@ -117,7 +128,7 @@ class SampleParser(wiring.Component):
             # That something is taken comes late, out of the core: no byte depends on it in the same cycle.
             self.i.ready.eq(
                 ~(header_or_word & (entering | self.samples.valid | self.words.valid))
-                & ~(fills_transfer & value_must_wait)
+                & ~(ends_value & value_must_wait)
                 & ~bad
             ),
             self.between.eq(field == Field.KIND),
@@ -138,6 +149,10 @@ class SampleParser(wiring.Component):
                 self.samples.valid.eq(self._fills),
                 final.eq(self._ends),
             ]
+        with m.If(~(entering & self.samples.valid)):  # the next value, whether or not this is its last byte
+            fills = self._feature == self._build.feature_port - 1
+            ends = fills & (self._transfer == self._build.network.layers[0] // self._build.feature_port - 1)
+            m.d.sync += [self._value.eq(Cat(self._low_bytes, byte)), self._fills.eq(fills), self._ends.eq(ends)]
         with m.If(take), m.Switch(field):
             with m.Case(Field.KIND):
                 m.d.sync += [kind.eq(byte), field.eq(Field.RATE)]
@@ -153,7 +168,7 @@ class SampleParser(wiring.Component):
                 m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(low, byte))]
                 m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), bad.eq(~good)]
             with m.Case(Field.FEATURES):
-                self._take_feature_byte(m, value_byte)
+                self._take_feature_byte(m, value_byte, ends_value)
         if self._build.sample_format:
             self._take_words(m, take, self._build.sample_format)
         return m
@@ -195,27 +210,14 @@ class SampleParser(wiring.Component):
         rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
         return kind_is_good & rate_is_good
 
-    def _take_feature_byte(self, m: Module, value_byte: Signal) -> None:
+    def _take_feature_byte(self, m: Module, value_byte: Signal, ends_value: Signal) -> None:
         """Assemble values, least significant byte first, and count them and their transfers."""
-        build, byte = self._build, self.i.payload.data
-        size, port = self._value_bytes, build.feature_port
-        transfers = build.network.layers[0] // port
-        feature = Signal(range(port))  # of this transfer
-        transfer = Signal(range(transfers))
-        low = Signal(8 * (size - 1), reset_less=True)
-        value = Cat(low, byte)
-
-        m.d.sync += [low.eq(value[8:]), value_byte.eq(value_byte + 1)]
-        with m.If(value_byte == size - 1):
-            m.d.sync += [
-                value_byte.eq(0),
-                self._value.eq(value),
-                self._entering.eq(1),
-                self._fills.eq(feature == port - 1),
-                self._ends.eq((feature == port - 1) & (transfer == transfers - 1)),
-                feature.eq(feature + 1),
-            ]
-            with m.If(feature == port - 1):
-                m.d.sync += [feature.eq(0), transfer.eq(transfer + 1)]
-                with m.If(transfer == transfers - 1):
-                    m.d.sync += [transfer.eq(0), self._field.eq(Field.KIND)]
+        port, byte = self._build.feature_port, self.i.payload.data
+        transfers = self._build.network.layers[0] // port
+        m.d.sync += [self._low_bytes.eq(Cat(self._low_bytes, byte)[8:]), value_byte.eq(value_byte + 1)]
+        with m.If(ends_value):
+            m.d.sync += [value_byte.eq(0), self._entering.eq(1), self._feature.eq(self._feature + 1)]
+            with m.If(self._feature == port - 1):
+                m.d.sync += [self._feature.eq(0), self._transfer.eq(self._transfer + 1)]
+                with m.If(self._transfer == transfers - 1):
+                    m.d.sync += [self._transfer.eq(0), self._field.eq(Field.KIND)]

@@ -10,6 +10,7 @@ from presparse.contract.build import Build
 from presparse.contract.sample_words import WORD_BITS
 from presparse_hw.core.ports import AnswerLayout, CommandLayout
 from presparse_hw.lib.queue import StreamQueue
+from presparse_hw.lib.skid import Skid
 from presparse_hw.samples.expander import Expander
 from presparse_hw.samples.palette_access import PaletteAccess
 from presparse_hw.samples.palettes import Palettes
@@ -19,10 +20,10 @@ from presparse_hw.samples.splitter import Splitter
 AHEAD = 16
 """Masks, and blocks, that wait for those before them: what a cell of distributed RAM holds. So samples like MNIST's
 take as many cycles as they have words, or their transfers steps, whichever are more."""
-MASK_LATENCY, BLOCK_LATENCY = 12, 9
+MASK_LATENCY, BLOCK_LATENCY = 14, 11
 """Cycles from a sample's last word to its final transfer, if nothing else waits."""
-_MOST_SAMPLES = 31
-"""Under way at once, at least a mask each: `AHEAD` in the queue, and no more than 15 in the stages behind it."""
+_MOST_SAMPLES = 35
+"""Under way at once, at least a mask each: `AHEAD` in the queue, two before it, and no more than 17 behind it."""
 
 
 class Decoder(wiring.Component):
@@ -87,10 +88,18 @@ class Decoder(wiring.Component):
         m.submodules.palettes = reset(palettes)
         m.submodules.access = access = PaletteAccess(build)
         wiring.connect(m, wiring.flipped(self.words), splitter.words)
-        wiring.connect(m, splitter.masks, masks.i)
-        wiring.connect(m, splitter.blocks, blocks.i)
-        wiring.connect(m, masks.o, expander.masks)
-        wiring.connect(m, blocks.o, expander.blocks)
+        # What the splitter finds out, and what the expander still needs, are known late in a cycle.
+        for name, given, queue, taken in (
+            ("mask", splitter.masks, masks, expander.masks),
+            ("block", splitter.blocks, blocks, expander.blocks),
+        ):
+            before, behind = Skid(given.payload.shape()), Skid(given.payload.shape())
+            m.submodules[f"{name}s_before"] = reset(before)
+            m.submodules[f"{name}s_behind"] = reset(behind)
+            wiring.connect(m, given, before.i)
+            wiring.connect(m, before.o, queue.i)
+            wiring.connect(m, queue.o, behind.i)
+            wiring.connect(m, behind.o, taken)
         wiring.connect(m, expander.transfers, palettes.transfers)
         wiring.connect(m, palettes.samples, wiring.flipped(self.samples))
         wiring.connect(m, wiring.flipped(self.commands), access.commands)

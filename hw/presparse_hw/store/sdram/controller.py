@@ -79,7 +79,7 @@ class SdramController(wiring.Component):
 
     Members
     -------
-    commands : In(stream)   the host's words; one is taken when its last column is written or asked for
+    commands : In(stream)   the host's words; one is taken after its last column is written or asked for
     reads : In(stream)      addresses of samples
     pads : Out              all but `dq_i`
     asked : Out             the column that is asked for; its READ is at the pads in the next cycle
@@ -246,9 +246,12 @@ class SdramController(wiring.Component):
             self.asked.valid.eq(access & ~current.write),
             self.asked.first.eq(fresh),
             self.asked.by_host.eq(current.by_host),
+        ]
+        # A cycle late: until it has its answer, the host's word is not followed by another.
+        m.d.sync += [
+            self.written.eq(access & current.write & last),
             self.commands.ready.eq(access & current.by_host & last),
         ]
-        m.d.sync += self.written.eq(access & current.write & last)
         # `left` is one addition, whether the length comes, a column is asked for, or both.
         length = self.length
         m.d.sync += left.eq(left + Mux(length.valid, Mux(access, length.others, length.columns), Mux(access, -1, 0)))

@@ -49,6 +49,13 @@ class Driven:
             Assume(~length.valid | expected),
             Assume(~length.valid | ((length.columns != 0) & (length.columns <= MOST_WORDS))),
         ]
+        # The host takes an answer after its word was taken, once.
+        answered = Signal(name="answered")
+        with m.If(transfers(dut.commands)):
+            m.d.sync += answered.eq(1)
+        with m.Elif(dut.done):
+            m.d.sync += answered.eq(0)
+        m.d.comb += Assume(~dut.done | answered)
         layout = SegmentLayout(sdram)
         self.current, self.following = (data.View(layout, inside[name]) for name in ("current", "following"))
         self.busy, self.waits, self.opened = (inside[name] for name in ("busy", "waits", "opened"))
@@ -58,7 +65,11 @@ class Driven:
         apart = ~busy | (current.bank != following.bank)
         known, left, fresh = inside["known"], inside["left"], inside["fresh"]
         host_columns = 32 // sdram.chip.width
+        hosts = Cat(waits & following.by_host, busy & current.by_host, dut.commands.ready, answered)
         m.d.comb += [
+            Assert(inside["hosts"] == hosts.any(), "a word of the host's is under way until its answer is taken"),
+            Assert((hosts & (hosts - 1)) == 0, "and in one place"),
+            Assert(~hosts[:3].any() | dut.commands.valid, "a word stays until it is taken"),
             Assert(~self.opened | (waits & self.state("Run") & apart)),
             Assert(~inside["may_open"] | (waits & ~self.opened & apart)),
             Assert(~current.write | current.by_host),

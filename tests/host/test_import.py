@@ -33,6 +33,11 @@ def test_driving_a_board_needs_no_extra() -> None:
     assert not {"torch", "sklearn", "amaranth", "matplotlib"} & loaded_after(program)
 
 
+def test_a_scheduler_of_seeds_needs_no_tools() -> None:
+    """It imports what it hands to workers."""
+    assert not {"amaranth", "torch", "distributed"} & loaded_after("import presparse_boards.flow.routing.cluster")
+
+
 def running(*arguments: str) -> str:
     """A program that runs a command, and goes on."""
     return (

@@ -105,8 +105,8 @@ def search(
     """Networks for X (k, features), y (k,) and a board, of which no other is better in every objective.
 
     Networks of `space` are proposed, and left out if the estimate says that they do not fit the board safely. The
-    others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go on to a
-    third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit as the
+    others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go
+    on to a third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit as the
     board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are trained anew on
     5 parts of the samples and measured by the test part, which nothing else has looked at.
 

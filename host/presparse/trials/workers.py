@@ -54,8 +54,8 @@ def processes(jobs: int) -> Iterator[Workers]:
             yield _OnExecutor(pool, folder)
         except BrokenProcessPool as error:
             raise ArgumentError(
-                "a trial was ended from outside, perhaps because memory is short; the others were kept: "
-                f"go on with fewer --jobs than {jobs}"
+                "a trial was ended from outside, perhaps because memory is short; the others were kept: go on with "
+                f"fewer --jobs than {jobs}; and in a program of your own keep what is called behind if __name__ == '__main__'"
             ) from error
         except BaseException:
             for worker in active_children():

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from distributed import LocalCluster
@@ -94,8 +94,7 @@ def test_workers_are_waited_for_and_looked_at(capfd: pytest.CaptureFixture[str])
         assert str(raised.value) == f"{address}: no worker is there; start one with `dask worker {address}`"
         threading.Timer(1.0, started.scale, args=(1,)).start()
         with connect(address, packages=("rich",), trains=True, seconds=60) as client:
-            assert len(client.nthreads()) == 1
-            worker = next(iter(client.nthreads()))
+            (worker,) = cast("dict[str, int]", client.nthreads())
         with pytest.raises(ClusterError, match=f"{worker}: a worker answers there, and no scheduler; give the address"):
             connect(worker, seconds=5)
         with pytest.raises(

@@ -10,9 +10,10 @@ from presparse.contract.build import DEFAULT_SAMPLE_BITS, Build
 from presparse.contract.errors import BuildError
 from presparse.contract.network import Network
 from presparse.messages.store import StoreWish
+from presparse.sizing.lanes import Lanes
 from presparse_boards.boards.definition import Board
 from presparse_boards.errors import NoSdram
-from presparse_boards.estimate.lane_search import Lanes, Mode, NoFit, best_build, fits_safely
+from presparse_boards.estimate.lane_search import Mode, NoFit, best_build, fits_safely
 from presparse_boards.estimate.model import figures
 
 Options = Mapping[str, Any]

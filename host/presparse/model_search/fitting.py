@@ -51,7 +51,9 @@ class FittingCandidates:
         self, proposals: Proposals, objectives: Objectives, *, board: str, mode: Mode, store: StoreWish
     ) -> None:
         self._proposals, self._objectives = proposals, objectives
-        self._board, self._mode, self._store = board, mode, store
+        self._board = board
+        self._mode: Mode = mode
+        self._store: StoreWish = store
         self._found: list[Fitting] = []
         self._proposed = 0
         self._missed: Figures | None = None

@@ -106,9 +106,9 @@ def search(
 
     Networks of `space` are proposed, and left out if the estimate says that they do not fit the board safely. The
     others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go
-    on to a third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit as the
-    board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are trained anew on
-    5 parts of the samples and measured by the test part, which nothing else has looked at.
+    on to a third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit
+    as the board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are trained
+    anew on 5 parts of the samples and measured by the test part, which nothing else has looked at.
 
     `trials` is how many networks are tried (120), or `minutes` how long. `at_least` holds bounds that networks must
     keep, such as {"accuracy": 0.96, "speed": 1e6}; of lut, latency and edges, which may be `objectives`, too, it is the

@@ -55,7 +55,7 @@ def processes(jobs: int) -> Iterator[Workers]:
         except BrokenProcessPool as error:
             raise ArgumentError(
                 "a trial was ended from outside, perhaps because memory is short; the others were kept: go on with "
-                f"fewer --jobs than {jobs}; and in a program of your own keep what is called behind if __name__ == '__main__'"
+                f"fewer --jobs than {jobs}; in a program of your own, call this behind if __name__ == '__main__'"
             ) from error
         except BaseException:
             for worker in active_children():

@@ -20,10 +20,10 @@ from presparse_hw.samples.splitter import Splitter
 AHEAD = 16
 """Masks, and blocks, that wait for those before them: what a cell of distributed RAM holds. So samples like MNIST's
 take as many cycles as they have words, or their transfers steps, whichever are more."""
-MASK_LATENCY, BLOCK_LATENCY = 14, 11
+MASK_LATENCY, BLOCK_LATENCY = 16, 12
 """Cycles from a sample's last word to its final transfer, if nothing else waits."""
-_MOST_SAMPLES = 35
-"""Under way at once, at least a mask each: `AHEAD` in the queue, two before it, and no more than 17 behind it."""
+_MOST_SAMPLES = 38
+"""Under way at once, at least a mask each: `AHEAD` in the queue, two before it, and no more than 20 behind it."""
 
 
 class Decoder(wiring.Component):

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.sample_words import WORD_BITS, SampleFormat
 from presparse_hw.lib.sequencer import count_modulo
+from presparse_hw.lib.skid import Skid
 from presparse_hw.samples.ports import CodesLayout, MaskLayout, PlaceLayout, format_of
 
 
@@ -26,7 +27,7 @@ class Expander(wiring.Component):
     Members
     -------
     masks : In(stream), blocks : In(stream)
-    transfers : Out(stream)   4 cycles after their last mask at the earliest, 2 after their last block
+    transfers : Out(stream)   5 cycles after their last mask at the earliest, 2 after their last block
     """
 
     masks: stream.Interface
@@ -47,7 +48,10 @@ class Expander(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         units = self._units(m)
-        steps = self._steps(m, units)
+        # Whether a transfer has room, and its block is here, reaches units and masks in another cycle.
+        m.submodules.skid = skid = Skid(units.payload.shape())
+        wiring.connect(m, units, skid.i)
+        steps = self._steps(m, skid.o)
         self._gather(m, steps)
         return m
 

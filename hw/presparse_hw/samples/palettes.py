@@ -20,7 +20,7 @@ FOUND_LATENCY = BANK_LATENCY + 1
 
 
 class Palettes(wiring.Component):
-    """Looks up a transfer per cycle, `FOUND_LATENCY` cycles later, in memories per column of the port. Features of
+    """Looks up a transfer per cycle, `FOUND_LATENCY` + 1 cycles later, in memories per column of the port. Features of
     padding, and those behind the last one, are 0. Reset drops what is under way; palettes stay.
 
     Members
@@ -63,7 +63,7 @@ class Palettes(wiring.Component):
         m.submodules.skid = skid = Skid(FedLayout(self._build))
         wiring.connect(m, skid.o, wiring.flipped(self.samples))
         move, incoming, fed = skid.i.ready, self.transfers.payload, skid.i.payload
-        place = later(m, incoming.place, BANK_LATENCY - 1, move, name="place")
+        place = later(m, incoming.place, BANK_LATENCY, move, name="place")
         zero = Signal(fmt.port, reset_less=True)  # a register for each column: it reaches all bits of its value
         head = Signal.like(place.head, reset_less=True)
         final = Signal(reset_less=True)
@@ -71,7 +71,7 @@ class Palettes(wiring.Component):
             m.d.sync += [head.eq(place.head), final.eq(place.final)]
         m.d.comb += [
             self.transfers.ready.eq(move),
-            skid.i.valid.eq(later(m, self.transfers.valid, BANK_LATENCY, move, name="valid", reset=True)),
+            skid.i.valid.eq(later(m, self.transfers.valid, BANK_LATENCY + 1, move, name="valid", reset=True)),
             fed.final.eq(final),
             fed.sample.kind.eq(head.kind),
             fed.sample.rate.eq(head.rate),
@@ -86,11 +86,15 @@ class Palettes(wiring.Component):
             asked = code if shared else Cat(code, incoming.place.transfer)
             named = self.color.code if shared else Cat(self.color.code, self.color.transfer)
             here = self.color.column == column
-            by_host = Signal(name=f"by_host{column}", reset_less=True, attrs={LOCAL: 1})  # columns are far apart
+            # Columns are far apart: each has registers of its own.
+            by_host = Signal(name=f"by_host{column}", reset_less=True, attrs={LOCAL: 1})
+            held = Signal(len(asked), name=f"asked{column}", reset_less=True, attrs={LOCAL: 1})
             m.d.sync += by_host.eq(self.by_host)
+            with m.If(move):
+                m.d.sync += held.eq(asked)
             m.d.comb += [
                 palettes.move.eq(move),
-                palettes.address.eq(Mux(by_host, named, asked)),
+                palettes.address.eq(Mux(by_host, named, held)),
                 palettes.write_address.eq(named),
                 palettes.write_data.eq(self.value),
                 palettes.write.eq(self.write & (shared | here)),

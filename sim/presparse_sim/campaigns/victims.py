@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from presparse.experiments.journal import Journal
-
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError, ModelError
 from presparse.messages.bundle import BundleError, Manifest
 from presparse.model import Model
+from presparse.trials.journal import Journal
 
 MODEL, WHOLE, OLD, NEW = "model.safetensors", "whole.safetensors", "old.safetensors", "new.safetensors"
 CACHE = "cache"
@@ -29,6 +28,7 @@ main()
 
 _SAVE = """
 from presparse.model import Model
+from presparse.trials.journal import Journal
 models = [Model.load(name) for name in ("old.safetensors", "new.safetensors")]
 for number in range(400):
     models[number % 2].save("model.safetensors")

@@ -15,7 +15,7 @@ from presparse.contract.network import Network
 from presparse.data import Splits
 from presparse.experiments import density, junctions, large_sparse, other_data, penalties, slimming, windows
 from presparse.experiments.catalogue import EXPERIMENTS
-from presparse.experiments.experiment import Done, of, row, rows_by
+from presparse.experiments.experiment import of, row, rows_by
 from presparse.experiments.intervals import interval
 from presparse.experiments.learned import DIGITS, learned
 from presparse.experiments.perceptron import accuracy, parts, perceptron, together
@@ -23,6 +23,7 @@ from presparse.experiments.predefined import shaped
 from presparse.experiments.synthetic import word_counts
 from presparse.prune import slim
 from presparse.report.style import png
+from presparse.trials.trial import Done
 
 pytestmark = pytest.mark.slow
 

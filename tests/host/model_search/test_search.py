@@ -19,7 +19,7 @@ from presparse.model_search import Found, SearchSpace, fitting, search
 
 pytestmark = pytest.mark.slow
 
-_X, _Y = (array[:400] for array in data.load("digits"))
+_X, _Y = (np.asarray(array)[:400] for array in data.load("digits"))
 _SETTINGS: dict[str, Any] = {"board": "ulx3s-25f", "trials": 9, "epochs": 9, "random_state": 3, "image": (8, 8)}
 
 
@@ -86,7 +86,7 @@ def test_names_and_labels_are_the_users() -> None:
     """Labels are texts; the model gives them back."""
     names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
     with ThreadPoolExecutor(1) as executor:
-        found = search(_X, names[_Y], **{**_SETTINGS, "trials": 3}, executor=executor)
+        found = search(_X, names[np.asarray(_Y)], **{**_SETTINGS, "trials": 3}, executor=executor)
     assert set(found.best().model.predict(_X)) <= set(names)
 
 

@@ -44,6 +44,8 @@ class TransfersAreWhole(Elaboratable):
         assert_contract(m, dut)
         mask = data.View(MaskLayout(fmt), Value.cast(dut.masks.payload))
         unit_valid, unit = inside["units__valid"], data.View(UnitLayout(fmt, size), inside["units__payload"])
+        passing, spared = inside["skid.o__valid"], inside["skid.full"]  # of the skid stage behind units
+        first, second = (data.View(UnitLayout(fmt, size), inside[f"skid.{name}"]) for name in ("head", "spare"))
         found, search = inside["found"], data.View(UnitLayout(fmt, size), inside["unit"])
         step_valid, step = inside["steps__valid"], data.View(StepLayout(fmt, size), inside["steps__payload"])
         full, codes, go = inside["full"], inside["codes"], inside["go"]
@@ -101,7 +103,10 @@ class TransfersAreWhole(Elaboratable):
         with m.If(cut & follow & ~following):
             m.d.sync += [following.eq(1), waits.eq(1), own.eq(bits), place.eq(expected_place.as_value())]
             m.d.sync += [ahead.eq(under_way - leaves), came.eq(0), begun.eq(0)]
-        with m.If(inside["next_unit"] & waits):
+        # Of those that wait, the skid stage has the first, or its second place has, or it is still the newest unit.
+        behind = found + (step_valid & step.ends) + full
+        at_first, at_second = passing & (ahead == behind), spared & (ahead == behind + 1)
+        with m.If(inside["next_unit"] & waits & at_first):
             m.d.sync += [waits.eq(0), searched.eq(1), to_go.eq(own)]
         with m.If(inside["ready"]):
             m.d.sync += stepped.eq(searched)
@@ -143,7 +148,7 @@ class TransfersAreWhole(Elaboratable):
             Assert(number < all_transfers),
             Assert(inside["padding"] == padding),
             Assert((phase < per_mask) & (phase == Mux(padding, 0, number % per_mask))),
-            Assert(under_way == unit_valid + found + ending + full, "transfers under way"),
+            Assert(under_way == unit_valid + passing + spared + found + ending + full, "transfers under way"),
             Assert(following == (waits | searched | stepped | held)),
             Assert(~held | ~(waits | searched | stepped)),
             Assert(~waits | ~(searched | stepped)),
@@ -161,7 +166,11 @@ class TransfersAreWhole(Elaboratable):
             Assert(~(searched & ~stepped & ~begun) | (to_go == own)),
             Assert(~(searched & ~stepped & begun) | ~step_valid),
             Assert(~(stepped & ~begun) | ((Mux(searched, to_go, 0) | block) == own)),
-            Assert(~unit_valid | (unit.begins & unit.ends)),
+            Assert(~spared | passing),
+            *(
+                Assert(~there | (each.begins & each.ends & (each.several == several(each.bits))))
+                for there, each in ((unit_valid, unit), (passing, first), (spared, second))
+            ),
             Assert(~found | search.ends),
         ]
         if per_mask > 1:
@@ -171,11 +180,10 @@ class TransfersAreWhole(Elaboratable):
             ]
         m.d.comb += Assert((number == 0) | (unit.place.head.as_value() == newest_head))
         with m.If(waits):
-            m.d.comb += [
-                Assert(unit_valid & (unit.bits == own) & (unit.several == several(own))),
-                Assert(unit.place.as_value() == place),
-                Assert(ahead == found + ending + full),
-            ]
+            m.d.comb += Assert(at_first | at_second | (unit_valid & (ahead == behind + passing + spared)))
+            for here, each in ((at_first, first), (at_second, second), (~at_first & ~at_second, unit)):
+                with m.If(here):
+                    m.d.comb += Assert((each.bits == own) & (each.place.as_value() == place))
         with m.If(searched):
             m.d.comb += [
                 Assert(found & (search.bits == to_go) & (search.several == several(to_go))),

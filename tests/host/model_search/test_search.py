@@ -86,7 +86,7 @@ def test_names_and_labels_are_the_users() -> None:
     """Labels are texts; the model gives them back."""
     names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
     with ThreadPoolExecutor(1) as executor:
-        found = search(_X, names[np.asarray(_Y)], **{**_SETTINGS, "trials": 3}, executor=executor)
+        found = search(_X, [str(names[number]) for number in _Y], **{**_SETTINGS, "trials": 3}, executor=executor)
     assert set(found.best().model.predict(_X)) <= set(names)
 
 

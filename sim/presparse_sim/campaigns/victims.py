@@ -1,7 +1,9 @@
-"""What `make kills` kills: programs that train, save, build, compile and experiment, and what must hold afterwards."""
+"""What `make kills` kills: programs that train, save, build, compile, experiment and search, and what must hold
+afterwards."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from presparse.model import Model
 from presparse.trials.journal import Journal
 
 MODEL, WHOLE, OLD, NEW = "model.safetensors", "whole.safetensors", "old.safetensors", "new.safetensors"
+WHOLE_FRONT = "whole-front.json"
 CACHE = "cache"
 """A folder of its own for work that is about what the cache holds."""
 
@@ -82,6 +85,8 @@ def victims() -> list[Victim]:
     """All of them."""
     compile_, build = ["-c", _COMPILE], ["-m", "presparse", "build", "network.toml", "--board", "icebreaker"]
     build += ["--mode", "infer", "--output", "made"]
+    search = ["-m", "presparse", "search", "digits", "--board", "ulx3s-25f", "--trials", "9", "--epochs", "9"]
+    search += ["--output", "found"]
     return [
         *(_training(device) for device in ("torch", "emulator:c", "sim")),
         Victim(name="save", command=["-c", _SAVE], share=8, prepare=_old_and_new, harmed=_old_or_new),
@@ -113,6 +118,17 @@ def victims() -> list[Victim]:
             prepare=_unfinished,
             harmed=lambda folder: _whole_journal(folder / "made" / "junctions.jsonl"),
             window=10.0,
+        ),
+        Victim(
+            name="search",
+            command=search,
+            share=2,
+            prepare=_unfinished_search,
+            ended=lambda folder: shutil.copy(folder / "found" / "front.json", folder / WHOLE_FRONT),
+            harmed=lambda folder: _whole_journal(folder / "found" / "trials.jsonl"),
+            heal=lambda folder: search,
+            heals=0.5,
+            healed=_same_front,
         ),
     ]
 
@@ -161,6 +177,18 @@ def _unfinished(folder: Path) -> None:
         shutil.rmtree(folder / "made")
 
 
+def _unfinished_search(folder: Path) -> None:
+    """A search goes on where it was killed; one that has come to its end begins anew."""
+    if (folder / "found" / "front.json").exists():
+        shutil.rmtree(folder / "found")
+
+
+def _same_front(folder: Path) -> list[str]:
+    """What goes on finds what a search in one go does."""
+    found, whole = ((folder / name).read_bytes() for name in ("found/front.json", WHOLE_FRONT))
+    return [] if found == whole else ["found/front.json: another front than without a kill"]
+
+
 def _a_model(folder: Path) -> list[str]:
     """The old one, or one that was trained."""
     try:
@@ -197,8 +225,10 @@ def _whole_bundle(folder: Path, *, needed: bool = False) -> list[str]:
 def _whole_journal(path: Path) -> list[str]:
     if not path.exists():
         return []
+    first = path.read_bytes().partition(b"\n")[0]
+    head = json.loads(first)["head"] if first.startswith(b'{"head"') and first.endswith(b"}") else None
     try:
-        Journal(path)
+        Journal(path, head)
     except ArgumentError as error:
         return [str(error)]
     return []

@@ -81,15 +81,11 @@ def test_if_all_fail_the_first_ones_words_are_told(tmp_path: Path, begin: Begin,
 
 
 def test_what_still_runs_ends_when_nobody_waits(tmp_path: Path, begin: Begin, stage: Stage) -> None:
-    states: list[str] = []
-
     def under_way(state: str) -> None:
-        states.append(state)
-        if len(stage.begun()) == 2:
+        if len(stage.begun()) == 2 and state.endswith(", 1 waiting"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         route_all(tmp_path, stage.plan(), BOARD, "top.json", [1, 2, 3], 0, begin=begin, under_way=under_way)
-    assert states[-1].endswith(", 1 waiting")
     assert all(stage.all_ended(seed) for seed in stage.begun())
     assert len(stage.begun()) == 2

@@ -49,8 +49,10 @@ def test_from_a_file_to_a_page(shell: Shell, digits: Path, tmp_path: Path) -> No
     own = [name for name in names if not name.startswith("digits")]
     assert page.count(f"&#39;{digits}&#39;") == len(own)  # a name that a shell takes as one
 
-    model = folder / "models" / f"{names[0]}.safetensors"
-    assert shell("evaluate", model, digits, "--device", "emulator:c", "--json").figures["accuracy"] > 0.5
+    best = max(figures["front"], key=lambda entry: entry["accuracy"])
+    model = folder / "models" / f"{best['name']}.safetensors"
+    evaluated = shell("evaluate", model, digits, "--device", "emulator:c", "--json").figures
+    assert evaluated["accuracy"] > best["accuracy"] - 0.1  # of all digits, most of which it learned from
 
     again = search(shell, digits, folder, "--image", "8x8")  # all is there
     assert again.status == 0

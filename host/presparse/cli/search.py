@@ -56,7 +56,7 @@ def run(
     weight: Annotated[
         float | None,
         typer.Option(
-            help="Name the network that Dey's f takes with this w_c: 0 the most accurate.", show_default=False
+            help="Name the network that Dey's f takes with this w_c: 0 the most accurate.", min=0.0, show_default=False
         ),
     ] = None,
     objectives: Annotated[

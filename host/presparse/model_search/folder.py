@@ -15,10 +15,15 @@ from presparse.trials.trial import Trial
 
 
 class Folder:
-    """Where a search keeps what it does. Made if it is not there; raises OutputError if it cannot be."""
+    """Where a search keeps what it does. Made if it is not there.
+
+    Raises OutputError if it cannot be, or holds files that no search has made.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_dir() and not self.journal.exists() and any(path.iterdir()):
+            raise OutputError(f"{path}: holds files, and no search; give an empty folder, or a new one, with --output")
         for each in (path, self._trainings, path / "networks", path / "models"):
             try:
                 each.mkdir(parents=True, exist_ok=True)
@@ -53,19 +58,25 @@ class Folder:
         atomic_files.write(self.path / "search.toml", tomlkit.dumps(about))
 
     def write(self, found: Found) -> None:
-        """`front.json`, and network and model of every entry of the front; those of an earlier front go.
+        """`front.json`, and network and model of every entry of the front; those of a front before this one go.
 
         Raises OutputError.
         """
+        for name in self._named() - {entry.name for entry in found.front}:
+            for file in (self.path / "networks" / f"{name}.toml", self.path / "models" / f"{name}.safetensors"):
+                file.unlink(missing_ok=True)
         for entry in found.front:
             entry.network.save(self.path / "networks" / f"{entry.name}.toml")
             entry.model.save(self.path / "models" / f"{entry.name}.safetensors")
-        names = {entry.name for entry in found.front}
-        for kind in ("networks", "models"):
-            for file in (self.path / kind).iterdir():
-                if file.stem not in names and file.suffix in (".toml", ".safetensors"):
-                    file.unlink(missing_ok=True)
         atomic_files.write(self.path / "front.json", json.dumps(found.as_json(), indent=1) + "\n")
+
+    def _named(self) -> set[str]:
+        """The front that is written, if there is one."""
+        try:
+            written = json.loads((self.path / "front.json").read_bytes())
+            return {str(entry["name"]) for entry in written["front"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return set()
 
     def _file(self, trial: Trial) -> Path:
         what = f"split{trial['split']}" if "split" in trial else f"epochs{trial['epochs']}"

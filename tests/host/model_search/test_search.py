@@ -12,7 +12,7 @@ import pytest
 
 from presparse import data
 from presparse.contract.network import Network
-from presparse.errors import ArgumentError, DataError, FeatureError, SearchError
+from presparse.errors import ArgumentError, DataError, FeatureError, OutputError, SearchError
 from presparse.estimation import estimate
 from presparse.model import Model
 from presparse.model_search import Found, SearchSpace, fitting, search
@@ -102,6 +102,15 @@ def test_another_search_is_refused(searched: tuple[Path, Found]) -> None:
         found_in(folder, random_state=4)
     with pytest.raises(ArgumentError, match="data"), ThreadPoolExecutor(1) as executor:
         search(_X + 1, _Y, **_SETTINGS, executor=executor, folder=folder)
+
+
+def test_what_others_have_in_a_folder_stays(tmp_path: Path) -> None:
+    mine = tmp_path / "models" / "mine.safetensors"
+    mine.parent.mkdir()
+    mine.write_bytes(b"years of work")
+    with pytest.raises(OutputError, match="holds files, and no search"):
+        found_in(tmp_path)
+    assert mine.read_bytes() == b"years of work"
 
 
 def test_one_class() -> None:

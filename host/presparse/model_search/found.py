@@ -27,7 +27,7 @@ class Entry:
     interval: float
     """Half the width of the 95 % confidence interval of that mean, by Student's t."""
     chosen_by: float
-    """Accuracy on the samples that it was chosen by, which is better by luck."""
+    """The same on samples that the search chose it by."""
     estimate: Estimate
     rate: int
     """k of the first learning rate, 2^-k."""

@@ -14,10 +14,13 @@ from presparse.model_search.ranking.objectives import ACCURACY, Objectives
 from presparse.model_search.ranking.pareto import best_first, ranks
 from presparse.trials.trial import Done, Figures, Trial
 
-CONFIRMED = 8
-"""Networks of the front that are confirmed, at most; those that come with Presparse are, besides."""
+CONFIRMED, SHOWN = 24, 8
+"""Networks that are confirmed, the best of the ladder, and those of them that make the front, at most. Those that come
+with Presparse are, besides."""
 SPLITS = 5
 """Trainings that confirm a network."""
+TESTED = "tested"
+"""Of the figures of such a training: its accuracy on the test part."""
 _CONFIRMING = 0.7
 """Share of the time after which no more networks are proposed: the rest is for those under way, and to confirm."""
 
@@ -75,21 +78,32 @@ class Plan:
     def found(self, done: Done, model_of: Callable[[Trial], Model]) -> Found:
         """Of all trials, with the models that they left."""
         ladder = [each for each in done if "split" not in each[0]]
-        confirmed: dict[int, list[tuple[Trial, Figures]]] = {}
+        confirmed: dict[int, Done] = {}
         for trial, figures in done:
             if "split" in trial:
                 confirmed.setdefault(trial["candidate"], []).append((trial, figures))
         chosen_by = {trial["candidate"]: figures[ACCURACY] for trial, figures in ladder}  # the last rung's
-        entries = [self._entry(number, of, chosen_by[number], model_of) for number, of in confirmed.items()]
-        points = [self.objectives.point(entry.figures) for entry in entries]
-        of = ranks(points) if points else ()
-        by_speed = sorted(zip(entries, of, strict=True), key=lambda each: each[0].speed)
+        entries = [self._entry(number, of, model_of) for number, of in confirmed.items()]
+        front = self._front(entries)
         return Found(
-            front=[entry for entry, rank in by_speed if rank == 0],
-            references=[entry for entry, rank in by_speed if rank and entry.shipped],
+            front=sorted(front, key=lambda entry: entry.speed),
+            references=sorted(
+                (entry for entry in entries if entry.shipped and entry not in front), key=lambda entry: entry.speed
+            ),
             tried=[(accuracy, self._candidates[number].known["speed"]) for number, accuracy in chosen_by.items()],
             trials=len(done),
         )
+
+    def _front(self, entries: Sequence[Entry]) -> list[Entry]:
+        """By the accuracies that networks are chosen by: the test part chooses nothing. If all miss the accuracy that
+        is asked for, the nearest alone."""
+        if not entries:
+            return []
+        short = [self.objectives.short_of(entry.chosen_by) for entry in entries]
+        suiting = [entry for entry, by in zip(entries, short, strict=True) if by == min(short)]
+        points = [self.objectives.point({**entry.figures, ACCURACY: entry.chosen_by}) for entry in suiting]
+        of = ranks(points)
+        return [suiting[place] for place in best_first(points) if of[place] == 0][:SHOWN]
 
     # Trials
 
@@ -115,24 +129,20 @@ class Plan:
         }
 
     def _to_confirm(self, done: Done) -> Sequence[int]:
-        """Candidates of the front, at most so many, and those that come with Presparse."""
-        front = self._halving.front(done)
-        best = best_first([self.objectives.point(figures) for _, figures in front])[:CONFIRMED] if front else ()
-        chosen = [front[place][0] for place in best]
+        """The best candidates, and those that come with Presparse."""
+        chosen = self._halving.finalists(CONFIRMED)
         trained = sorted({trial["candidate"] for trial, _ in done})
         return [*chosen, *(n for n in trained if self._candidates[n].shipped and n not in chosen)]
 
-    def _entry(
-        self, number: int, of: list[tuple[Trial, Figures]], chosen_by: float, model_of: Callable[[Trial], Model]
-    ) -> Entry:
+    def _entry(self, number: int, of: Done, model_of: Callable[[Trial], Model]) -> Entry:
         candidate = self._candidates[number]
-        accuracy, half = interval([figures[ACCURACY] for _, figures in of])
+        accuracy, half = interval([figures[TESTED] for _, figures in of])
         return Entry(
             network=candidate.network,
             model=model_of(of[0][0]),
             accuracy=accuracy,
             interval=half,
-            chosen_by=chosen_by,
+            chosen_by=interval([figures[ACCURACY] for _, figures in of])[0],
             estimate=candidate.estimate,
             rate=candidate.rate,
             epochs=self._halving.ladder[-1],

@@ -18,7 +18,7 @@ from presparse.messages.store import StoreWish
 from presparse.model_search.fitting import FittingCandidates
 from presparse.model_search.folder import Folder
 from presparse.model_search.found import Found
-from presparse.model_search.plan import Plan
+from presparse.model_search.plan import TESTED, Plan
 from presparse.model_search.proposals.candidates import Proposals
 from presparse.model_search.proposals.space import SearchSpace
 from presparse.model_search.ranking.halving import Halving
@@ -107,8 +107,9 @@ def search(
     Networks of `space` are proposed, and left out if the estimate says that they do not fit the board safely. The
     others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go
     on to a third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit
-    as the board does; for a board that only infers, in PyTorch. In the end those of the front, at most 8, are trained
-    anew on 5 parts of the samples and measured by the test part, which nothing else has looked at.
+    as the board does; for a board that only infers, in PyTorch. In the end the best 24 are trained anew on 5 other
+    parts of the samples; by their means on the rest of these, the front is chosen, of at most 8. It is measured by the
+    test part, which nothing else has looked at.
 
     `trials` is how many networks are tried (120), or `minutes` how long. `at_least` holds bounds that networks must
     keep, such as {"accuracy": 0.96, "speed": 1e6}; of lut, latency and edges, which may be `objectives`, too, it is the
@@ -212,7 +213,8 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
 
         def kept(trial: Trial, trained: Trained) -> Figures:
             folder.keep(trial, trained.model)
-            return {ACCURACY: trained.accuracy, **plan.known(trial)}
+            tested = {} if trained.tested is None else {TESTED: trained.tested}
+            return {ACCURACY: trained.accuracy, **tested, **plan.known(trial)}
 
         done = conduct(
             plan,

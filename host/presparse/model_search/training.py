@@ -21,7 +21,9 @@ class Trained:
     """What a trial leaves."""
 
     accuracy: float
-    """Of samples that were not trained, 0 to 1."""
+    """On the samples that networks are chosen by, which were not trained; 0 to 1."""
+    tested: float | None
+    """On the test part; None where that is not looked at."""
     model: Model
 
 
@@ -37,22 +39,27 @@ def train(trial: Trial, subject: Subject, before: Model | None) -> Trained:
 
     On a rung of the ladder, a network is trained on the samples for that, up to `epochs`, and measured by those that
     networks are chosen by. `before` has its first `after` epochs; without it all are trained, which gives the same
-    model. To confirm it, it is trained on another part of both, and measured by the test part.
+    model. To confirm it, it is trained on another part of both, and measured by the rest of them, and by the test part.
     """
     if "split" not in trial:
-        return _trained(trial, subject.train, subject.validation, before, subject.mode)
+        return _trained(trial, subject.train, subject.validation, None, before, subject.mode)
     X, y = subject.seen
-    rows, _ = hold_out(y, len(subject.validation[1]), _whole(trial, "seed"))
-    return _trained(trial, (X[rows], y[rows]), subject.test, None, subject.mode)
+    rows, held = hold_out(y, len(subject.validation[1]), _whole(trial, "seed"))
+    return _trained(trial, (X[rows], y[rows]), (X[held], y[held]), subject.test, None, subject.mode)
 
 
-def _trained(trial: Trial, learned: Part, measured: Part, before: Model | None, mode: Mode) -> Trained:
+def _trained(
+    trial: Trial, learned: Part, measured: Part, test: Part | None, before: Model | None, mode: Mode
+) -> Trained:
     network = Network.model_validate(trial["network"])
     epochs, seed = _whole(trial, "epochs"), _whole(trial, "seed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LearningWarning)  # accuracy tells, and searches expect it
         if mode == "infer":
-            return _in_pytorch(network, learned, measured, epochs, seed)
+            model = _in_pytorch(network, learned, epochs, seed)
+            return Trained(
+                accuracy=model.score(*measured), tested=None if test is None else model.score(*test), model=model
+            )
         with opening.open("emulator:c", Build(network=network)) as board:
             first = 1
             if before is not None:
@@ -60,17 +67,20 @@ def _trained(trial: Trial, learned: Part, measured: Part, before: Model | None, 
                 first += _whole(trial, "after")
             lr = rates(network, _whole(trial, "rate"), _whole(trial, "of"))[:epochs]
             board.fit(*learned, epochs=epochs, lr=lr, first_epoch=first, random_state=seed)
-            return Trained(accuracy=board.score(*measured), model=board.read_model())
+            return Trained(
+                accuracy=board.score(*measured),
+                tested=None if test is None else board.score(*test),
+                model=board.read_model(),
+            )
 
 
-def _in_pytorch(network: Network, learned: Part, measured: Part, epochs: int, seed: int) -> Trained:
+def _in_pytorch(network: Network, learned: Part, epochs: int, seed: int) -> Model:
     from presparse import train
 
     try:
-        model = train.fit(network, *learned, epochs=epochs, random_state=seed)
+        return train.fit(network, *learned, epochs=epochs, random_state=seed)
     except TrainingError:  # diverged: no better than chance
-        model = Model.initial(network, random_state=seed)
-    return Trained(accuracy=model.score(*measured), model=model)
+        return Model.initial(network, random_state=seed)
 
 
 def _whole(trial: Trial, key: str) -> int:

@@ -44,7 +44,7 @@ def test_front(searched: tuple[Path, Found]) -> None:
     assert len(found.tried) == 9
     assert found.front
     speeds = [entry.speed for entry in found.front]
-    accuracies = [entry.accuracy for entry in found.front]
+    accuracies = [entry.chosen_by for entry in found.front]
     assert speeds == sorted(speeds)
     assert accuracies == sorted(accuracies, reverse=True)
     for entry in found.front:

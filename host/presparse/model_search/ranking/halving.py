@@ -101,6 +101,10 @@ class Halving:
         """No more candidates than those that are planned: it ends with these."""
         self.candidates = self._proposed
 
+    def finalists(self, most: int) -> list[int]:
+        """Of the candidates that have come to the end of the ladder, by the last `plan`, the best first."""
+        return self._best_first(len(self.ladder) - 1)[:most] if self._rungs[-1].figures else []
+
     def front(self, done: Done) -> list[tuple[int, Figures]]:
         """Candidates that were trained on all rungs, meet all bounds, and that no other of these dominates; each with
         its figures, the most accurate first. If all miss the accuracy that is asked for, the most accurate alone."""

@@ -86,7 +86,7 @@ def test_every_kind_is_known_by_its_beginning(shell: Shell) -> None:
     assert outputs.PICTURE.made(Path("picture.png"))
     Path("mine.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"Software\0Matplotlib")
     assert not outputs.PICTURE.made(Path("mine.png"))
-    template = Path(outputs.__file__).parents[1] / "report/templates/page.html"
+    template = Path(outputs.__file__).parents[1] / "report/templates/base.html"  # of all pages
     assert outputs.REPORT.made(template)
     Path("results.xml").write_text(sim._junit([]))
     assert outputs.RESULTS.made(Path("results.xml"))

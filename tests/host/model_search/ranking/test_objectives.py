@@ -21,6 +21,8 @@ def test_what_training_does_not_change_decides_early() -> None:
     assert fast.possible({**FIGURES, "speed": 2e6})
     assert fast.possible({"accuracy": 0.1})  # nothing is known yet
     assert not Objectives().possible({**FIGURES, "fits": 0.0})
+    assert Objectives(at_least={"lut": 5_000.0}).possible(FIGURES)
+    assert not Objectives(at_least={"lut": 4_000.0}).possible(FIGURES)
     assert fast.short_of(0.9) == pytest.approx(0.09)
     assert fast.short_of(0.995) == 0.0
     assert Objectives().short_of(0.1) == 0.0
@@ -32,7 +34,7 @@ def test_what_training_does_not_change_decides_early() -> None:
         ({"names": ()}, "objectives must be some of accuracy, speed, lut, latency, edges, each once, and are "),
         ({"names": ("speed", "speed")}, "each once"),
         ({"names": ("speed", "beauty")}, r"are \['speed', 'beauty'\]"),
-        ({"at_least": {"lut": 5.0}}, "at_least bounds accuracy or speed, and 'lut' is neither"),
+        ({"at_least": {"watts": 5.0}}, "at_least bounds accuracy, speed, lut, .*, and 'watts' is none of these"),
         ({"at_least": {"accuracy": 96.0}}, "at_least accuracy must be more than 0 and at most 1 .*, and is 96.0"),
         ({"at_least": {"speed": 0.0}}, "at_least speed must be more than 0, and is 0.0"),
         ({"at_least": {"speed": float("nan")}}, "and is nan"),

@@ -29,7 +29,7 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     tried = range(1, seeds + 1)
     try:
         packed = packed_use(Workshop(folder), plan, board, NETLIST, netlist.flip_flops)
-        plan = plan.for_size(packed.lut.used)
+        plan = plan.for_size(packed)
         file = for_placement(netlist.path, plan.toolchain, board.device)
         routes = route_all(folder, plan, board, file, tried, netlist.flip_flops)
     except DoesNotFit as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presparse.messages.bundle import Use
 from presparse_boards.clocking.clock import Clock
 from presparse_boards.clocking.solver import Settings
 
@@ -84,8 +85,8 @@ class Toolchain:
     """What the names of all kinds of flip-flops begin with in a netlist."""
     cell_names: tuple[str, ...]
     """What the names begin with that the tools append to a signal's, for cells and nets that they make of it."""
-    placer: Callable[[int], tuple[str, ...]] = lambda luts: ()
-    """Option of place-and-route for a design of so many LUTs, if its own choice of a placer is not the best."""
+    placer: Callable[[Use], tuple[str, ...]] = lambda use: ()
+    """Option of place-and-route for a design that takes so much, if its own choice of a placer is not the best."""
     floor_plan: FloorPlan | None = None
     """For hard blocks; None: the placer finds them a place."""
     clock: ClockCells

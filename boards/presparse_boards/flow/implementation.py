@@ -97,7 +97,7 @@ class Flow:
             )
         self._end("fits", ", ".join(f"{name} {r.share:.0%}" for name, r in use.items() if r.available))
 
-        plan = plan.for_size(use.lut.used)
+        plan = plan.for_size(use)
         file = for_placement(netlist.path, plan.toolchain, self.board.device)
         many = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         name = f"placing and routing{many}"

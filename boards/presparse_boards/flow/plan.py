@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presparse.contract.build import Build
+from presparse.messages.bundle import Use
 from presparse_boards.boards.definition import Board
 from presparse_boards.clocking.clock import Clock
 from presparse_boards.clocking.solver import Band
@@ -35,9 +36,9 @@ class Plan:
     """Place-and-route: device, package, speed grade, and the placer if it is not the tool's own choice."""
     pack_options: tuple[str, ...]
 
-    def for_size(self, luts: int) -> Plan:
-        """The plan with the placer for a design of so many LUTs."""
-        return replace(self, device_options=(*self.device_options, *self.toolchain.placer(luts)))
+    def for_size(self, use: Use) -> Plan:
+        """The plan with the placer for a design that takes so much."""
+        return replace(self, device_options=(*self.device_options, *self.toolchain.placer(use)))
 
     def write(self, folder: Path) -> None:
         for name, content in self.files.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from presparse.messages.bundle import Use
 from presparse_boards.clocking.solver import Settings
 from presparse_boards.families.ecp5.block_plan import taken_memories
 from presparse_boards.families.ecp5.cells import DSP, INPUT_CYCLES, MEMORY, OUTPUT_CYCLES
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
 LARGE = 20_000
 """LUTs of a design above which nextpnr's default placer is not the best."""
+DENSE = 0.7
+"""Share of the flip-flops from which on it does not come to an end."""
 
 
-def placer(luts: int) -> tuple[str, ...]:
-    """The option for a design of so many LUTs: in a large one the wires of `static` are up to a third shorter than
-    those of nextpnr's default, which could not be routed (docs/decisions/0017)."""
-    return ("--placer", "static") if luts > LARGE else ()
+def placer(use: Use) -> tuple[str, ...]:
+    """The option for a design that takes so much: in a large one the wires of `static` are up to a third shorter than
+    those of nextpnr's default, which could not be routed, and a dense one finds its place at all
+    (docs/decisions/0017)."""
+    return ("--placer", "static") if use.lut.used > LARGE or use.ff.share > DENSE else ()
 
 
 def _pll(settings: Settings, pin: io.SingleEndedPort) -> Pll:

@@ -56,7 +56,7 @@ def test_from_a_file_to_a_page(shell: Shell, digits: Path, tmp_path: Path) -> No
 
     again = search(shell, digits, folder, "--image", "8x8")  # all is there
     assert again.status == 0
-    assert "<- take this" in again.out
+    assert "chosen" in again.out
     other = search(shell, digits, folder, "--image", "8x8", "--seed", 1)
     assert other.status == 2
     assert "seed" in other.err

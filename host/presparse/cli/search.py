@@ -196,7 +196,7 @@ def _table(found: Found, chosen: Entry) -> Table:
     for heading in ("network", "right (%)", "samples/s", "edges", "layers", "LUT", "MHz", ""):
         table.add_column(heading, justify="left" if heading in ("network", "") else "right")
     for entry in [*found.front, *found.references]:
-        note = "<- take this" if entry is chosen else "shipped" if entry.shipped else ""
+        note = "chosen" if entry is chosen else "shipped" if entry.shipped else ""
         table.add_row(
             entry.name,
             f"{100 * entry.accuracy:.2f} ± {100 * entry.interval:.2f}",

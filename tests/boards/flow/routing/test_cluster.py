@@ -14,15 +14,12 @@ import pytest
 
 from presparse.cluster import connect
 from presparse.errors import ClusterError
-from presparse_boards.boards.registry import find_board
 from presparse_boards.families.ecp5.family import ECP5
-from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.routing import cluster
 from presparse_boards.flow.routing.cluster import cluster_runs
 from presparse_boards.flow.routing.route import route_all
 from tests.boards.flow.routing.processes import ROOT, Programs
 from tests.boards.flow.routing.puppet import BOARD, Stage
-from tests.boards.networks import NANO_INFERENCE
 
 pytestmark = pytest.mark.slow
 
@@ -37,24 +34,6 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage.at(tmp_path)
-
-
-def test_a_bundle_does_not_tell_where_it_was_made(
-    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the real tools; logs beside it tell times and folders."""
-    programs.worker("ada")
-    programs.worker("bob")
-    folders = (tmp_path / "here", tmp_path / "there")
-    monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "cache"))
-    for folder, scheduler in zip(folders, (None, programs.address), strict=True):
-        build_bundle(NANO_INFERENCE, find_board("icebreaker"), folder=folder, force=True, seeds=2, scheduler=scheduler)
-    here, there = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
-    assert here.keys() == there.keys() == {
-        "manifest.json", "nano.bin", "network.toml", "route-1.log", "route-2.log", "synthesis.log.gz", "timing.json"
-    }  # fmt: skip
-    for name in ("manifest.json", "nano.bin", "network.toml", "timing.json"):
-        assert here[name] == there[name], name
 
 
 @pytest.mark.filterwarnings("error:Sending large graph")

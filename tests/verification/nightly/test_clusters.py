@@ -1,4 +1,4 @@
-"""What takes minutes of a cluster: a bundle built with the real tools here and there, trainings by several processes."""
+"""Minutes of a cluster: a bundle built with the real tools here and there, trainings by several processes."""
 
 from __future__ import annotations
 

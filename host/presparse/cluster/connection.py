@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 import warnings
@@ -51,6 +52,8 @@ def connect(
             f"work on other computers needs the Python package {error.name}, which is not installed: "
             "pip install 'presparse[cluster]'"
         ) from error
+    # It prints a traceback when a scheduler goes, which whoever waits for something tells in a line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     _check_is_scheduler(address, seconds)
     try:
         with warnings.catch_warnings():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from presparse.experiments.intervals import interval
 from presparse.model import Model
@@ -14,14 +15,15 @@ from presparse.model_search.ranking.objectives import ACCURACY, Objectives
 from presparse.model_search.ranking.pareto import best_first, ranks
 from presparse.trials.trial import Done, Figures, Trial
 
-CONFIRMED, SHOWN = 24, 8
-"""Networks that are confirmed, the best of the ladder, and those of them that make the front, at most. Those that come
-with Presparse are, besides."""
-SPLITS = 5
-"""Trainings that confirm a network."""
+STAGES = ((72, (0,)), (36, (1,)), (24, (2, 3, 4)))
+"""How many networks are confirmed, and on which parts of the samples: the best of the ladder, then the best of those.
+On few samples the best of many is best by luck. Networks that come with Presparse are confirmed besides."""
+SPLITS = sum(len(splits) for _, splits in STAGES)
+SHOWN = 8
+"""Networks that make the front, at most."""
 TESTED = "tested"
 """Of the figures of such a training: its accuracy on the test part."""
-_CONFIRMING = 0.7
+_CONFIRMING = 0.6
 """Share of the time after which no more networks are proposed: the rest is for those under way, and to confirm."""
 
 
@@ -41,19 +43,19 @@ class Plan:
         self._ends = None if seconds is None else time.monotonic() + _CONFIRMING * seconds
         self._ladder: list[Trial] = []
         self._confirming: list[Trial] = []
+        self._stage = 0
 
     def __call__(self, done: Done) -> list[Trial]:
         """All trials that are known after those that are done, which are the plan's first."""
-        if self._confirming:
-            return [*self._ladder, *self._confirming]
-        if self._ends is not None and time.monotonic() >= self._ends:
-            self._halving.close()
-        climbed = self._halving.plan(done)
-        self._ladder += [self._rung(each) for each in climbed[len(self._ladder) :]]
-        if len(done) == len(self._ladder):
-            self._confirming = [
-                self._split(number, split) for number in self._to_confirm(done) for split in range(SPLITS)
-            ]
+        if not self._stage:
+            if self._ends is not None and time.monotonic() >= self._ends:
+                self._halving.close()
+            climbed = self._halving.plan(done)
+            self._ladder += [self._rung(each) for each in climbed[len(self._ladder) :]]
+        if len(done) == len(self._ladder) + len(self._confirming) and self._stage < len(STAGES):
+            most, splits = STAGES[self._stage]
+            self._stage += 1
+            self._confirming += [self._split(number, split) for number in self._best(done, most) for split in splits]
         return [*self._ladder, *self._confirming]
 
     @property
@@ -78,10 +80,7 @@ class Plan:
     def found(self, done: Done, model_of: Callable[[Trial], Model]) -> Found:
         """Of all trials, with the models that they left."""
         ladder = [each for each in done if "split" not in each[0]]
-        confirmed: dict[int, Done] = {}
-        for trial, figures in done:
-            if "split" in trial:
-                confirmed.setdefault(trial["candidate"], []).append((trial, figures))
+        confirmed = {number: of for number, of in _confirmed(done).items() if len(of) == SPLITS}
         chosen_by = {trial["candidate"]: figures[ACCURACY] for trial, figures in ladder}  # the last rung's
         entries = [self._entry(number, of, model_of) for number, of in confirmed.items()]
         front = self._front(entries)
@@ -128,11 +127,18 @@ class Plan:
             "network": candidate.network.model_dump(mode="json"),
         }
 
-    def _to_confirm(self, done: Done) -> Sequence[int]:
-        """The best candidates, and those that come with Presparse."""
-        chosen = self._halving.finalists(CONFIRMED)
-        trained = sorted({trial["candidate"] for trial, _ in done})
-        return [*chosen, *(n for n in trained if self._candidates[n].shipped and n not in chosen)]
+    def _best(self, done: Done, most: int) -> list[int]:
+        """So many candidates, by what is known of them on parts of the samples that did not bring them here; and those
+        that come with Presparse."""
+        shipped = [n for n in sorted({trial["candidate"] for trial, _ in done}) if self._candidates[n].shipped]
+        confirmed = _confirmed(done)
+        if not confirmed:
+            return list(dict.fromkeys([*self._halving.finalists(most), *shipped]))
+        accuracy = {number: fmean(figures[ACCURACY] for _, figures in of) for number, of in confirmed.items()}
+        numbers = list(accuracy)
+        points = [self.objectives.point({**self._candidates[n].known, ACCURACY: accuracy[n]}) for n in numbers]
+        order = sorted(best_first(points), key=lambda place: self.objectives.short_of(accuracy[numbers[place]]))
+        return list(dict.fromkeys([*(numbers[place] for place in order[:most]), *shipped]))
 
     def _entry(self, number: int, of: Done, model_of: Callable[[Trial], Model]) -> Entry:
         candidate = self._candidates[number]
@@ -148,3 +154,12 @@ class Plan:
             epochs=self._halving.ladder[-1],
             shipped=candidate.shipped,
         )
+
+
+def _confirmed(done: Done) -> dict[int, Done]:
+    """The trainings that confirm, by candidate."""
+    found: dict[int, Done] = {}
+    for trial, figures in done:
+        if "split" in trial:
+            found.setdefault(trial["candidate"], []).append((trial, figures))
+    return found

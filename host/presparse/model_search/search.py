@@ -107,7 +107,7 @@ def search(
     Networks of `space` are proposed, and left out if the estimate says that they do not fit the board safely. The
     others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go
     on to a third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit
-    as the board does; for a board that only infers, in PyTorch. In the end the best 24 are trained anew on 5 other
+    as the board does; for a board that only infers, in PyTorch. In the end the best are trained anew on up to 5 other
     parts of the samples; by their means on the rest of these, the front is chosen, of at most 8. It is measured by the
     test part, which nothing else has looked at.
 

@@ -106,7 +106,8 @@ def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
 def test_a_large_or_dense_design_for_an_ecp5_has_another_placer() -> None:
     def options(family: FpgaFamily, luts: int, flip_flops: int = 0) -> tuple[str, ...]:
         assert family.toolchain
-        cells = [("TRELLIS_COMB", luts, 24_288), ("MULT18X18D", 0, 28), ("DP16KD", 0, 56), ("TRELLIS_RAMW", 0, 3_036)]
+        cells = [("TRELLIS_COMB", luts, 24_288), ("TRELLIS_FF", flip_flops, 24_288), ("MULT18X18D", 0, 28)]
+        cells += [("DP16KD", 0, 56), ("TRELLIS_RAMW", 0, 3_036)]
         return family.toolchain.placer(use_of(find_board("ulx3s-25f"), cells, flip_flops))
 
     assert options(ECP5, LARGE) == ()

@@ -124,7 +124,7 @@ def victims() -> list[Victim]:
             command=search,
             share=2,
             prepare=_unfinished_search,
-            ended=lambda folder: shutil.copy(folder / "found" / "front.json", folder / WHOLE_FRONT),
+            ended=_keep_front,
             harmed=lambda folder: _whole_journal(folder / "found" / "trials.jsonl"),
             heal=lambda folder: search,
             heals=0.5,
@@ -181,6 +181,10 @@ def _unfinished_search(folder: Path) -> None:
     """A search goes on where it was killed; one that has come to its end begins anew."""
     if (folder / "found" / "front.json").exists():
         shutil.rmtree(folder / "found")
+
+
+def _keep_front(folder: Path) -> None:
+    shutil.copy(folder / "found" / "front.json", folder / WHOLE_FRONT)
 
 
 def _same_front(folder: Path) -> list[str]:

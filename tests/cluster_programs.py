@@ -1,4 +1,4 @@
-"""A scheduler and workers of dask, as programs of their own, which tests may kill."""
+"""A scheduler and workers of dask as users start them: programs of their own, which tests may kill."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import time
 from pathlib import Path
 from typing import Self
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[1]
 """Where the package `tests` is; workers and their tools run elsewhere."""
 
 
-class Programs:
+class Cluster:
     """One scheduler, and workers by name. Leaving the `with` block kills them all."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self._file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0")

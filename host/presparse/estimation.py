@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from presparse import plugins
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 from presparse.messages.estimate import Estimate
 from presparse.messages.store import StoreWish
+from presparse.validation import checked_mode
 
 
 def estimate(
     network: Network | Build | str | Path,
     board: str,
     *,
-    mode: Literal["train", "infer"] = "train",
+    mode: Mode = "train",
     lanes: Sequence[int] = (),
     store: StoreWish = "auto",
     sample_bits: int = 0,
@@ -34,8 +34,7 @@ def estimate(
     that the network does not allow.
     """
     options = {"sample_bits": sample_bits} if sample_bits else {}
-    if mode not in ("train", "infer"):
-        raise ArgumentError(f"mode must be 'train' or 'infer', and is {mode!r}")
+    checked_mode(mode)
     if isinstance(network, Build):
         if (mode, tuple(lanes), store, options) != ("train", (), "auto", {}):
             raise ArgumentError("a Build has its own mode, lanes and store; leave them out, or give its network")

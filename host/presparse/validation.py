@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from presparse.arrays import as_array, in_order, is_missing, numbers
 from presparse.contract.description import listed, shortened
 from presparse.errors import ArgumentError, FeatureError, ModelError, PresparseError
+
+if TYPE_CHECKING:
+    from presparse.contract.build import Mode
 
 Number = TypeVar("Number", int, float)
 
@@ -234,6 +237,13 @@ def checked_count(name: str, value: object, most: int | None = None) -> int:
     if most is not None and value > most:
         raise ArgumentError(f"{name} must be at most {most:,}, and is {shortened(int(value))}")
     return int(value)
+
+
+def checked_mode(value: object) -> Mode:
+    """What hardware is for: "train" or "infer". Raises ArgumentError."""
+    if value not in ("train", "infer"):
+        raise ArgumentError(f"mode must be 'train' or 'infer', and is {shortened(value)}")
+    return "train" if value == "train" else "infer"
 
 
 def checked_epochs(value: object) -> int:

@@ -13,8 +13,8 @@ import pytest
 from presparse.cli import experiment
 from presparse.experiments import penalties
 from tests.cli.command import Shell
+from tests.cluster_programs import Cluster
 from tests.host.trials import halving
-from tests.host.trials.cluster_of_processes import cluster_of_processes
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +24,19 @@ TINY = replace(
     rows={"l1": replace(penalties.DIGITS.rows["l1"], strengths=(1e-3,))},
     epochs={"loss": 1, "prox": 1},
 )
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`penalties-digits`, of a few epochs."""
+    tiny = replace(
+        penalties.PENALTIES_DIGITS,
+        plan=partial(penalties.plan, TINY),
+        run=partial(penalties.run, TINY),
+        report=partial(penalties.report, TINY),
+        picture=partial(penalties.picture, TINY),
+    )
+    monkeypatch.setattr(penalties, "PENALTIES_DIGITS", tiny)
 
 
 def test_the_experiments_are_listed(shell: Shell) -> None:
@@ -39,17 +52,8 @@ def test_an_unknown_experiment_is_named(shell: Shell, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_an_experiment_leaves_trials_figures_and_a_picture(
-    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny = replace(
-        penalties.PENALTIES_DIGITS,
-        plan=partial(penalties.plan, TINY),
-        run=partial(penalties.run, TINY),
-        report=partial(penalties.report, TINY),
-        picture=partial(penalties.picture, TINY),
-    )
-    monkeypatch.setattr(penalties, "PENALTIES_DIGITS", tiny)
+@pytest.mark.usefixtures("tiny")
+def test_an_experiment_leaves_trials_figures_and_a_picture(shell: Shell, tmp_path: Path) -> None:
     ran = shell("experiment", "penalties-digits", "--seeds", 2, "--jobs", 1, "--output", tmp_path, "--json")
     assert ran.status == 0
     figures = ran.figures
@@ -63,18 +67,11 @@ def test_an_experiment_leaves_trials_figures_and_a_picture(
     assert "test accuracy" in told.err
 
 
-def test_an_experiment_on_a_cluster_has_the_figures_of_one_computer(
-    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny = replace(
-        penalties.PENALTIES_DIGITS,
-        plan=partial(penalties.plan, TINY),
-        run=partial(penalties.run, TINY),
-        report=partial(penalties.report, TINY),
-        picture=partial(penalties.picture, TINY),
-    )
-    monkeypatch.setattr(penalties, "PENALTIES_DIGITS", tiny)
-    with cluster_of_processes(tmp_path, 2) as started:
+@pytest.mark.usefixtures("tiny")
+def test_an_experiment_on_a_cluster_has_the_figures_of_one_computer(shell: Shell, tmp_path: Path) -> None:
+    with Cluster(tmp_path / "cluster") as started:
+        for name in ("ada", "bob"):
+            started.worker(name)
         made = ("experiment", "penalties-digits", "--seeds", 2, "--json", "--output")
         there = shell(*made, tmp_path / "there", "--scheduler", started.address)
         assert (there.status, there.err.count("worker")) == (0, 0)

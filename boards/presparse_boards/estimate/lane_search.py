@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.errors import BuildError
 from presparse.contract.formats import Format, Formats
 from presparse.contract.network import Network
@@ -17,8 +17,6 @@ from presparse_boards.boards.registry import known_boards
 from presparse_boards.errors import BoardError
 from presparse_boards.estimate.coefficients import coefficients
 from presparse_boards.estimate.model import Figures, figures
-
-Mode = Literal["train", "infer"]
 
 _TRIED_PER_PERIOD = 64
 """Lanes of one speed that are tried; they differ in how long faster junctions idle, the fewest lanes come first."""

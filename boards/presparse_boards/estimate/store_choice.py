@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from presparse.contract.build import DEFAULT_SAMPLE_BITS, Build
+from presparse.contract.build import DEFAULT_SAMPLE_BITS, Build, Mode
 from presparse.contract.errors import BuildError
 from presparse.contract.network import Network
 from presparse.messages.store import StoreWish
 from presparse.sizing.lanes import Lanes
 from presparse_boards.boards.definition import Board
 from presparse_boards.errors import NoSdram
-from presparse_boards.estimate.lane_search import Mode, NoFit, best_build, fits_safely
+from presparse_boards.estimate.lane_search import NoFit, best_build, fits_safely
 from presparse_boards.estimate.model import figures
 
 Options = Mapping[str, Any]

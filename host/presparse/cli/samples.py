@@ -8,12 +8,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from presparse import data
+from presparse.contract.build import Mode
 from presparse.contract.description import listed
 from presparse.contract.network import Network
 from presparse.data import Missing, Splits, Table
@@ -101,7 +102,7 @@ def sized(source: str, *, target: str | None, missing: Missing = "refuse") -> tu
 def to_search(
     source: str,
     *,
-    mode: Literal["train", "infer"],
+    mode: Mode,
     seed: int,
     samples: int | None,
     target: str | None,

@@ -21,6 +21,9 @@ from presparse.contract.schedule import DECIDE, RESULT, START, Schedule, forward
 from presparse.contract.store import StoreLayout, StoreMemory, slot_for
 from presparse.contract.wire import ResultForm, class_bytes, value_bytes
 
+Mode = Literal["train", "infer"]
+"""infer: no hardware that learns."""
+
 CONTRACT_VERSION = 3
 """Changes whenever gateware of the old version would compute or store anything differently."""
 
@@ -50,7 +53,7 @@ class Build(Description):
     lanes: tuple[int, ...] = Field(
         default=(), validate_default=True, description="lanes per junction; empty: the network's"
     )
-    mode: Literal["train", "infer"] = "train"
+    mode: Mode = "train"
     gap: int = Field(default=0, ge=0, le=65536, description="idle cycles wanted per block; the smallest valid is used")
     store_samples: int = Field(
         default=0, ge=0, description="samples, of whatever features, that the board's store holds; 0: no store"

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from presparse import estimation
+from presparse.contract.build import Mode
 from presparse.contract.network import SHIPPED, Network
 from presparse.errors import SearchError
+from presparse.messages.bundle import Manifest
 from presparse.messages.estimate import Estimate
 from presparse.messages.store import StoreWish
 from presparse.model_search.proposals.candidates import Proposals
 from presparse.model_search.ranking.objectives import Objectives
-from presparse.model_search.subject import Mode
 from presparse.trials.trial import Figures
 
 _MOST_REFUSED = 100
@@ -30,18 +31,23 @@ class Fitting:
 
     @cached_property
     def known(self) -> Figures:
-        """What is known of it before it is trained, by the names that `ranking.objectives` has."""
-        return {
-            "speed": self.estimate.samples_per_second,
-            "lut": float(self.estimate.use.lut.used),
-            "latency": self.estimate.latency_us,
-            "edges": float(self.network.edges),
-        }
+        """What is known of it before it is trained."""
+        return known(self.network, self.estimate)
 
     @property
     def shipped(self) -> bool:
         """It comes with Presparse."""
         return self.network.name in SHIPPED
+
+
+def known(network: Network, on_board: Estimate | Manifest) -> Figures:
+    """What a network is on a board, estimated or built, by the names that `ranking.objectives` has."""
+    return {
+        "speed": on_board.samples_per_second,
+        "lut": float(on_board.use.lut.used),
+        "latency": on_board.latency_us,
+        "edges": float(network.edges),
+    }
 
 
 class FittingCandidates:

@@ -12,7 +12,8 @@ from presparse.errors import ArgumentError
 from presparse.messages.bundle import Manifest
 from presparse.messages.estimate import Estimate
 from presparse.model import Model
-from presparse.model_search.ranking.objectives import LESS, MORE
+from presparse.model_search.fitting_candidates import known
+from presparse.model_search.ranking.objectives import ACCURACY, LESS, MORE, meets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +63,7 @@ class Entry:
     @property
     def figures(self) -> dict[str, float]:
         """Everything that a network can be chosen by."""
-        return {
-            "accuracy": self.accuracy,
-            "speed": self.speed,
-            "lut": float(self.on_board.use.lut.used),
-            "latency": self.on_board.latency_us,
-            "edges": float(self.network.edges),
-        }
+        return {ACCURACY: self.accuracy, **known(self.network, self.on_board)}
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -129,7 +124,9 @@ class Found:
         """Those of the front that `best` may take, the best first."""
         if unknown := [name for name in at_least if name not in (*MORE, *LESS)]:
             raise ArgumentError(f"networks have no {unknown[0]!r}; choose by {', '.join((*MORE, *LESS))}, or weight")
-        suiting = [entry for entry in self.front if all(_meets(entry, name, at_least[name]) for name in at_least)]
+        suiting = [
+            entry for entry in self.front if all(meets(entry.figures, name, at_least[name]) for name in at_least)
+        ]
         if weight is not None:
             slowest = min((entry.speed for entry in self.front), default=1.0)
             return sorted(suiting, key=lambda entry: cost(entry.accuracy, entry.speed, slowest, weight))
@@ -154,13 +151,8 @@ def cost(accuracy: float, speed: float, slowest: float, weight: float) -> float:
     return (1 - accuracy) + weight * slowest / speed
 
 
-def _meets(entry: Entry, name: str, value: float) -> bool:
-    figure = entry.figures[name]
-    return figure <= value if name in LESS else figure >= value
-
-
 def _missing(entry: Entry, name: str, value: float) -> float:
     """How far a figure is from what is asked: the logarithm of the ratio, at least 0."""
-    if _meets(entry, name, value):
+    if meets(entry.figures, name, value):
         return 0.0
     return abs(math.log(max(entry.figures[name], 1e-12) / value))

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from presparse.experiments.intervals import interval
 from presparse.model import Model
-from presparse.model_search.fitting import FittingCandidates
+from presparse.model_search.fitting_candidates import FittingCandidates
 from presparse.model_search.found import Entry, Found
 from presparse.model_search.ranking.halving import Halving
 from presparse.model_search.ranking.objectives import ACCURACY, Objectives
@@ -61,11 +61,6 @@ class Plan:
     @property
     def objectives(self) -> Objectives:
         return self._halving.objectives
-
-    def before(self, trial: Trial) -> Trial:
-        """The rung below that of a trial."""
-        below = self._halving.ladder[self._halving.ladder.index(trial["epochs"]) - 1]
-        return {**trial, "epochs": below}
 
     def known(self, trial: Trial) -> Figures:
         """What is known of its network without training."""
@@ -134,7 +129,7 @@ class Plan:
         confirmed = _confirmed(done)
         if not confirmed:
             return list(dict.fromkeys([*self._halving.finalists(most), *shipped]))
-        accuracy = {number: fmean(figures[ACCURACY] for _, figures in of) for number, of in confirmed.items()}
+        accuracy = {number: _mean_accuracy(of) for number, of in confirmed.items()}
         numbers = list(accuracy)
         points = [self.objectives.point({**self._candidates[n].known, ACCURACY: accuracy[n]}) for n in numbers]
         order = sorted(best_first(points), key=lambda place: self.objectives.short_of(accuracy[numbers[place]]))
@@ -148,7 +143,7 @@ class Plan:
             model=model_of(of[0][0]),
             accuracy=accuracy,
             interval=half,
-            chosen_by=interval([figures[ACCURACY] for _, figures in of])[0],
+            chosen_by=_mean_accuracy(of),
             estimate=candidate.estimate,
             rate=candidate.rate,
             epochs=self._halving.ladder[-1],
@@ -163,3 +158,8 @@ def _confirmed(done: Done) -> dict[int, Done]:
         if "split" in trial:
             found.setdefault(trial["candidate"], []).append((trial, figures))
     return found
+
+
+def _mean_accuracy(of: Done) -> float:
+    """Of trainings, on the samples that networks are chosen by."""
+    return fmean(figures[ACCURACY] for _, figures in of)

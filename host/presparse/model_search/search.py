@@ -11,11 +11,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 import presparse
+from presparse.contract.build import Mode
 from presparse.errors import ArgumentError
 from presparse.fitting.holding_out import Validation
 from presparse.fitting.rate_schedule import SEEN
 from presparse.messages.store import StoreWish
-from presparse.model_search.fitting import FittingCandidates
+from presparse.model_search.fitting_candidates import FittingCandidates
 from presparse.model_search.folder import Folder
 from presparse.model_search.found import Found
 from presparse.model_search.plan import TESTED, Plan
@@ -23,7 +24,7 @@ from presparse.model_search.proposals.candidates import Proposals
 from presparse.model_search.proposals.space import SearchSpace
 from presparse.model_search.ranking.halving import Halving
 from presparse.model_search.ranking.objectives import ACCURACY, MORE, Objectives
-from presparse.model_search.subject import Mode, Subject, checked_mode, subject_of
+from presparse.model_search.subject import Subject, subject_of
 from presparse.model_search.training import Trained, train
 from presparse.support.processors import processors
 from presparse.support.scratch import scratch_folder
@@ -31,7 +32,14 @@ from presparse.trials.conduct import conduct
 from presparse.trials.journal import Journal
 from presparse.trials.trial import Figures, Trial
 from presparse.trials.workers import Workers, given, processes
-from presparse.validation import checked_callback, checked_count, checked_epochs, checked_number, checked_seed
+from presparse.validation import (
+    checked_callback,
+    checked_count,
+    checked_epochs,
+    checked_mode,
+    checked_number,
+    checked_seed,
+)
 
 TRIALS = 120
 """Networks that are tried unless told otherwise."""
@@ -207,9 +215,9 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
         shared = workers.share(subject)
 
         def arguments(trial: Trial) -> tuple[object, ...]:
-            # A training in PyTorch cannot go on from a model: it begins anew on every rung.
-            before = folder.kept(plan.before(trial)) if trial["after"] and task.mode == "train" else None
-            return shared, before
+            if not trial["after"] or task.mode == "infer":  # a training in PyTorch cannot go on from a model
+                return shared, None
+            return shared, folder.kept({**trial, "epochs": trial["after"]})
 
         def kept(trial: Trial, trained: Trained) -> Figures:
             folder.keep(trial, trained.model)

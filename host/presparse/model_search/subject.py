@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.arrays import names_of
-from presparse.contract.description import shortened
+from presparse.contract.build import Mode
 from presparse.data.splits import TEST, VALIDATION
-from presparse.errors import ArgumentError, DataError
+from presparse.errors import DataError
 from presparse.fitting.holding_out import Part, Validation, hold_out, parted
 from presparse.model import Model
 from presparse.support.digests import digest
 from presparse.validation import Labels, checked_features, checked_labels, checked_samples, classes_of, labels_of
-
-Mode = Literal["train", "infer"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,13 +59,6 @@ class Subject:
         """Tells it from others."""
         parts = self.train, self.validation, self.test
         return digest(*(array for part in parts for array in part), self.classes_.astype(str))
-
-
-def checked_mode(mode: object) -> Mode:
-    """Raises ArgumentError."""
-    if mode not in ("train", "infer"):
-        raise ArgumentError(f"mode must be 'train' or 'infer', and is {shortened(mode)}")
-    return mode  # pyright: ignore[reportReturnType]
 
 
 def subject_of(

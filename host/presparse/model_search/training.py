@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from presparse import opening
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.network import Network
 from presparse.errors import LearningWarning, TrainingError
 from presparse.fitting.holding_out import Part, hold_out
 from presparse.model import Model
-from presparse.model_search.subject import Mode, Subject
+from presparse.model_search.subject import Subject
 from presparse.trials.trial import Trial
 
 

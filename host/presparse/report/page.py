@@ -52,7 +52,9 @@ def write(
     atomic_files.write(path, page)
 
 
-def rendered(template: str, *, title: str, summary: str, facts: Sequence[Fact], **more: object) -> str:
+def rendered(
+    template: str, *, title: str, summary: str, facts: Sequence[Fact], details: dict[str, str], **more: object
+) -> str:
     """The text of a page whose template, of those beside this file, extends `base.html`."""
     environment = Environment(
         loader=PackageLoader("presparse.report"),
@@ -61,4 +63,4 @@ def rendered(template: str, *, title: str, summary: str, facts: Sequence[Fact], 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(title=title, summary=summary, facts=facts, **more)
+    return environment.get_template(template).render(title=title, summary=summary, facts=facts, details=details, **more)

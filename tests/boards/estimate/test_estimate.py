@@ -10,14 +10,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.multipliers import multipliers
 from presparse.contract.network import SHIPPED, Network
 from presparse.contract.wire import WINDOW
 from presparse.sizing.lanes import lane_choices
 from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate import estimate
-from presparse_boards.estimate.lane_search import Mode, NoFit, best_build
+from presparse_boards.estimate.lane_search import NoFit, best_build
 from presparse_boards.families.ecp5.block_plan import (
     DEEPEST_DISTRIBUTED,
     block_count,

@@ -8,13 +8,12 @@ from contextlib import suppress
 
 import pytest
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.network import Network
 from presparse.sizing.lanes import lane_choices
 from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import BOARDS, find_board
 from presparse_boards.estimate.lane_search import (
-    Mode,
     NoFit,
     best_build,
     fewer_lanes,

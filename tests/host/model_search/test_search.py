@@ -15,7 +15,7 @@ from presparse.contract.network import Network
 from presparse.errors import ArgumentError, DataError, FeatureError, OutputError, SearchError
 from presparse.estimation import estimate
 from presparse.model import Model
-from presparse.model_search import Found, SearchSpace, fitting, search
+from presparse.model_search import Found, SearchSpace, fitting_candidates, search
 
 pytestmark = pytest.mark.slow
 
@@ -124,14 +124,14 @@ def test_no_samples() -> None:
 
 
 def test_nothing_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_MOST_REFUSED", 3)
+    monkeypatch.setattr(fitting_candidates, "_MOST_REFUSED", 3)
     space = SearchSpace(hidden_layers=(3, 3), hidden_neurons=(512, 1024), edges=(400_000, 800_000), shipped=False)
     with pytest.raises(SearchError, match=r"none of .* networks proposed fits icebreaker"):
         found_in(None, board="icebreaker", space=space)
 
 
 def test_nothing_is_so_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_MOST_REFUSED", 3)
+    monkeypatch.setattr(fitting_candidates, "_MOST_REFUSED", 3)
     with pytest.raises(SearchError, match=r"speed 1e\+09; the last that fits has speed"):
         found_in(None, at_least={"speed": 1e9})
 

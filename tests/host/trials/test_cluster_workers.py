@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from presparse.trials.conduct import conduct
 from presparse.trials.journal import Journal
 from presparse.trials.trial import Trial
 from presparse.trials.workers import Workers, processes
+from tests.cluster_programs import ROOT, Cluster
 from tests.host.trials import halving
-from tests.host.trials.cluster_of_processes import ROOT, ClusterOfProcesses, cluster_of_processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
@@ -42,10 +43,19 @@ def three() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+@contextmanager
+def _of(folder: Path, workers: int) -> Iterator[Cluster]:
+    """A scheduler, and so many workers."""
+    with Cluster(folder / "cluster") as started:
+        for number in range(workers):
+            started.worker(str(number))
+        yield started
+
+
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[ClusterOfProcesses]:
+def two(tmp_path: Path) -> Iterator[Cluster]:
     """Two workers that may be killed."""
-    with cluster_of_processes(tmp_path, 2) as started:
+    with _of(tmp_path, 2) as started:
         yield started
 
 
@@ -76,7 +86,7 @@ def test_the_trials_of_a_cluster_are_those_of_a_process(
         assert made(tmp_path / "trials.jsonl", workers, run) == alone[run]
 
 
-def test_a_worker_needs_torch_and_a_scheduler_does_not(two: ClusterOfProcesses) -> None:
+def test_a_worker_needs_torch_and_a_scheduler_does_not(two: Cluster) -> None:
     """One thread of it. The function is one that no module has."""
 
     def mine(n: int) -> tuple[int, int]:
@@ -117,7 +127,7 @@ def test_a_trial_that_fails_names_its_worker_and_ends_the_others(
     assert "future" not in capfd.readouterr().err
 
 
-def test_ctrl_c_waits_for_no_trial(two: ClusterOfProcesses, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_waits_for_no_trial(two: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -130,22 +140,22 @@ def test_ctrl_c_waits_for_no_trial(two: ClusterOfProcesses, tmp_path: Path, capf
 
 
 def test_a_worker_that_is_killed_costs_its_trial_only(
-    two: ClusterOfProcesses, alone: dict[str, list[str]], tmp_path: Path
+    two: Cluster, alone: dict[str, list[str]], tmp_path: Path
 ) -> None:
     """First one, then all that have what is shared."""
 
     def kill(done: int, of: int, trial: Trial) -> None:
         for _ in range({2: 1, 5: len(two.workers)}.get(done, 0)):
-            two.workers.pop(0).kill()
+            two.kill(next(iter(two.workers)))
         if done == 5:
-            two.start_worker()
+            two.worker("later")
 
     with on_cluster(two.address) as workers:
         assert made(tmp_path / "trials.jsonl", workers, "with_weights", kill) == alone["with_weights"]
 
 
 def test_a_scheduler_that_is_killed_costs_the_trials_that_are_going(
-    two: ClusterOfProcesses, alone: dict[str, list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    two: Cluster, alone: dict[str, list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     killed: list[float] = []
 
@@ -167,7 +177,7 @@ def test_a_scheduler_that_is_killed_costs_the_trials_that_are_going(
 
 
 def test_a_client_that_is_killed_costs_the_trials_that_are_going(
-    two: ClusterOfProcesses, alone: dict[str, list[str]], tmp_path: Path
+    two: Cluster, alone: dict[str, list[str]], tmp_path: Path
 ) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
@@ -191,7 +201,7 @@ def test_a_client_that_is_killed_costs_the_trials_that_are_going(
 def test_a_trial_that_kills_its_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
     with (
-        cluster_of_processes(tmp_path, 2) as started,
+        _of(tmp_path, 2) as started,
         pytest.raises(ClusterError, match="every worker that made a certain trial ended"),
         on_cluster(started.address) as workers,
     ):
@@ -203,12 +213,15 @@ def test_nobody_waits_for_ever_where_all_workers_have_gone(tmp_path: Path, monke
     monkeypatch.setattr("presparse.trials.conduct._LOOK_SECONDS", 0.5)
 
     with (
-        cluster_of_processes(tmp_path, 1) as started,
+        _of(tmp_path, 1) as started,
         pytest.raises(ClusterError, match=rf"{started.address}: no worker has been there for 1 s; start some with"),
         on_cluster(started.address) as workers,
     ):
         made(
-            tmp_path / "trials.jsonl", workers, "slow_score", lambda *_: started.workers[0].send_signal(signal.SIGKILL)
+            tmp_path / "trials.jsonl",
+            workers,
+            "slow_score",
+            lambda *_: started.workers["0"].send_signal(signal.SIGKILL),
         )
 
 
@@ -225,8 +238,8 @@ def test_a_worker_that_comes_later_with_other_versions_makes_no_trial(
 
 
 def test_workers_with_threads_make_no_trials(tmp_path: Path) -> None:
-    with cluster_of_processes(tmp_path, 0) as started:
-        started.start_worker("--nthreads", "2", "--name", "both")
+    with _of(tmp_path, 0) as started:
+        started.worker("both", threads=2)
         connect(started.address).close()  # place-and-route takes no random numbers
         with (
             pytest.raises(ClusterError, match=r"worker both at tcp.* has 2 threads.*--nworkers 2 --nthreads 1`$"),

@@ -22,8 +22,8 @@ from presparse.trials.conduct import conduct
 from presparse.trials.journal import Journal
 from presparse.trials.trial import Done, Figures, Trial
 from presparse.trials.workers import Workers, given, processes
+from tests.cluster_programs import ROOT
 from tests.host.trials import halving
-from tests.host.trials.cluster_of_processes import ROOT
 
 WEIGHTS = [0.5] * 1000
 ALL = sum(halving.RUNGS)

@@ -13,7 +13,7 @@ import pytest
 
 from presparse.errors import ArgumentError, OutputError
 from presparse.trials.journal import Journal
-from tests.host.trials.cluster_of_processes import ROOT
+from tests.cluster_programs import ROOT
 
 HEAD = {"seed": 0, "space": {"layers": (64, 32, 10), "rate": [0.5, 0.25]}, "versions": {"presparse": "0.2.0"}}
 

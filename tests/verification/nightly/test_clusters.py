@@ -9,19 +9,18 @@ import pytest
 from presparse.trials.workers import processes
 from presparse_boards.boards.registry import find_board
 from presparse_boards.flow.bundle import build_bundle
-from tests.boards.flow.routing.processes import Programs
 from tests.boards.networks import NANO_INFERENCE
+from tests.cluster_programs import Cluster
 from tests.host.trials import halving
 from tests.host.trials.test_conduct import ALL, conducted
 
 
 def test_a_bundle_does_not_tell_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real tools; logs beside it tell times and folders."""
-    (tmp_path / "cluster").mkdir()
     folders = (tmp_path / "here", tmp_path / "there")
     monkeypatch.setenv("PRESPARSE_CACHE", str(tmp_path / "cache"))
     board = find_board("icebreaker")
-    with Programs(tmp_path / "cluster") as programs:
+    with Cluster(tmp_path / "cluster") as programs:
         programs.worker("ada")
         programs.worker("bob")
         for folder, scheduler in zip(folders, (None, programs.address), strict=True):

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from presparse.contract.network import MAX_ROWS, SHIPPED, Activation, Network, l
 from presparse.contract.operations import MAX_PAYLOAD
 from presparse.contract.wire import value_bytes
 from presparse.errors import SearchError
+from presparse.model_search.proposals.chance import pick
 from presparse.model_search.proposals.space import Numbers, SearchSpace
 from presparse.model_search.proposals.windows import Windows, on_features, on_windows
 from presparse.sizing.lanes import Lanes, divisors, fastest_lanes
@@ -45,8 +45,6 @@ _NEW = 8
 """Networks that are drawn until one is new; then new rates of old ones count, too."""
 _LAST = 64
 """Networks that are drawn until the space is taken to hold no more."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +145,10 @@ class Proposals:
     def _next(self, number: int) -> Candidate:
         rng, wanted = np.random.default_rng((self._seed, number)), self.wanted_edges(number)
         for count in range(_LAST):
-            which = _pick(rng, [n for n, outputs in enumerate(self._outputs) if outputs])
+            which = pick(rng, [n for n, outputs in enumerate(self._outputs) if outputs])
             numbers = self._space.numbers[which]
-            rate = _pick(rng, self._space.exponents(numbers))
-            activation: Activation = _pick(rng, self._space.activations)
+            rate = pick(rng, self._space.exponents(numbers))
+            activation: Activation = pick(rng, self._space.activations)
             found = self._drawn(rng, wanted, self._outputs[which])
             if found is None:
                 continue
@@ -208,8 +206,8 @@ class Proposals:
         if windows and (not begun or sum(each.edges for each in begun) > wanted):
             return None
         free = depth - len(begun)
-        first = [begun[0].left, *(each.right for each in begun)] if begun else [_pick(rng, self._inputs)]
-        layers = (*first, *(_pick(rng, self._space.sizes) for _ in range(free)), _pick(rng, outputs))
+        first = [begun[0].left, *(each.right for each in begun)] if begun else [pick(rng, self._inputs)]
+        layers = (*first, *(pick(rng, self._space.sizes) for _ in range(free)), pick(rng, outputs))
         rest = layers[len(begun) :]
         degrees = _degrees(rng, rest, wanted - sum(each.edges for each in begun))
         return _Shape(
@@ -286,7 +284,3 @@ def _padded(asked: int, most: int) -> list[int]:
 def _identity(network: Network) -> tuple[str, Lanes, tuple[Image, ...]]:
     """All but its name."""
     return network.hash, network.lanes, network.image
-
-
-def _pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
-    return choices[int(rng.integers(len(choices)))]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from presparse.contract.images import Image, Size, layout
 from presparse.contract.network import MAX_ROWS, lanes_fit
+from presparse.model_search.proposals.chance import pick
 
 _SIDES = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 """Rows and columns of windows: what lanes can share."""
@@ -20,8 +20,6 @@ _MARGIN = 2
 _LEAST_SIDE = 16
 """Images of so many rows and columns may have a margin that no window sees."""
 _MOST_PADDING = 2.0
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ def on_features(rng: np.random.Generator, size: Size, sizes: Sequence[int]) -> W
     margin = _MARGIN if min(size[:2]) >= _LEAST_SIDE and rng.random() < 0.5 else 0
     rows, columns = size[0] - 2 * margin, size[1] - 2 * margin
     window = _side(rng, rows), _side(rng, columns), size[2]
-    right, features = _pick(rng, sizes), math.prod(size)
+    right, features = pick(rng, sizes), math.prod(size)
     edges = right * math.prod(window)
     lefts = [left for left in range(features, int(_MOST_PADDING * features) + 1) if edges % left == 0]
     if not lefts or edges // lefts[0] > right:
@@ -60,8 +58,8 @@ def on_windows(rng: np.random.Generator, sizes: Sequence[int], left: int) -> Win
     places = [(side, side, left // side**2) for side in range(2, 33) if left % side**2 == 0 and left // side**2 >= 2]
     if not places:
         return None
-    size = _pick(rng, places)
-    deep = _pick(rng, [channels for channels in (size[2], size[2] // 2) if channels and size[2] % channels == 0])
+    size = pick(rng, places)
+    deep = pick(rng, [channels for channels in (size[2], size[2] // 2) if channels and size[2] % channels == 0])
     side = _side(rng, size[0])
     window = side, side, deep
     pixels = math.prod(window)
@@ -69,7 +67,7 @@ def on_windows(rng: np.random.Generator, sizes: Sequence[int], left: int) -> Win
     if not rights:
         return None
     image = Image(junction=2, shape=_shape(size), window=_shape(window))
-    return _checked(image, size, left, _pick(rng, rights))
+    return _checked(image, size, left, pick(rng, rights))
 
 
 def _checked(image: Image, seen: Size, left: int, right: int) -> Windows | None:
@@ -84,12 +82,8 @@ def _checked(image: Image, seen: Size, left: int, right: int) -> Windows | None:
 
 def _side(rng: np.random.Generator, most: int) -> int:
     """Rows or columns of a window; one only if there is no more."""
-    return _pick(rng, [side for side in _SIDES if 1 < side <= most] or [1])
+    return pick(rng, [side for side in _SIDES if 1 < side <= most] or [1])
 
 
 def _shape(size: Size) -> tuple[int, ...]:
     return size[:2] if size[2] == 1 else size
-
-
-def _pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
-    return choices[int(rng.integers(len(choices)))]

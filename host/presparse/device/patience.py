@@ -1,7 +1,7 @@
 """How long a host waits for a board: one policy for opening, requests, runs and reconnects.
 
-Only growth is progress: one more answer in order, more samples accepted or fed than ever before. Whatever else a board
-sends, an older answer, a count that goes back or up and down, lets no wait go on.
+Only growth is progress: one more answer in order, more samples accepted or fed, more pieces stored than ever before.
+Whatever else a board sends, an older answer, a count that goes back or up and down, lets no wait go on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Patience:
     retries: int = RETRIES
     """Repeats of a request, each after `timeout` without an answer in order, 0 to 1,000."""
     reconnects: int = RECONNECTS
-    """Links opened again, one after the other, without a sample that was accepted in between."""
+    """Links opened again, one after the other, without a sample or a piece of an upload accepted in between."""
 
     def __post_init__(self) -> None:
         for name, of, least, most in (

@@ -85,7 +85,7 @@ class Session:
         self._offered: int | None = None
         """... and those that it may have accepted; None: unknown."""
         self._progress = 0
-        """Samples of this session that it was seen to accept: the one count that nothing lowers."""
+        """Samples and pieces of uploads that it was seen to accept in this session: the count that nothing lowers."""
         self._in_flight = False
         """Samples may be in the pipeline."""
         self._learning = False
@@ -370,7 +370,11 @@ class Session:
     def _upload(self, upload: Upload) -> None:
         def go_on() -> None:
             self._drain()
-            upload.go_on(self._transport)
+            before = upload.furthest
+            try:
+                upload.go_on(self._transport)
+            finally:
+                self._progress += upload.furthest - before
 
         self._persist(go_on)
 

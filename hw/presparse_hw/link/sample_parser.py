@@ -93,7 +93,8 @@ class SampleParser(wiring.Component):
         self._ends = Signal(reset_less=True)  # and that its record
         self._low_bytes = Signal(8 * (self._value_bytes - 1), reset_less=True)  # of the value that comes
         self._feature = Signal(range(build.feature_port))  # which it is of its transfer
-        self._transfer = Signal(range(build.network.layers[0] // build.feature_port))
+        self._transfers = build.network.layers[0] // build.feature_port  # of a record
+        self._transfer = Signal(range(self._transfers))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -151,7 +152,7 @@ class SampleParser(wiring.Component):
             ]
         with m.If(~(entering & self.samples.valid)):  # the next value, whether or not this is its last byte
             fills = self._feature == self._build.feature_port - 1
-            ends = fills & (self._transfer == self._build.network.layers[0] // self._build.feature_port - 1)
+            ends = fills & (self._transfer == self._transfers - 1)
             m.d.sync += [self._value.eq(Cat(self._low_bytes, byte)), self._fills.eq(fills), self._ends.eq(ends)]
         with m.If(take), m.Switch(field):
             with m.Case(Field.KIND):
@@ -213,11 +214,10 @@ class SampleParser(wiring.Component):
     def _take_feature_byte(self, m: Module, value_byte: Signal, ends_value: Signal) -> None:
         """Assemble values, least significant byte first, and count them and their transfers."""
         port, byte = self._build.feature_port, self.i.payload.data
-        transfers = self._build.network.layers[0] // port
         m.d.sync += [self._low_bytes.eq(Cat(self._low_bytes, byte)[8:]), value_byte.eq(value_byte + 1)]
         with m.If(ends_value):
             m.d.sync += [value_byte.eq(0), self._entering.eq(1), self._feature.eq(self._feature + 1)]
             with m.If(self._feature == port - 1):
                 m.d.sync += [self._feature.eq(0), self._transfer.eq(self._transfer + 1)]
-                with m.If(self._transfer == transfers - 1):
+                with m.If(self._transfer == self._transfers - 1):
                     m.d.sync += [self._transfer.eq(0), self._field.eq(Field.KIND)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,8 +21,9 @@ STEPS = 400
 """Calls to one board before the next begins: some dozen sessions."""
 PROBABILITIES = (0.03, 0.1, 0.25)
 """That a frame is harmed; chosen anew every few calls."""
-RARER = {"cut": 1 / 4}
-"""A cut ends a session, and to load a model takes dozens of frames: more often, and no host would ever get through."""
+MOST: dict[Fault, float] = {"cut": 0.02, "delay": 0.05}
+"""That a frame suffers these at most, or no host would ever get through an upload: to open a link again and learn where
+the board stands takes some twenty frames, and frames that are late are sent again, to wait behind one another."""
 _STEPS_ALIKE = 20
 
 
@@ -45,6 +46,11 @@ def random_sessions(
     return row
 
 
+def bearable(probability: float, kinds: Sequence[Fault]) -> float:
+    """That a frame is harmed: as often as this, if a host can get through."""
+    return min([probability, *(most * len(kinds) for kind, most in MOST.items() if kind in kinds)])
+
+
 def _one_board(
     row: Row,
     build: Build,
@@ -62,8 +68,7 @@ def _one_board(
     try:
         for step in range(STEPS):
             if step % _STEPS_ALIKE == 0:
-                rarer = RARER.get(kinds[0], 1.0) if len(kinds) == 1 else 1.0
-                faults.probability = float(rng.choice(PROBABILITIES)) * rarer
+                faults.probability = bearable(float(rng.choice(PROBABILITIES)), kinds)
             with bounded():
                 workload.step()
             row.faulted = before + faults.struck.total()

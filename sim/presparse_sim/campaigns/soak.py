@@ -27,6 +27,7 @@ from presparse_sim.campaigns.bounded import bounded
 from presparse_sim.campaigns.builds import BUILDS
 from presparse_sim.campaigns.memory import ALLOWED_MIB, Look, growth, plot
 from presparse_sim.campaigns.row import Row, table
+from presparse_sim.campaigns.sessions import bearable
 from presparse_sim.campaigns.twins import TIMEOUT, BoardTime, Mismatch, Twins
 from presparse_sim.campaigns.workload import Workload
 
@@ -51,9 +52,10 @@ class Lasting:
     def turn(self, steps: int) -> None:
         """So many calls, over a good link or a bad one, and a comparison. Raises Mismatch."""
         began = time.monotonic()
-        self.faults.probability = float(self._rng.choice([0.0, 0.0, 0.03, 0.15]))
+        probability = float(self._rng.choice([0.0, 0.0, 0.03, 0.15]))
         count = int(self._rng.integers(1, len(FAULTS) + 1))
         self.faults.kinds = tuple(FAULTS[i] for i in self._rng.permutation(len(FAULTS))[:count])
+        self.faults.probability = bearable(probability, self.faults.kinds)
         for _ in range(steps):
             with bounded():
                 self.workload.step()

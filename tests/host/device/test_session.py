@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from presparse.contract.address_map import COUNTERS, edge_address
+from presparse.contract.build import Build
 from presparse.contract.network import Network
 from presparse.contract.samples import Samples
+from presparse.contract.store import Contents
 from presparse.contract.wire import PROTOCOL_VERSION
+from presparse.device import memory_transfer
 from presparse.device import session as session_module
-from presparse.device.links.faulty import Faults
+from presparse.device.links.faulty import Faults, FaultyLink
 from presparse.device.protocol import Parameters
 from presparse.device.session import Session
 from presparse.errors import (
@@ -228,6 +231,45 @@ def test_cut_while_loading() -> None:
     links.opened[0].cut_after = 300
     session.load(small.model())
     assert_same(session.read(), Reference(small.BUILD, small.model()))
+
+
+def stored_board() -> tuple[ProtocolBoard, Contents]:
+    """A board with a store, and 1,000 samples for it, a piece each."""
+    build = Build(network=small.NETWORK, result_capacity=16, store_samples=1000, sample_bits=4)
+    samples = small.training(1, 1000)
+    assert build.store is not None
+    return ProtocolBoard(build), Contents.encode(build.store, samples.features >> 6 << 6, samples.labels)
+
+
+def test_an_upload_is_cut_again_and_again() -> None:
+    """Its pieces are progress, as samples are."""
+    board, contents = stored_board()
+    links = Cable(BoardLink(board), cuts=(None, 8000))
+    session = Session(links, board.build, timeout=1, reconnects=1)
+    session.load(small.model())
+    links.opened[0].cut_after = 3000
+    session.store(contents)
+    links.last.cut_after = None
+    assert len(links.opened) > 8
+    for start, words in contents.words.items():
+        found = memory_transfer.read(session._transport, {start: len(words)})[start]
+        np.testing.assert_array_equal(found, words)
+
+
+def test_an_upload_to_a_board_that_forgets_ends() -> None:
+    """It loses its power with every cut: the same pieces, written again, are no progress."""
+    board, contents = stored_board()
+    cable = Cable(BoardLink(board), cuts=(None, 8000))
+
+    def plugged_in_again() -> FaultyLink:
+        board.power_on()
+        return cable()
+
+    session = Session(plugged_in_again, board.build, timeout=1, reconnects=3)
+    cable.opened[0].cut_after = 6000
+    with pytest.raises(LinkClosed, match="the link was cut"):
+        session.store(contents)
+    assert len(cable.opened) < 10
 
 
 @pytest.mark.parametrize("trained", [0, 100])

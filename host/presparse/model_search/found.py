@@ -28,7 +28,7 @@ class Entry:
     interval: float
     """Half the width of the 95 % confidence interval of that mean, by Student's t."""
     chosen_by: float
-    """The same on samples that the search chose it by."""
+    """What the search expected of it, and chose it by: of the samples for that, and of networks like it."""
     estimate: Estimate
     rate: int
     """k of the first learning rate, 2^-k."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Callable, Mapping, Sequence
 
 from presparse.experiments.intervals import interval
 from presparse.model import Model
 from presparse.model_search.fitting_candidates import FittingCandidates
 from presparse.model_search.found import Entry, Found
+from presparse.model_search.ranking.expectation import expected
 from presparse.model_search.ranking.halving import Halving
 from presparse.model_search.ranking.objectives import ACCURACY, Objectives
 from presparse.model_search.ranking.pareto import best_first, ranks
@@ -17,8 +17,10 @@ from presparse.trials.trial import Done, Figures, Trial
 
 STAGES = ((72, (0,)), (36, (1,)), (24, (2, 3, 4)))
 """How many networks are confirmed, and on which parts of the samples: the best of the ladder, then the best of those.
-On few samples the best of many is best by luck. Networks that come with Presparse are confirmed besides."""
+Networks that come with Presparse are confirmed besides."""
 SPLITS = sum(len(splits) for _, splits in STAGES)
+_LADDER = -1
+"""The part that the ladder measures by, among the splits."""
 SHOWN = 8
 """Networks that make the front, at most."""
 TESTED = "tested"
@@ -36,10 +38,13 @@ class Plan:
     candidates, halving : who climbs, and how
     seconds : how long the search may take; None: until all candidates of `halving` have climbed
     seed : of all trainings on the ladder
+    samples : that an accuracy is measured by
     """
 
-    def __init__(self, candidates: FittingCandidates, halving: Halving, *, seconds: float | None, seed: int) -> None:
-        self._candidates, self._halving, self._seed = candidates, halving, seed
+    def __init__(
+        self, candidates: FittingCandidates, halving: Halving, *, seconds: float | None, seed: int, samples: int
+    ) -> None:
+        self._candidates, self._halving, self._seed, self._samples = candidates, halving, seed, samples
         self._ends = None if seconds is None else time.monotonic() + _CONFIRMING * seconds
         self._ladder: list[Trial] = []
         self._confirming: list[Trial] = []
@@ -75,16 +80,20 @@ class Plan:
     def found(self, done: Done, model_of: Callable[[Trial], Model]) -> Found:
         """Of all trials, with the models that they left."""
         ladder = [each for each in done if "split" not in each[0]]
-        confirmed = {number: of for number, of in _confirmed(done).items() if len(of) == SPLITS}
-        chosen_by = {trial["candidate"]: figures[ACCURACY] for trial, figures in ladder}  # the last rung's
-        entries = [self._entry(number, of, model_of) for number, of in confirmed.items()]
+        climbed = {trial["candidate"]: figures[ACCURACY] for trial, figures in ladder}  # the last rung's
+        accuracies = self._expected(done)
+        entries = [
+            self._entry(number, of, accuracies[number], model_of)
+            for number, of in _confirmed(done).items()
+            if len(of) == SPLITS
+        ]
         front = self._front(entries)
         return Found(
             front=sorted(front, key=lambda entry: entry.speed),
             references=sorted(
                 (entry for entry in entries if entry.shipped and entry not in front), key=lambda entry: entry.speed
             ),
-            tried=[(accuracy, self._candidates[number].known["speed"]) for number, accuracy in chosen_by.items()],
+            tried=[(accuracy, self._candidates[number].known["speed"]) for number, accuracy in climbed.items()],
             trials=len(done),
         )
 
@@ -123,19 +132,31 @@ class Plan:
         }
 
     def _best(self, done: Done, most: int) -> list[int]:
-        """So many candidates, by what is known of them on parts of the samples that did not bring them here; and those
-        that come with Presparse."""
+        """So many of the candidates that came as far as any, and those that come with Presparse."""
         shipped = [n for n in sorted({trial["candidate"] for trial, _ in done}) if self._candidates[n].shipped]
-        confirmed = _confirmed(done)
-        if not confirmed:
-            return list(dict.fromkeys([*self._halving.finalists(most), *shipped]))
-        accuracy = {number: _mean_accuracy(of) for number, of in confirmed.items()}
-        numbers = list(accuracy)
-        points = [self.objectives.point({**self._candidates[n].known, ACCURACY: accuracy[n]}) for n in numbers]
-        order = sorted(best_first(points), key=lambda place: self.objectives.short_of(accuracy[numbers[place]]))
+        accuracies, confirmed = self._expected(done), _confirmed(done)
+        furthest = max((len(of) for of in confirmed.values()), default=0)
+        numbers = [n for n in accuracies if len(confirmed.get(n, ())) == furthest]
+        points = [self.objectives.point({**self._candidates[n].known, ACCURACY: accuracies[n]}) for n in numbers]
+        order = sorted(best_first(points), key=lambda place: self.objectives.short_of(accuracies[numbers[place]]))
         return list(dict.fromkeys([*(numbers[place] for place in order[:most]), *shipped]))
 
-    def _entry(self, number: int, of: Done, model_of: Callable[[Trial], Model]) -> Entry:
+    def _expected(self, done: Done) -> Mapping[int, float]:
+        """The accuracies of all candidates that came to the end of the ladder or were confirmed."""
+        whole = [(t, f[ACCURACY]) for t, f in done if t["epochs"] == self._halving.ladder[-1] and ACCURACY in f]
+        if not whole:
+            return {}
+        row = {number: place for place, number in enumerate(dict.fromkeys(t["candidate"] for t, _ in whole))}
+        accuracies = expected(
+            [self.objectives.likeness(self._candidates[number].known) for number in row],
+            [row[trial["candidate"]] for trial, _ in whole],
+            [trial.get("split", _LADDER) for trial, _ in whole],
+            [accuracy for _, accuracy in whole],
+            self._samples,
+        )
+        return dict(zip(row, accuracies.tolist(), strict=True))
+
+    def _entry(self, number: int, of: Done, chosen_by: float, model_of: Callable[[Trial], Model]) -> Entry:
         candidate = self._candidates[number]
         accuracy, half = interval([figures[TESTED] for _, figures in of])
         return Entry(
@@ -143,7 +164,7 @@ class Plan:
             model=model_of(of[0][0]),
             accuracy=accuracy,
             interval=half,
-            chosen_by=_mean_accuracy(of),
+            chosen_by=chosen_by,
             estimate=candidate.estimate,
             rate=candidate.rate,
             epochs=self._halving.ladder[-1],
@@ -158,8 +179,3 @@ def _confirmed(done: Done) -> dict[int, Done]:
         if "split" in trial:
             found.setdefault(trial["candidate"], []).append((trial, figures))
     return found
-
-
-def _mean_accuracy(of: Done) -> float:
-    """Of trainings, on the samples that networks are chosen by."""
-    return fmean(figures[ACCURACY] for _, figures in of)

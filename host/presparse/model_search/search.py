@@ -211,7 +211,7 @@ def run(task: Task, subject: Subject, folder: Folder, workers: Workers, told: To
             ladder=[task.epochs // share for share in _RUNGS],
         )
         seconds = None if task.minutes is None else 60 * task.minutes
-        plan = Plan(candidates, halving, seconds=seconds, seed=task.seed)
+        plan = Plan(candidates, halving, seconds=seconds, seed=task.seed, samples=len(subject.validation[1]))
         shared = workers.share(subject)
 
         def arguments(trial: Trial) -> tuple[object, ...]:

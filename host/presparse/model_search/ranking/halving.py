@@ -101,10 +101,6 @@ class Halving:
         """No more candidates than those that are planned: it ends with these."""
         self.candidates = self._proposed
 
-    def finalists(self, most: int) -> list[int]:
-        """Of the candidates that have come to the end of the ladder, by the last `plan`, the best first."""
-        return self._best_first(len(self.ladder) - 1)[:most] if self._rungs[-1].figures else []
-
     # How a plan grows
 
     def _begin(self) -> None:

@@ -50,10 +50,11 @@ class Objectives:
 
     def point(self, figures: Figures) -> tuple[float, ...]:
         """What counts of a network's figures, each to be maximized."""
-        return tuple(
-            figures[name] if name == ACCURACY else math.log2(figures[name]) * (1 if name in MORE else -1)
-            for name in self.names
-        )
+        return tuple(_counted(figures, name) for name in self.names)
+
+    def likeness(self, figures: Figures) -> tuple[float, ...]:
+        """What counts besides the accuracy."""
+        return tuple(_counted(figures, name) for name in self.names if name != ACCURACY)
 
     def possible(self, figures: Figures) -> bool:
         """Nothing that training does not change speaks against the network: it fits, and no figure that is known
@@ -64,6 +65,10 @@ class Objectives:
     def short_of(self, accuracy: float) -> float:
         """By how much an accuracy misses its bound; 0 if it does not, or has none."""
         return max(0.0, self.at_least.get(ACCURACY, 0.0) - accuracy)
+
+
+def _counted(figures: Figures, name: str) -> float:
+    return figures[name] if name == ACCURACY else math.log2(figures[name]) * (1 if name in MORE else -1)
 
 
 def meets(figures: Figures, name: str, bound: float) -> bool:

@@ -37,12 +37,11 @@ def whole(search: Halving, seed: int = 0) -> Made:
 
 
 def front(search: Halving, done: Made) -> Made:
-    """Of the finalists those that have the accuracy that is asked for, and that none dominates; with their figures, the
-    most accurate first."""
-    search.plan(done)
+    """Those at the end of the ladder that have the accuracy that is asked for, and that none dominates; with their
+    figures, the most accurate first."""
     last = {trial["candidate"]: each for trial, each in done if trial["epochs"] == search.ladder[-1]}
     asked = search.objectives
-    able = [(n, last[n]) for n in search.finalists(len(last)) if not asked.short_of(last[n]["accuracy"])]
+    able = [each for each in last.items() if asked.possible(each[1]) and not asked.short_of(each[1]["accuracy"])]
     of = ranks([asked.point(each) for _, each in able]) if able else ()
     best = [each for each, rank in zip(able, of, strict=True) if rank == 0]
     return sorted(best, key=lambda each: -each[1]["accuracy"])

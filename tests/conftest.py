@@ -16,13 +16,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--networks",
         type=int,
-        default=10,
+        default=6,
         metavar="N",
         help="random networks whose gateware is compiled and compared with the reference (seeds 0 to N - 1)",
     )
+    parser.addoption("--nightly", action="store_true", help="more cases of what others show, too")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.option.nightly:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     # What takes long comes first, so that in the end no worker waits for one that has just begun it.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

@@ -176,12 +176,17 @@ def test_every_figure_of_a_bundle(shell: Shell, files: Path, tmp_path: Path) -> 
         assert f"wrote {plots / name}" in ran.err
 
 
-def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: Path) -> None:
+@pytest.mark.nightly
+def test_layers_are_shown(shell: Shell, files: Path) -> None:
     ran = shell("bench", files / "small.toml", *QUICK, "--no-growth")
-    assert ran.status == 0
     layers = [line.split()[:3] for line in ran.out.splitlines() if line.split()[1:2] == ["->"]]
     assert layers == [[str(p), "->", str(n)] for p, n in LAYERS]
     assert "SparseLinear beside a dense layer times a mask" in ran.out
+
+
+def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: Path) -> None:
+    ran = shell("bench", files / "small.toml", *QUICK, "--no-growth", "--no-layers")
+    assert ran.status == 0
     assert "core, no routed design" in ran.out
     assert "name a bundle (--bundle)" in ran.out
     for name in CONTESTANTS:

@@ -71,7 +71,12 @@ BUILDS = {
 
 @pytest.mark.parametrize(
     ("family", "build"),
-    [("ecp5", "training"), ("ecp5", "inference"), ("ice40", "inference"), ("ice40", "single-port inference")],
+    [
+        ("ecp5", "training"),
+        ("ice40", "single-port inference"),
+        pytest.param("ecp5", "inference", marks=pytest.mark.nightly),
+        pytest.param("ice40", "inference", marks=pytest.mark.nightly),
+    ],
 )
 def test_netlists_of_cores_equal_the_reference(family: str, build: str) -> None:
     """Scores, weights, biases and counters, of samples of all kinds in random order, with random stalls."""

@@ -111,6 +111,8 @@ class Feeder(wiring.Component):
                 with m.Else():
                     finish(Status.BAD_SAMPLE)
             with m.State("Wait-Flush"), m.If(self.samples.ready):
+                m.next = "Flushed"
+            with m.State("Flushed"):  # `drained` knows of a sample two cycles later
                 m.next = "Let-Drain"
             with m.State("Let-Drain"), m.If(self.drained):
                 finish(Status.OK)

@@ -28,7 +28,8 @@ class SampleIntake(wiring.Component):
         commands ─> RegionAccess ─> core, Decoder's palettes, SampleStore
 
     During a run the link's samples wait, its memory access is answered `not_drained`, `drained` is low, and what the
-    link discards is not the run's. A restart ends the run; memories stay.
+    link discards is not the run's. A restart ends the run; memories stay. The link's `drained` is a cycle late: its
+    ends are far apart.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ class SampleIntake(wiring.Component):
             between.eq(decoder.between),
             access.closed.eq(running | ~decoder.between),
             access.drained.eq(core.drained),
+            link.drained.eq(core.drained & between & ~running),
         ]
         # Raw and decoded transfers are never offered at once: the link sees to it, and waits while a run is on.
         offered = Mux(decoder.samples.valid, decoder.samples.payload.sample.as_value(), link.samples.payload.as_value())
@@ -90,7 +92,6 @@ class SampleIntake(wiring.Component):
             core.discard.eq((link.discard & ~running) | discard),
             core.restart.eq(link.restart),
             decoder.drop.eq(core.discard | link.restart),
-            link.drained.eq(core.drained & between & ~running),
             link.results_waiting.eq(core.results_waiting),
             link.events.eq(core.events),
             compressed.accepted.eq(accepted & ~running),

@@ -34,7 +34,9 @@ def data() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return X.astype(np.float64), rng.integers(10, size=SAMPLES + PREDICTED)
 
 
-@pytest.mark.parametrize(("name", "lanes"), [("mnist-dey", (64, 16)), ("mnist-dey-narrow", (128, 32))])
+@pytest.mark.parametrize(
+    ("name", "lanes"), [("mnist-dey", (64, 16)), pytest.param("mnist-dey-narrow", (128, 32), marks=pytest.mark.nightly)]
+)
 def test_two_thousand_trained_samples_equal_the_reference(name: str, lanes: tuple[int, int]) -> None:
     network = Network.load(name)
     build = Build(network=network, lanes=lanes, gap=0, feature_port=1024)

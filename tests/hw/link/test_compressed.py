@@ -14,7 +14,18 @@ from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
 from presparse.contract.sample_words import to_words
 from presparse.contract.wire import Identity, SampleKind
-from tests.hw.link.bench import SCORES, STORE_BUILD, Bench, compressed, few_valued, palettes_of, record, small_build
+from tests.hw.link.bench import (
+    SCORES,
+    STORE_BUILD,
+    Answer,
+    Bench,
+    compressed,
+    few_valued,
+    frame,
+    palettes_of,
+    record,
+    small_build,
+)
 from tests.hw.link.fake_core import TakenSample, scores_of
 
 pytestmark = pytest.mark.slow
@@ -45,7 +56,13 @@ def taken(number: int, *, label: int = 1) -> TakenSample:
 
 @pytest.mark.parametrize("stored", [0, 4], ids=["no store", "store"])
 @pytest.mark.parametrize(
-    ("port", "bits", "palettes"), [(1, 3, "per feature"), (2, 9, "shared"), (4, 5, "per feature"), (8, 1, "shared")]
+    ("port", "bits", "palettes"),
+    [
+        (1, 3, "per feature"),
+        (8, 1, "shared"),
+        pytest.param(2, 9, "shared", marks=pytest.mark.nightly),
+        pytest.param(4, 5, "per feature", marks=pytest.mark.nightly),
+    ],
 )
 def test_records_of_both_kinds_arrive_in_order_however_they_are_cut(
     port: int, bits: int, palettes: Literal["per feature", "shared"], stored: int
@@ -86,6 +103,19 @@ def test_records_of_both_kinds_arrive_in_order_however_they_are_cut(
         assert Identity.unpack(await bench.ask(Operation.IDENTIFY)).accepted == len(sent)
 
     Bench(build, seed=bits, gaps=0.1, core_stall=0.3, compiled=False).run(test)
+
+
+def test_a_flush_of_an_idle_core_is_answered_when_it_is_through() -> None:
+    """The core takes it at once, and says a cycle later that it is not drained any more."""
+
+    async def test(bench: Bench) -> None:
+        bench.core.stuck = True
+        bench.send(frame(bench.sequence, Operation.FLUSH))
+        await bench.silence(100)
+        bench.core.stuck = False
+        assert await bench.answer() == Answer(bench.sequence, Operation.FLUSH, Status.OK, b"")
+
+    Bench(STORE_BUILD).run(test)
 
 
 def test_a_request_is_answered_when_its_whole_records_were_taken() -> None:

@@ -63,14 +63,20 @@ def expected(stored: Contents, run: StoredRun) -> list[TakenSample]:
 
 SHAPES = [
     (1, 3, "per feature"),
-    (1, 1, "per feature"),
-    (2, 4, "per feature"),
-    (4, 5, "per feature"),
     (8, 2, "per feature"),
-    (8, 5, "shared"),
-    (4, 2, "shared"),
-    (1, 5, "shared"),
-    (2, 9, "shared"),
+    (4, 5, "shared"),
+    *(
+        pytest.param(*shape, marks=pytest.mark.nightly)
+        for shape in [
+            (1, 1, "per feature"),
+            (2, 4, "per feature"),
+            (4, 5, "per feature"),
+            (8, 5, "shared"),
+            (4, 2, "shared"),
+            (1, 5, "shared"),
+            (2, 9, "shared"),
+        ]
+    ),
 ]
 
 

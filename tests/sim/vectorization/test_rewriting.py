@@ -135,7 +135,10 @@ def _grouped(groups: int, parts: int) -> Callable[[Module, Signal, Signal], None
     return build
 
 
-@pytest.mark.parametrize(("groups", "parts"), [(1, 4), (2, 3), (3, 4)])
+@pytest.mark.parametrize(
+    ("groups", "parts"),
+    [(2, 3), pytest.param(1, 4, marks=pytest.mark.nightly), pytest.param(3, 4, marks=pytest.mark.nightly)],
+)
 def test_every_output_is_the_same_in_every_cycle(groups: int, parts: int) -> None:
     inputs, outputs = _TOLD + groups * parts * _OWN, groups * parts * _SAID
     build = _grouped(groups, parts)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import settings
+
+# Of every property that names no number of its own.
+settings.register_profile("every day", max_examples=40)
+settings.register_profile("nightly", max_examples=400)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("nightly" if config.option.nightly else "every day")
     # Background jobs of a shell ignore Ctrl-C, and so would these tests and the programs they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

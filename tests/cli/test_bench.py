@@ -196,6 +196,7 @@ def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: P
     assert "useful products" in ran.out
 
 
+@pytest.mark.nightly
 def test_a_bundle_without_a_store_says_nothing_of_its_speed(shell: Shell, files: Path, tmp_path: Path) -> None:
     """Its clock would be another one; the cycles are measured all the same."""
     folder = tmp_path / "bundle"

@@ -61,7 +61,8 @@ def simulate(
     ("levels", "benches", "samples"),
     [
         (("core",), ["core"], 24),
-        (("pins",), ["pins"], 2),  # where a sample takes thousands of cycles: two show what twenty-four do
+        # At the pins a sample takes thousands of cycles: two show what twenty-four do.
+        pytest.param(("pins",), ["pins"], 2, marks=pytest.mark.nightly),
         pytest.param(("lane", "junction"), ["lane", "lane", "junction", "junction"], 24, marks=pytest.mark.nightly),
     ],
 )

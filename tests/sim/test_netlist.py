@@ -73,7 +73,7 @@ BUILDS = {
     ("family", "build"),
     [
         ("ecp5", "training"),
-        ("ice40", "single-port inference"),
+        pytest.param("ice40", "single-port inference", marks=pytest.mark.nightly),
         pytest.param("ecp5", "inference", marks=pytest.mark.nightly),
         pytest.param("ice40", "inference", marks=pytest.mark.nightly),
     ],

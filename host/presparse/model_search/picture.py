@@ -15,6 +15,8 @@ from presparse.report.style import BLUE, INK, LINE, ORANGE, SOFT, figure, plain,
 
 _WEIGHTS = (1e-4, 1.0)
 """That are looked at: below them accuracy alone counts, above them speed."""
+_NEXT = 1.5
+"""Times as fast: the names of two networks as near as that do not stand side by side."""
 _SHOWN_BELOW = 0.25
 """Of the accuracy's range that the front takes: so much lower a network may be and still be drawn."""
 
@@ -43,9 +45,10 @@ def front(found: Found, board: str, *, width: float = 9.0) -> Figure:
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("samples per second of the core")
-    axes.set_ylabel("right answers on the test part (%)")
+    axes.set_ylabel("right answers on the test part (%), 95 % confidence")
     axes.set_ylim(*_range([*found.front, *found.references]))
-    titled(axes, f"Networks for {board}: up is more accurate, right is faster (bars: 95 % confidence)")
+    _names(axes, [*((entry, BLUE) for entry in found.front), *((entry, ORANGE) for entry in found.references)])
+    titled(axes, f"Networks for {board}: higher is more accurate, further right is faster")
     axes.legend(frameon=False, labelcolor=INK, loc="lower left")
     return drawn
 
@@ -78,7 +81,7 @@ def weights(found: Found) -> Figure:
             fontsize=8,
         )
     above.margins(y=0.2)
-    titled(above, "The network with the least f = share of wrong answers + w x time per sample / that of the slowest")
+    titled(above, "The network with the least f = wrong answers + w x time of a sample")
     return drawn
 
 
@@ -102,7 +105,26 @@ def _points(axes: Axes, entries: Sequence[Entry], color: str, label: str, group:
             x, y, "o", color=color, markersize=9, zorder=4, linestyle="none", label=label if number == 0 else "_"
         )
         point.set_gid(f"{group}-{number}")
-        axes.annotate(entry.name, (x, y), xytext=(7, 7), textcoords="offset points", color=color, fontsize=8)
+
+
+def _names(axes: Axes, entries: Sequence[tuple[Entry, str]]) -> None:
+    """Above the bars, or below where the slower neighbor is near and has its name above."""
+    low, high = axes.get_ylim()
+    before, above = 0.0, False
+    for entry, color in sorted(entries, key=lambda each: each[0].speed):
+        above = not (above and entry.speed < _NEXT * before)
+        before = entry.speed
+        end = 100 * (entry.accuracy + (entry.interval if above else -entry.interval))
+        axes.annotate(
+            entry.name,
+            (entry.speed, min(max(end, low), high)),
+            xytext=(0, 4 if above or end < low else -4),
+            ha="center",
+            va="bottom" if above or end < low else "top",
+            textcoords="offset points",
+            color=color,
+            fontsize=8,
+        )
 
 
 def _range(entries: Sequence[Entry]) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from tests.boards.networks import NANO_INFERENCE
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 def test_a_patched_design_is_the_one_that_its_netlist_gives(tmp_path: Path) -> None:
     """The whole routed design as text: every place, every route, every table."""
     board = find_board("ulx3s-12f")

@@ -245,6 +245,7 @@ def test_rates_that_are_searched_for_and_balanced_classes(build: Build, options:
     assert sim.epochs[-1].accuracy > 0.8
 
 
+@pytest.mark.nightly
 def test_digits_from_the_store() -> None:
     """The issue's measure: at most 1 % more cycles than C per sample, over whole epochs; the same bits, of course."""
     X, y = load_digits()

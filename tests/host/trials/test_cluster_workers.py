@@ -78,7 +78,7 @@ def _further(weights: object, trial: Trial) -> tuple[object, int]:
     return weights, trial["shape"][0]
 
 
-@pytest.mark.parametrize("run", ["score", "with_weights", "trained"])
+@pytest.mark.parametrize("run", ["score", "with_weights", pytest.param("trained", marks=pytest.mark.nightly)])
 def test_the_trials_of_a_cluster_are_those_of_a_process(
     run: str, three: str, alone: dict[str, list[str]], tmp_path: Path
 ) -> None:

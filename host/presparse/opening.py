@@ -46,11 +46,11 @@ def open(
         with open("sim", "digits") as board:
             board.fit(X, y, epochs=5)
 
-    `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits,
-    no cycles), "emulator:c" (the same in C, some ten times as fast; needs a C compiler), a board such as "ulx3s-85f"
-    (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "usb:" (the board on USB) or "usb:SERIAL", "tcp:HOST:PORT"
-    (one that `presparse serve` serves there), or "replay:FILE": the board of a recorded session, which answers as it
-    did then, to the same calls; it needs no network. `record` names a file to record this session in.
+    `device` is "sim" (the gateware, simulated cycle by cycle), "emulator" (the PyTorch reference: the same bits, no
+    cycles), "emulator:c" (the same in C, up to some hundred times as fast; needs a C compiler), a board such as
+    "ulx3s-85f" (the one attached) or "ulx3s-85f:PORT", "serial:PORT", "usb:" (the board on USB) or "usb:SERIAL",
+    "tcp:HOST:PORT" (one that `presparse serve` serves there), or "replay:FILE": the board of a recorded session, which
+    answers as it did then, to the same calls; it needs no network. `record` names a file to record this session in.
     `timeout` (seconds per answer, 0.001 to 3,600) and `retries` (0 to 1,000) are the link's: opening takes at most
     5 * timeout * (retries + 1) seconds once the link is there, whatever the board sends. `options` are the device's
     own, such as `baud` of `serial:`, `token` of `tcp:` and `link` ("uart" or "usb") of a board. Leaving the `with`

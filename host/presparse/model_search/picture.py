@@ -47,7 +47,7 @@ def front(found: Found, board: str, *, width: float = 9.0) -> Figure:
     axes.set_xlabel("samples per second of the core")
     axes.set_ylabel("right answers on the test part (%), 95 % confidence")
     axes.set_ylim(*_range([*found.front, *found.references]))
-    _names(axes, [*((entry, BLUE) for entry in found.front), *((entry, ORANGE) for entry in found.references)])
+    _names(axes, found.front, found.references)
     titled(axes, f"Networks for {board}: higher is more accurate, further right is faster")
     axes.legend(frameon=False, labelcolor=INK, loc="lower left")
     return drawn
@@ -107,24 +107,33 @@ def _points(axes: Axes, entries: Sequence[Entry], color: str, label: str, group:
         point.set_gid(f"{group}-{number}")
 
 
-def _names(axes: Axes, entries: Sequence[tuple[Entry, str]]) -> None:
-    """Above the bars, or below where the slower neighbor is near and has its name above."""
+def _names(axes: Axes, front: Sequence[Entry], references: Sequence[Entry]) -> None:
+    """Of the front above the bars, or below where the slower neighbor is near and has its name above; of others, which
+    the front is above or right of, on the left."""
     low, high = axes.get_ylim()
     before, above = 0.0, False
-    for entry, color in sorted(entries, key=lambda each: each[0].speed):
+    for entry in front:
         above = not (above and entry.speed < _NEXT * before)
         before = entry.speed
         end = 100 * (entry.accuracy + (entry.interval if above else -entry.interval))
-        axes.annotate(
-            entry.name,
-            (entry.speed, min(max(end, low), high)),
-            xytext=(0, 4 if above or end < low else -4),
-            ha="center",
-            va="bottom" if above or end < low else "top",
-            textcoords="offset points",
-            color=color,
-            fontsize=8,
+        upwards = above or end < low
+        _name(
+            axes,
+            entry,
+            min(max(end, low), high),
+            (0, 4 if upwards else -4),
+            BLUE,
+            "center",
+            "bottom" if upwards else "top",
         )
+    for entry in references:
+        _name(axes, entry, 100 * entry.accuracy, (-8, 0), ORANGE, "right", "center")
+
+
+def _name(axes: Axes, entry: Entry, y: float, beside: tuple[int, int], color: str, ha: str, va: str) -> None:
+    axes.annotate(
+        entry.name, (entry.speed, y), beside, textcoords="offset points", ha=ha, va=va, color=color, fontsize=8
+    )
 
 
 def _range(entries: Sequence[Entry]) -> tuple[float, float]:

@@ -41,7 +41,8 @@ def expected(
     points, measured = np.asarray(figures, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
     whose = np.asarray(networks, dtype=np.int64)
     level = float(measured.mean())
-    errors = max(1 - level, 1 / (samples + 2))  # no error so far is luck, too (Laplace)
+    never = 1 / (samples + 2)  # that there was no error so far, or nothing else, is luck, too (Laplace)
+    errors = min(max(1 - level, never), 1 - never)
     luck = errors * (1 - errors) / samples
     squares = ((points[:, None] - points[None]) ** 2).sum(axis=2)
     trend = _TREND**2 * np.exp(-squares / 2) + _OWN**2 * np.eye(len(points))

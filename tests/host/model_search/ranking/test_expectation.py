@@ -34,7 +34,7 @@ def test_hard_parts_are_told_from_bad_networks() -> None:
 
 @pytest.mark.parametrize("accuracy", [0.0, 1.0])
 def test_all_right_or_wrong(accuracy: float) -> None:
-    assert expected([[]], [0], [0], [accuracy], 3) == pytest.approx(accuracy)
+    assert expected([[], []], [0, 0, 1], [0, 1, 0], [accuracy] * 3, 3) == pytest.approx([accuracy] * 2)
 
 
 @pytest.mark.parametrize("parts", [1, 3])

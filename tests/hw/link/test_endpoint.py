@@ -121,7 +121,7 @@ def test_unknown_operations() -> None:
 
 
 @pytest.mark.parametrize("feature_port", [1, 2, 4, 8])
-@pytest.mark.parametrize("width", [5, 8, 10, 16, 17])
+@pytest.mark.parametrize("width", [5, 10, 17, *(pytest.param(width, marks=pytest.mark.nightly) for width in (8, 16))])
 def test_samples_arrive_whole_however_they_are_cut(feature_port: int, width: int) -> None:
     fmt = Format(width=width, frac=4)
     formats = Formats(activation=fmt, output=Format(width=width, frac=3))

@@ -19,8 +19,9 @@ from presparse_sim.campaigns.workload import Workload
 
 STEPS = 400
 """Calls to one board before the next begins: some dozen sessions."""
-PROBABILITIES = (0.03, 0.1, 0.25)
-"""That a frame is harmed; chosen anew every few calls."""
+PROBABILITIES = (0.03, 0.1, 0.15)
+"""That a frame is harmed; chosen anew every few calls. With a quarter of them, one request in thirty fails with all its
+repeats, and no upload of a hundred requests gets through."""
 MOST: dict[Fault, float] = {"cut": 0.02, "delay": 0.05}
 """That a frame suffers these at most, or no host would ever get through an upload: to open a link again and learn where
 the board stands takes some twenty frames, and frames that are late are sent again, to wait behind one another."""

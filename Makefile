@@ -93,7 +93,7 @@ mutants: $(DEV)
 	$(BIN)/python -m tests.verification.mutants --jobs $(JOBS) $(ARGS)
 
 nightly: $(DEV)
-	$(BIN)/pytest -n $(JOBS) --nightly --networks $(or $(NETWORKS),500) $(ARGS) tests tests/verification/nightly
+	$(BIN)/pytest -n $(JOBS) --nightly --networks $(or $(NETWORKS),500) $(ARGS)
 
 nightly-mnist: $(DEV)
 	$(BIN)/python -m presparse.demo.mnist --check --output mnist-run

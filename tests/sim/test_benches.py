@@ -29,7 +29,6 @@ TINY = Network(
     lanes=(3, 2),
     activations=("relu", "sigmoid"),
 )
-LEVELS: tuple[Level, ...] = ("lane", "junction", "core", "pins")
 
 
 def simulate(

@@ -6,11 +6,10 @@ reason.
 
 from __future__ import annotations
 
-from typing import Literal
 
 from pydantic import Field
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.description import Description
 from presparse.contract.formats import Format, Formats
 from presparse.contract.network import Network, RateRange
@@ -65,7 +64,7 @@ class Design(Description):
 
     network: str = Field(description="a key of `NETWORKS`")
     lanes: tuple[int, ...]
-    mode: Literal["train", "infer"]
+    mode: Mode
     board: str
     store_samples: int = 0
 

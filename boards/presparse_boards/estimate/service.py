@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.network import Network
 from presparse.messages.estimate import Estimate
 from presparse.messages.store import StoreWish
@@ -24,7 +24,7 @@ def estimates(
     network: Network,
     boards: Sequence[str] = (),
     *,
-    mode: Literal["train", "infer"],
+    mode: Mode,
     lanes: tuple[int, ...] = (),
     store: StoreWish = "auto",
     options: Mapping[str, Any] | None = None,

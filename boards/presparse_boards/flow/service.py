@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.network import Network
 from presparse.messages.bundle import LinkKind, Manifest, Project, Step
 from presparse.messages.store import StoreWish
@@ -26,7 +26,7 @@ def bundle(
     board: str,
     *,
     folder: Path,
-    mode: Literal["train", "infer"] = "train",
+    mode: Mode = "train",
     lanes: tuple[int, ...] = (),
     link: LinkKind | None = None,
     store: StoreWish = "auto",

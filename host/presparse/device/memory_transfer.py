@@ -140,10 +140,10 @@ class Upload:
         self._told = told
         self._written = self._compared = 0
         """Pieces."""
-        self.furthest = 0
-        """Pieces that were ever written and compared at once: growth that a board which forgets does not repeat."""
         self._done, self._total = 0, 2 * sum(len(region) for region in words.values())
         """Words."""
+        self.furthest = 0
+        """Words that were ever done at once: growth that a board which forgets does not repeat."""
 
     def go_on(self, transport: Transport) -> None:
         """From where it is to its end, on a drained board. Raises DeviceFault with the first address that reads back
@@ -167,16 +167,15 @@ class Upload:
 
     def _acknowledge(self, piece: Piece, _: bytes) -> None:
         self._written += 1
-        self.furthest = max(self.furthest, self._written + self._compared)
         self._tell(piece, self._written)
 
     def _confirm(self, piece: Piece) -> None:
         self._compared += 1
-        self.furthest = max(self.furthest, self._written + self._compared)
         self._tell(piece, self._compared)
 
     def _tell(self, piece: Piece, number: int) -> None:
         self._done += len(piece[1]) // _WORD_BYTES
+        self.furthest = max(self.furthest, self._done)
         if number % _TOLD_EVERY == 0 or number == len(self._pieces):
             self._told(self._done, self._total)
 

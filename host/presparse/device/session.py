@@ -85,7 +85,7 @@ class Session:
         self._offered: int | None = None
         """... and those that it may have accepted; None: unknown."""
         self._progress = 0
-        """Samples and pieces of uploads that it was seen to accept in this session: the count that nothing lowers."""
+        """Samples and words of uploads that it was seen to accept in this session: the count that nothing lowers."""
         self._in_flight = False
         """Samples may be in the pipeline."""
         self._learning = False

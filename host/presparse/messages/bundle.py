@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.description import Description, problems
 from presparse.contract.errors import PresparseError
 from presparse.messages.sources import Source
@@ -106,7 +106,7 @@ class Made(Description):
     name: str
     board: str
     device: str = Field(description="the FPGA, package and speed grade")
-    mode: Literal["train", "infer"]
+    mode: Mode
     lanes: tuple[int, ...]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.description import Description
 
 EXPORT_VERSION = 1
@@ -18,7 +18,7 @@ class Export(Description):
 
     version: Literal[1] = EXPORT_VERSION
     name: str = Field(description="of the network")
-    mode: Literal["train", "infer"]
+    mode: Mode
     lanes: tuple[int, ...]
     feature_port: int = Field(description="features per transfer of a sample")
     contract_hash: str = Field(description="of the build: two cores that have the same are the same machine")

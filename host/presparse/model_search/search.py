@@ -116,8 +116,8 @@ def search(
     others train for a ninth of `epochs`; those that by then no other, or few others, are better than in everything go
     on to a third, and to the end (`presparse.model_search.ranking.halving`). With mode "train" they learn bit for bit
     as the board does; for a board that only infers, in PyTorch. In the end the best are trained anew on up to 5 other
-    parts of the samples; by their means on the rest of these, the front is chosen, of at most 8. It is measured by the
-    test part, which nothing else has looked at.
+    parts of the samples; by what is expected of them then (`presparse.model_search.ranking.expectation`), the front is
+    chosen, of at most 8. It is measured by the test part, which nothing else has looked at.
 
     `trials` is how many networks are tried (120), or `minutes` how long. `at_least` holds bounds that networks must
     keep, such as {"accuracy": 0.96, "speed": 1e6}; of lut, latency and edges, which may be `objectives`, too, it is the

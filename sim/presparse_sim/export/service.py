@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from presparse.contract.build import Build
+from presparse.contract.build import Build, Mode
 from presparse.contract.network import Network
 from presparse.device.acceptance import check_model
 from presparse.errors import OutputError
@@ -30,7 +30,7 @@ def export(
     network: Network,
     *,
     folder: Path,
-    mode: Literal["train", "infer"] = "train",
+    mode: Mode = "train",
     lanes: tuple[int, ...] = (),
     options: Mapping[str, Any] | None = None,
     model: Model | None = None,

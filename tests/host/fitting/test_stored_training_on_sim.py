@@ -247,7 +247,7 @@ def test_rates_that_are_searched_for_and_balanced_classes(build: Build, options:
 
 @pytest.mark.nightly
 def test_digits_from_the_store() -> None:
-    """The issue's measure: at most 1 % more cycles than C per sample, over whole epochs; the same bits, of course."""
+    """At most 1 % more cycles than C per sample, over whole epochs; the same bits, of course."""
     X, y = load_digits()
     build = Build(network=Network.load("digits-small"), store_samples=1797, sample_bits=5)
     cycles = max(junction.cycles for junction in build.junctions)

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,15 @@ def two(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]]:
     """The trials of one process, by what they do."""
-    folder = tmp_path_factory.mktemp("alone")
-    with processes(1) as workers:
-        return {run: made(folder / f"{run}.jsonl", workers, run) for run in ("score", "with_weights", "trained")}
+
+    @cache
+    def trials(run: str) -> list[str]:
+        with processes(1) as workers:
+            return made(tmp_path_factory.mktemp("alone") / "trials.jsonl", workers, run)
+
+    return trials
 
 
 def made(path: Path, workers: Workers, run: str, told: Any = lambda *_: None) -> list[str]:
@@ -80,10 +84,10 @@ def _further(weights: object, trial: Trial) -> tuple[object, int]:
 
 @pytest.mark.parametrize("run", ["score", "with_weights", pytest.param("trained", marks=pytest.mark.nightly)])
 def test_the_trials_of_a_cluster_are_those_of_a_process(
-    run: str, three: str, alone: dict[str, list[str]], tmp_path: Path
+    run: str, three: str, alone: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     with on_cluster(three) as workers:
-        assert made(tmp_path / "trials.jsonl", workers, run) == alone[run]
+        assert made(tmp_path / "trials.jsonl", workers, run) == alone(run)
 
 
 def test_a_worker_needs_torch_and_a_scheduler_does_not(two: Cluster) -> None:
@@ -140,7 +144,7 @@ def test_ctrl_c_waits_for_no_trial(two: Cluster, tmp_path: Path, capfd: pytest.C
 
 
 def test_a_worker_that_is_killed_costs_its_trial_only(
-    two: Cluster, alone: dict[str, list[str]], tmp_path: Path
+    two: Cluster, alone: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     """First one, then all that have what is shared."""
 
@@ -151,11 +155,11 @@ def test_a_worker_that_is_killed_costs_its_trial_only(
             two.worker("later")
 
     with on_cluster(two.address) as workers:
-        assert made(tmp_path / "trials.jsonl", workers, "with_weights", kill) == alone["with_weights"]
+        assert made(tmp_path / "trials.jsonl", workers, "with_weights", kill) == alone("with_weights")
 
 
 def test_a_scheduler_that_is_killed_costs_the_trials_that_are_going(
-    two: Cluster, alone: dict[str, list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    two: Cluster, alone: Callable[[str], list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     killed: list[float] = []
 
@@ -173,11 +177,11 @@ def test_a_scheduler_that_is_killed_costs_the_trials_that_are_going(
     assert 3 <= len(halving.trials_of(tmp_path / "trials.jsonl")) < 12
     assert capfd.readouterr().err == ""
     with processes(1) as workers:
-        assert made(tmp_path / "trials.jsonl", workers, "score") == alone["score"]
+        assert made(tmp_path / "trials.jsonl", workers, "score") == alone("score")
 
 
 def test_a_client_that_is_killed_costs_the_trials_that_are_going(
-    two: Cluster, alone: dict[str, list[str]], tmp_path: Path
+    two: Cluster, alone: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
@@ -195,7 +199,7 @@ def test_a_client_that_is_killed_costs_the_trials_that_are_going(
         running.kill()
     assert 1 <= len(halving.trials_of(tmp_path / "trials.jsonl")) < 12
     with on_cluster(two.address) as workers:
-        assert made(tmp_path / "trials.jsonl", workers, "score") == alone["score"]
+        assert made(tmp_path / "trials.jsonl", workers, "score") == alone("score")
 
 
 def test_a_trial_that_kills_its_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,13 +162,13 @@ def test_results_may_have_files_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_trials_are_the_same_ones_for_any_number_of_processes(tmp_path: Path) -> None:
-    """So are trainings: `tests/verification/nightly/test_clusters.py`."""
+@pytest.mark.parametrize("run", ["score", pytest.param("trained", marks=pytest.mark.nightly)])
+def test_the_trials_are_the_same_ones_for_any_number_of_processes(run: str, tmp_path: Path) -> None:
     found: list[list[str]] = []
     for jobs in (1, 2, 3):
         path = tmp_path / f"{jobs}.jsonl"
         with processes(jobs) as workers:
-            conducted(path, workers)
+            conducted(path, workers, run)
         found.append(halving.trials_of(path))
     assert len(found[0]) == ALL
     assert found[0] == found[1] == found[2]

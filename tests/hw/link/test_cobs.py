@@ -50,7 +50,7 @@ def encode_in_gateware(frames: list[bytes], *, pause: float) -> tuple[bytes, int
     return bytes(received), cycles
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.5])
+@pytest.mark.parametrize("pause", [0.0, 0.5, pytest.param(0.9, marks=pytest.mark.nightly)])
 def test_encodes_as_the_package_does(pause: float) -> None:
     rng = random.Random(3)
     lengths = [1, 2, 253, 254, 255, 256, 507, 508, 509, 762, 1031]

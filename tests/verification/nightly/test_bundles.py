@@ -14,6 +14,8 @@ from presparse_boards.flow.bundle import build_bundle
 from presparse_boards.flow.service import bundle
 from tests.boards.networks import NANO_INFERENCE
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.mark.parametrize(
     ("network", "board", "mode", "lanes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
@@ -12,6 +13,8 @@ from presparse.reference.pytorch import Reference
 from presparse_sim.board import open_link
 from tests.host.fitting.test_stored_training_on_sim import assert_equal, contents, finish
 from tests.networks import random_model
+
+pytestmark = pytest.mark.nightly
 
 NETWORK = Network(
     features=15, classes=3, layers=(16, 16, 4), out_degree=(4, 2), lanes=(8, 4), activations=("relu", "sigmoid")

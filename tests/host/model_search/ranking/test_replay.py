@@ -31,8 +31,18 @@ def compared(case: str, candidates: int, count: int) -> tuple[float, float]:
     return tuple(np.mean(found, axis=0))
 
 
+CASES = [
+    ("ulx3s-25f/train", 120),
+    ("ulx3s-25f/infer", 60),
+    pytest.param("ulx3s-25f/train", 60, marks=pytest.mark.nightly),
+    pytest.param("ulx3s-25f/infer", 120, marks=pytest.mark.nightly),
+    pytest.param("ulx3s-85f/train", 60, marks=pytest.mark.nightly),
+    pytest.param("ulx3s-85f/train", 120, marks=pytest.mark.nightly),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "candidates"), [("ulx3s-25f/train", 120), ("ulx3s-25f/infer", 60)])
+@pytest.mark.parametrize(("case", "candidates"), CASES)
 def test_halving_finds_as_much_as_random_search_with_twice_the_epochs(case: str, candidates: int) -> None:
     halved, random = compared(case, candidates, 200)
     assert halved >= random

@@ -19,7 +19,8 @@ def write(path: Path, found: Found, *, data: str, board: str, mode: str, details
         summary=(
             f"{len(found.tried):,} networks were tried on {data}, all of a size that fits {board}, and "
             f"{'trained bit for bit as it learns' if mode == 'train' else 'trained in PyTorch'}. The front are those "
-            "of which no other was expected to be both faster and more accurate; accuracies here were measured afterwards."
+            "of which no other was expected to be both faster and more accurate; accuracies here were measured "
+            "afterwards."
         ),
         facts=_facts(found),
         picture=svg(front(found, board, width=11.0)),

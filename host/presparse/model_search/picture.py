@@ -116,16 +116,8 @@ def _names(axes: Axes, front: Sequence[Entry], references: Sequence[Entry]) -> N
         above = not (above and entry.speed < _NEXT * before)
         before = entry.speed
         end = 100 * (entry.accuracy + (entry.interval if above else -entry.interval))
-        upwards = above or end < low
-        _name(
-            axes,
-            entry,
-            min(max(end, low), high),
-            (0, 4 if upwards else -4),
-            BLUE,
-            "center",
-            "bottom" if upwards else "top",
-        )
+        up = end <= high if above else end < low  # else downwards: never out of the picture
+        _name(axes, entry, min(max(end, low), high), (0, 4 if up else -4), BLUE, "center", "bottom" if up else "top")
     for entry in references:
         _name(axes, entry, 100 * entry.accuracy, (-8, 0), ORANGE, "right", "center")
 

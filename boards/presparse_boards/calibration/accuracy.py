@@ -12,7 +12,6 @@ from presparse.support import atomic_files
 from presparse_boards.calibration.fit import FMAX, Comparison, agreements
 
 
-
 def table(comparisons: Sequence[Comparison]) -> str:
     """For docs/performance.md: agreement by quantity, then every build."""
     lines = ["| quantity | builds | rank correlation | median error | worst error |", "|---|---|---|---|---|"]

@@ -2,14 +2,13 @@
 
 Three steps, each of which can be run alone; without a step, all three are.
 
-- `build` makes the real builds of `designs.DESIGNS`: an hour or more, and it goes on where it was stopped
+- `build` makes the real builds of `designs.DESIGNS`: an hour or more, and it goes on where it was stopped. What
+  `presparse build` made of one already is taken from its bundle (`--bundle`)
 - `fit` fits the coefficients to them: a moment
 - `report` tells how good the estimate is: a table, and on request JSON and a picture
 """
 
 from __future__ import annotations
-
-from presparse.support import atomic_files
 
 import argparse
 import json
@@ -19,13 +18,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from presparse.contract.errors import PresparseError
+from presparse.messages.bundle import Manifest
 from presparse.support import atomic_files
 from presparse_boards.calibration import records
 from presparse_boards.calibration.accuracy import figures, plot, table
-from presparse_boards.estimate.coefficients import write as write_coefficients
 from presparse_boards.calibration.designs import DESIGNS, Design
 from presparse_boards.calibration.fit import calibrate
 from presparse_boards.calibration.measure import measure
+from presparse_boards.errors import MakeError
+from presparse_boards.estimate.coefficients import write as write_coefficients
 
 _HERE = Path(__file__).parent
 _COEFFICIENTS = _HERE.parent / "estimate"
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=Path("calibration"), help="folder of real builds and their logs")
     parser.add_argument("--jobs", type=int, default=1, help="designs built at once")
     parser.add_argument("--seeds", type=int, default=1, help="of place-and-route, per design; the median fmax counts")
+    parser.add_argument("--bundle", type=Path, action="append", default=[], help="a bundle of one of the designs")
     parser.add_argument("--only", default="", help="only designs whose name contains this; others keep what they have")
     parser.add_argument("--json", type=Path, help="write the report's figures here")
     parser.add_argument("--plot", type=Path, help="write a picture here: estimate against real (needs matplotlib)")
@@ -64,6 +66,8 @@ def _build(options: argparse.Namespace) -> list[records.Record]:
     """Real builds, in the order of DESIGNS. A design whose record is in the work folder is not built again."""
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
+    for bundle in options.bundle:
+        _take(work, bundle)
     wanted = [design for design in DESIGNS if options.only in design.name]
     missing = [design for design in wanted if not _file(work, design).exists()]
     with ProcessPoolExecutor(options.jobs) as pool:
@@ -75,6 +79,16 @@ def _build(options: argparse.Namespace) -> list[records.Record]:
     kept = {record.name: record for record in records.shipped()} if options.only else {}
     kept |= {design.name: _read(work, design) for design in wanted}
     return [kept[design.name] for design in DESIGNS if design.name in kept]
+
+
+def _take(work: Path, bundle: Path) -> None:
+    """Keep the record of a design that was built. Raises BundleError, MakeError if it is none of them."""
+    made = Manifest.load(bundle)
+    for design in DESIGNS:
+        if design.board == made.board and design.build.hash == made.contract_hash:
+            record = records.record(design, made.use, made.median_fmax_mhz)
+            return atomic_files.write(_file(work, design), record.model_dump_json())
+    raise MakeError(f"{bundle}: {made.name} for {made.board} is none of the designs that calibrate the estimate")
 
 
 def _read(work: Path, design: Design) -> records.Record:

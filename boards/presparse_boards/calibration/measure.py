@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-from presparse.messages.bundle import Use
 from presparse_boards.calibration.designs import Design
-from presparse_boards.calibration.records import Record
+from presparse_boards.calibration.records import Record, record
 from presparse_boards.errors import DoesNotFit
 from presparse_boards.flow.plan import make_plan
 from presparse_boards.flow.routing.route import packed_use, route_all, use_in_report
@@ -33,10 +32,7 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
         file = for_placement(netlist.path, plan.toolchain, board.device)
         routes = route_all(folder, plan, board, file, tried, netlist.flip_flops)
     except DoesNotFit as error:
-        return _record(design, error.use, None)
+        return record(design, error.use, None)
     use = use_in_report(board, routes[0].report, netlist.flip_flops)
-    return _record(design, use, round(median(routed.fmax_mhz for routed in routes), 3))
+    return record(design, use, round(median(routed.fmax_mhz for routed in routes), 3))
 
-
-def _record(design: Design, use: Use, fmax_mhz: float | None) -> Record:
-    return Record(**design.model_dump(), fits=fmax_mhz is not None, use=use, fmax_mhz=fmax_mhz)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from presparse.support import atomic_files
-
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +21,13 @@ class Record(Design):
     fits: bool = Field(description="place-and-route found a place for everything")
     use: Use = Field(description="as place-and-route counted it, whether it fitted or not")
     fmax_mhz: float | None = Field(description="None if it did not fit")
+
+
+def record(design: Design, use: Use, fmax_mhz: float | None) -> Record:
+    """Of a design that was built; without an fmax, of one that did not fit."""
+    return Record(
+        **design.model_dump(), fits=fmax_mhz is not None, use=use, fmax_mhz=fmax_mhz and round(fmax_mhz, 3)
+    )
 
 
 class Records(RootModel[tuple[Record, ...]]):

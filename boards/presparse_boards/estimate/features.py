@@ -11,12 +11,14 @@ from presparse_boards.estimate.storage import storage
 from presparse_boards.estimate.structure import structure
 from presparse_boards.resources.multipliers import plan_multipliers
 
+_UNITS = {"decoder": 800.0, "store": 700.0, "SDRAM": 700.0}
 LUT_FEATURES = {
-    "base": 2500.0, "training": 200.0, "junctions": 150.0, "adders": 1.0, "choices": 1.0, "memories": 1.0,
+    "base": 2500.0, "training": 200.0, "junctions": 150.0, **_UNITS, "adders": 1.0, "choices": 1.0, "memories": 1.0,
     "multipliers": 1.0,
 }  # fmt: skip
 FF_FEATURES = {
-    "base": 1500.0, "training": 200.0, "junctions": 150.0, "registers": 1.0, "memories": 1.0, "multipliers": 1.0,
+    "base": 1500.0, "training": 200.0, "junctions": 150.0, **_UNITS, "registers": 1.0, "memories": 1.0,
+    "multipliers": 1.0,
 }  # fmt: skip
 """Features, and the coefficients that one would expect: one a bit."""
 DELAY_FEATURES = ("base", "size", "speed grade")
@@ -40,7 +42,14 @@ def features(build: Build, board: Board) -> Features:
     """Count. Raises nothing: what the board has too little of is for the estimate to say."""
     parts, stored = structure(build), storage(build, board)
     dsp, multiplier_luts, multiplier_registers = _multipliers(build, board)
-    common = (1.0, float(build.training), float(len(build.junctions)))
+    common = (
+        1.0,
+        float(build.training),
+        float(len(build.junctions)),
+        float(build.sample_format is not None),
+        float(build.store is not None),
+        float(build.store is not None and build.store.memory == "sdram"),
+    )
     return Features(
         dsp=dsp,
         block_ram=stored.blocks,

@@ -25,7 +25,6 @@ from presparse.contract.schedule import (
     forward_latency,
     tree_levels,
 )
-from presparse.contract.store import StoreLayout
 from presparse_boards.resources.inventory import unread_delta_bits
 
 _WORD = 32
@@ -53,7 +52,8 @@ def bits(values: int) -> int:
 
 
 def structure(build: Build) -> Structure:
-    """Count a build. The link's logic is the same in every build and left to calibration."""
+    """Count a build. What is the same in every build that has it is left to calibration: link, store, control of the
+    decoder."""
     parts = Structure()
     for index, junction in enumerate(build.junctions):
         _lanes(parts, build, index)
@@ -66,8 +66,6 @@ def structure(build: Build) -> Structure:
     _ports(parts, build)
     if build.sample_format:
         _decoder(parts, build.sample_format)
-    if build.store:
-        _store(parts, build.store)
     return parts
 
 
@@ -184,14 +182,7 @@ def _ports(parts: Structure, build: Build) -> None:
 def _decoder(parts: Structure, fmt: SampleFormat) -> None:
     """Codes of a transfer, and the values that palettes say of them."""
     codes, values = fmt.port * fmt.bits, fmt.port * fmt.value_bits
-    parts.add(choice=codes + values + 600, register=codes + 3 * values + 600)
-
-
-def _store(parts: Structure, store: StoreLayout) -> None:
-    """What goes through the samples of a run, and the controller of an SDRAM."""
-    parts.add(choice=600, register=650)
-    if store.memory == "sdram":
-        parts.add(choice=600, register=650)
+    parts.add(choice=2 * codes + values, register=3 * codes + 3 * values)
 
 
 def _slots(build: Build, index: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from presparse_hw.samples.splitter import Splitter
 AHEAD = 16
 """Masks, and blocks, that wait for those before them: what a cell of distributed RAM holds. So samples like MNIST's
 take as many cycles as they have words, or their transfers steps, whichever are more."""
-MASK_LATENCY, BLOCK_LATENCY = 16, 12
+MASK_LATENCY, BLOCK_LATENCY = 17, 13
 """Cycles from a sample's last word to its final transfer, if nothing else waits."""
 _MOST_SAMPLES = 38
 """Under way at once, at least a mask each: `AHEAD` in the queue, two before it, and no more than 20 behind it."""
@@ -100,7 +100,11 @@ class Decoder(wiring.Component):
             wiring.connect(m, before.o, queue.i)
             wiring.connect(m, queue.o, behind.i)
             wiring.connect(m, behind.o, taken)
-        wiring.connect(m, expander.transfers, palettes.transfers)
+        # The columns of the palettes are all over the chip, and the queues of blocks are not.
+        transfers = Skid(palettes.transfers.payload.shape())
+        m.submodules.transfers = reset(transfers)
+        wiring.connect(m, expander.transfers, transfers.i)
+        wiring.connect(m, transfers.o, palettes.transfers)
         wiring.connect(m, palettes.samples, wiring.flipped(self.samples))
         wiring.connect(m, wiring.flipped(self.commands), access.commands)
         wiring.connect(m, access.answers, wiring.flipped(self.answers))

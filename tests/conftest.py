@@ -14,8 +14,11 @@ settings.register_profile("nightly", max_examples=400)
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("nightly" if config.option.nightly else "every day")
-    # Background jobs of a shell ignore Ctrl-C, and so would these tests and the programs they start.
+    # Background jobs of a shell ignore Ctrl-C, and what nohup starts a hang-up. So would these tests and the programs
+    # that they start, which begin with a signal's default only if it is handled here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

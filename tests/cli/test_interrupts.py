@@ -171,14 +171,7 @@ def test_progress_that_cannot_be_shown_ends_nothing(files: Path, stderr: str) ->
 def test_a_process_that_is_asked_to_end_saves(files: Path) -> None:
     """Really from outside, twice, as a terminal does that is closed."""
     command = [sys.executable, "-m", "presparse", "train", "small.toml", "small.npz", "--epochs", "100000"]
-    with subprocess.Popen(
-        command,
-        cwd=files,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
-    ) as running:
+    with subprocess.Popen(command, cwd=files, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stderr is not None
             assert any("samples/s" in line for line in iter(running.stderr.readline, ""))

@@ -92,8 +92,11 @@ def test_what_is_overdue_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_all_end_with_the_process_that_started_them(tmp_path: Path, how: signal.Signals) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    pid = _pid(tmp_path)
-    parent.send_signal(how)
-    assert parent.wait(30) == -how
-    assert _ended(pid)
+    with subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, stderr=subprocess.DEVNULL) as parent:
+        try:
+            pid = _pid(tmp_path)
+            parent.send_signal(how)
+            assert parent.wait(30) == -how
+            assert _ended(pid)
+        finally:
+            parent.kill()

@@ -210,6 +210,7 @@ PROOFS = [
         spec=GoodFramesArrive,
         depth=3,
         cover_depth=16,
+        fast=False,
     ),
     Proof(
         name="deframer/residue",

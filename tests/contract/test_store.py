@@ -150,7 +150,7 @@ def test_a_store_loads_a_sample_in_half_of_the_cycles_that_the_one_before_takes(
         assert Build(network=network).feature_port == 1
         assert Build(network=network, store_samples=4, feature_port=lanes[0]).feature_port == lanes[0]
     assert Build(network=Network.load("mnist-dey"), store_samples=8).feature_port == 32
-    assert Build(network=Network.load("mnist-dey-narrow"), store_samples=8).feature_port == 64
+    assert Build(network=Network.load("mnist-dey-narrow"), store_samples=8).feature_port == 128
     assert Build(network=Network.load("mnist"), store_samples=8).feature_port == 4
 
 

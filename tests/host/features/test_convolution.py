@@ -240,7 +240,7 @@ def test_right_neurons_see_windows_of_a_convolutions_features() -> None:
             rows, columns, kernels = (sorted(set(numbers)) for numbers in zip(*(place[n] for n in left), strict=True))
             assert kernels == [0, 1, 2, 3]
             assert [len(rows), len(columns)] == [rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1] == [2, 2]
-    assert not Network.load("mnist-dey-narrow").seeing((7, 7, 16)).image  # 64 pixels cannot lie in 128 banks
+    assert not Network.load("mnist-dey-narrow").seeing((7, 7, 16)).image  # 64 pixels cannot lie in 256 banks
 
 
 def test_models_differ_by_their_convolutions() -> None:

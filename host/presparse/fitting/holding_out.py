@@ -46,6 +46,11 @@ def held_out_count(validation: object, samples: int) -> int:
         count = int(validation)
     elif isinstance(validation, float | np.floating) and 0 < validation < 1:
         count = round(float(validation) * samples)
+        if not 0 < count < samples:
+            raise ArgumentError(
+                f"holding out {float(validation):g} of {samples} samples leaves none to "
+                f"{'learn from' if count else 'measure'}; use more samples, or another share"
+            )
     else:
         count = 0
     if not 0 < count < samples:

@@ -292,6 +292,8 @@ def test_patterns_of_ones_own_that_do_not_fit(pattern: object, message: str) -> 
         ({"batch_size": 10**20}, "batch_size must be at most 2,147,483,647, and is 100000000000000000000"),
         ({"lr": 10**400}, "lr, the learning rate, must be a positive number, such as 0.01, and is <1329 bits>"),
         ({"random_state": 2**63}, "random_state must be a whole number, 0 to 4294967295, and is 9223372036854775808"),
+        ({"validation": 0.001}, "holding out 0.001 of 300 samples leaves none to measure"),
+        ({"validation": 0.999}, "holding out 0.999 of 300 samples leaves none to learn from"),
         ({"validation": 1.0}, "validation must be (X, y), a share"),
         ({"validation": (X, Y, Y)}, "validation must be (X, y), a share"),
         ({"validation": [X, Y]}, "validation must be (X, y), a share"),

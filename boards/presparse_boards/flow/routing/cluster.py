@@ -132,9 +132,9 @@ class _Tasks:
         for future in (*self._futures.values(), *self._copies.values()):
             future.release()
 
-    def _told(self, build: str, of: str, seed: int, seconds: float, state: str, worker: str) -> None:
+    def _told(self, build: str, of: str, seed: int, seconds: float, routed: float | None, worker: str) -> None:
         if of == build:
-            self._heard.put(UnderWay(seed=seed, seconds=seconds, state=state, worker=worker))
+            self._heard.put(UnderWay(seed=seed, seconds=seconds, routed=routed, worker=worker))
 
     def _done(self, seed: int) -> Callable[[Future[Any]], None]:
         return lambda future: self._heard.put((seed, future))
@@ -206,7 +206,7 @@ def _run_there(
     check_same(f"worker {name}", versions(packages), wanted, packages)
 
     def goes_on(state: UnderWay) -> bool:
-        worker.log_event(_TOPIC, (build, seed, state.seconds, state.state, name))
+        worker.log_event(_TOPIC, (build, seed, state.seconds, state.routed, name))
         return _is_wanted(worker, task)
 
     try:

@@ -31,7 +31,10 @@ _USB_CLOCK = "usb_clk"
 _LOOK_SECONDS = 1.0
 """Between two words of how far the runs are."""
 PATIENCE = 2.0
-"""Times as long as the fastest seed that another may take: now and then a router stands still before its last wires."""
+"""Times as long as the fastest seed that another may take: now and then a router stands still before its last wires.
+And, while seeds wait for its place, times as long as one may take for them as for all that came before."""
+_NEARLY = 0.99
+"""Share of the wires behind which the last ones come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +104,15 @@ def route_all(
     """Place and route with every seed, as many at once as `begin` has room for; in the order of `seeds`.
 
     Seeds that find no place or no route, or take `PATIENCE` times as long as the fastest, are left out, as long as
-    one is not. `under_way` is told every second how far the runs are, `done` what came of a seed, None if it is left
-    out. Raises DoesNotFit, ToolFailed, and what `begin` does.
+    one is not; so are those that stand still before their last wires while others have no room to begin. `under_way`
+    is told every second how far the runs are, `done` what came of a seed, None if it is left out. Raises DoesNotFit,
+    ToolFailed, and what `begin` does.
     """
     patience = _Patience()
     states: dict[int, UnderWay] = {}
     ended: dict[int, Ended] = {}
     routes: dict[int, Routed] = {}
+    stopped: set[int] = set()
     job = _job(plan, netlist)
     with begin(folder, job, seeds) as runs:
         told = time.monotonic()
@@ -121,13 +126,15 @@ def route_all(
                 done(heard.seed, routes.get(heard.seed))
             elif heard:
                 states[heard.seed] = heard
-                if patience.is_over(heard.seconds):
+                if patience.is_over(heard, others_wait=len(states) < len(seeds)):
+                    stopped.add(heard.seed)
                     runs.stop(heard.seed)
             if len(ended) < len(seeds) and time.monotonic() - told >= _LOOK_SECONDS:
                 told = time.monotonic()
                 under_way(_told([states.get(seed) for seed in seeds if seed not in ended]))
     if not routes:
-        _explain(folder / log_of(seeds[0]), ended[seeds[0]].status, board, flip_flops)
+        first = next(seed for seed in seeds if seed not in stopped)
+        _explain(folder / log_of(first), ended[first].status, board, flip_flops)
     return [routes[seed] for seed in seeds if seed in routes]
 
 
@@ -165,18 +172,25 @@ def _job(plan: Plan, netlist: str) -> Job:
 
 
 class _Patience:
-    """How long a seed is waited for, once another has ended."""
+    """How long a seed is waited for."""
 
     def __init__(self) -> None:
         self._seconds = inf
+        self._nearly: dict[int, float] = {}
+        """Seconds after which a seed had but its last wires left."""
 
     def ended(self, seconds: float) -> None:
         """After so many; PATIENCE times as many are enough for any other."""
         self._seconds = min(self._seconds, PATIENCE * seconds)
 
-    def is_over(self, seconds: float) -> bool:
-        """That another has taken so far."""
-        return seconds > self._seconds
+    def is_over(self, run: UnderWay, *, others_wait: bool) -> bool:
+        """It has taken too long so far; sooner if `others_wait` until it makes room."""
+        enough = self._seconds
+        if run.routed is not None and run.routed >= _NEARLY:
+            nearly = self._nearly.setdefault(run.seed, run.seconds)
+            if others_wait:
+                enough = min(enough, PATIENCE * nearly)
+        return run.seconds > enough
 
 
 def _routed(folder: Path, toolchain: Toolchain, job: Job, seed: int) -> Routed:

@@ -53,12 +53,14 @@ class UnderWay:
     seed: int
     seconds: float
     """Since it began."""
-    state: str
+    routed: float | None
+    """Share of the wires; None: cells are still being placed."""
     worker: str = ""
     """None: it is here."""
 
     def __str__(self) -> str:
-        return f"seed {self.seed} {self.state}" + (f" on {self.worker}" if self.worker else "")
+        state = "placing" if self.routed is None else f"{self.routed:.1%} routed"
+        return f"seed {self.seed} {state}" + (f" on {self.worker}" if self.worker else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,7 @@ def run(workshop: Workshop, job: Job, seed: int, goes_on: Callable[[UnderWay], b
 
     def overdue() -> bool:
         seconds = time.monotonic() - began
-        return not goes_on(UnderWay(seed=seed, seconds=seconds, state=_state(workshop.folder / log_of(seed))))
+        return not goes_on(UnderWay(seed=seed, seconds=seconds, routed=_routed(workshop.folder / log_of(seed))))
 
     outputs = [job.routed[0], job.design_of(seed), "--report", report_of(seed), "--seed", str(seed)]
     arguments = [*job.arguments, *outputs, "--timing-allow-fail"]
@@ -106,10 +108,10 @@ def run(workshop: Workshop, job: Job, seed: int, goes_on: Callable[[UnderWay], b
     return Ended(seed=seed, status=status, seconds=time.monotonic() - began)
 
 
-def _state(log: Path) -> str:
-    """By its log: nobody knows when a router ends, but its wires tell whether it gets on."""
+def _routed(log: Path) -> float | None:
+    """Share of the wires, by its log: nobody knows when a router ends, but its wires tell whether it gets on."""
     text = log.read_text(errors="replace")
     if wires := _WIRES.search(text):
         left = _WIRES_LEFT.findall(text) or [wires[1]]
-        return f"{1 - int(left[-1]) / int(wires[1]):.1%} routed"
-    return "placing"
+        return 1 - int(left[-1]) / int(wires[1])
+    return None

@@ -73,6 +73,45 @@ def test_a_seed_that_takes_far_longer_than_another_is_left_out(tmp_path: Path, b
     assert any("seed 2 97.5% routed" in state for state in states)
 
 
+def test_seeds_that_stand_still_make_room_for_others(
+    tmp_path: Path, begin: Begin, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The puppets say that 97.5 % of the wires are routed, and no more."""
+    monkeypatch.setattr("presparse_boards.flow.routing.route._NEARLY", 0.97)
+    stage.end(3)
+    ended: list[int] = []
+    routes = route_all(
+        tmp_path,
+        stage.plan(),
+        BOARD,
+        "top.json",
+        [1, 2, 3],
+        0,
+        begin=begin,
+        done=lambda seed, routed: ended.append(seed),
+    )
+    assert [routed.seed for routed in routes] == [3]
+    assert sorted(ended) == [1, 2, 3]
+    assert all(stage.all_ended(seed) for seed in (1, 2))
+
+
+def test_the_last_seeds_are_waited_for(
+    tmp_path: Path, begin: Begin, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presparse_boards.flow.routing.route._NEARLY", 0.97)
+    looks = 0
+
+    def under_way(state: str) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 4:
+            stage.end(1, 3)
+            stage.end(2, 3)
+
+    with pytest.raises(ToolFailed, match=r"^place-and-route ended with status 3: ERROR: seed 1 is unlucky$"):
+        route_all(tmp_path, stage.plan(), BOARD, "top.json", [1, 2], 0, begin=begin, under_way=under_way)
+
+
 def test_if_all_fail_the_first_ones_words_are_told(tmp_path: Path, begin: Begin, stage: Stage) -> None:
     stage.end(1, 3)
     stage.end(2, 4)

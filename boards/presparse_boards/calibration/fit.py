@@ -89,7 +89,7 @@ def fit(observations: Sequence[Observation]) -> Coefficients:
     ff_weights = _weights(np.array([o.counted.ff for o in observations]), ff, FF_FEATURES)
     placed = [o for o in observations if o.record.fmax_mhz is not None]
     delay = np.array([1000 / (o.record.fmax_mhz or 1) for o in placed])
-    counted = [delay_features(o.record.on, o.record.use.lut.used) for o in placed]
+    counted = [delay_features(o.counted, o.record.on, o.record.use.lut.used) for o in placed]
     expected = np.array([math.log(family.usual_path_ns), *[0.0] * (len(DELAY_FEATURES) - 1)])
     delay_weights = logarithmic(np.array(counted), delay, expected)
     return Coefficients(

@@ -21,7 +21,7 @@ FF_FEATURES = {
     "multipliers": 1.0,
 }  # fmt: skip
 """Features, and the coefficients that one would expect: one a bit."""
-DELAY_FEATURES = ("base", "size", "speed grade")
+DELAY_FEATURES = ("base", "size", "SDRAM", "speed grade")
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,17 @@ class Features:
     """As LUT_FEATURES; besides, every distributed RAM cell takes the family's `memory.cell_luts`."""
     ff: tuple[float, ...]
     """As FF_FEATURES."""
+    sdram: bool
+    """There is a controller of an SDRAM, whose pins pull what is beside them apart."""
 
 
 def features(build: Build, board: Board) -> Features:
     """Count. Raises nothing: what the board has too little of is for the estimate to say."""
     parts, stored = structure(build), storage(build, board)
     dsp, multiplier_luts, multiplier_registers = _multipliers(build, board)
-    common = (
-        1.0,
-        float(build.training),
-        float(len(build.junctions)),
-        float(build.sample_format is not None),
-        float(build.store is not None),
-        float(build.store is not None and build.store.memory == "sdram"),
-    )
+    sdram = build.store is not None and build.store.memory == "sdram"
+    units = float(build.sample_format is not None), float(build.store is not None), float(sdram)
+    common = (1.0, float(build.training), float(len(build.junctions)), *units)
     return Features(
         dsp=dsp,
         block_ram=stored.blocks,
@@ -57,6 +54,7 @@ def features(build: Build, board: Board) -> Features:
         single_port_ram=stored.single_port,
         lut=(*common, parts.adder_bits, parts.choice_bits, stored.luts, multiplier_luts),
         ff=(*common, parts.register_bits, stored.registers, multiplier_registers),
+        sdram=sdram,
     )
 
 
@@ -73,7 +71,7 @@ def _multipliers(build: Build, board: Board) -> tuple[int, float, float]:
     return plan.dsp_blocks, luts, registers
 
 
-def delay_features(board: Board, luts: int) -> tuple[float, ...]:
+def delay_features(counted: Features, board: Board, luts: int) -> tuple[float, ...]:
     """As DELAY_FEATURES, given how many LUTs the build takes: wires are as long as the design is large, however large
     the FPGA is."""
-    return (1.0, luts / 100_000, float(board.speed in board.family.fast_grades))
+    return (1.0, luts / 100_000, float(counted.sdram), float(board.speed in board.family.fast_grades))

@@ -54,7 +54,7 @@ def predict(counted: Features, board: Board, weights: Coefficients) -> Figures:
     lut = round(weighted(weights.lut, LUT_FEATURES, counted.lut))
     lut += board.family.memory.cell_luts * counted.distributed_ram + has.lut - room.lut
     ff = round(weighted(weights.ff, FF_FEATURES, counted.ff)) + has.ff - room.ff
-    log_delay = weighted(weights.delay, DELAY_FEATURES, delay_features(board, lut))
+    log_delay = weighted(weights.delay, DELAY_FEATURES, delay_features(counted, board, lut))
     use = Use.model_construct(
         lut=_resource(lut, has.lut),
         ff=_resource(ff, has.ff),

@@ -151,6 +151,7 @@ DESIGNS: tuple[Design, ...] = tuple(
             "digits-small     8,8      train  ecpix5-45f         compressed",
             "digits           16,16    train  ecpix5-45f         dense",
             "mnist-dey        8,2      train  colorlight-5a-75b  sdram",
+            "mnist-dey        16,4     train  colorlight-i5      sdram",
             "dense-relu       10,8     train  ulx3s-25f          sdram",
             "dense-sigmoid    20,6     train  ulx3s-25f          sdram",
             "mnist-dey        64,16    train  ulx3s-85f          sdram",

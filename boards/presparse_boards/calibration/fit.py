@@ -137,8 +137,10 @@ def calibrate(records: Sequence[Record]) -> tuple[dict[str, Coefficients], list[
 
 
 def _short(comparisons: Sequence[Comparison], quantity: str) -> float:
-    """By how much of the estimate a build was larger, in nine of ten builds at most."""
-    excess = [real / estimated - 1 for real, estimated in (c.pairs()[quantity] for c in comparisons)]
+    """By how much of the estimate a build was larger, in nine of ten builds at most: of those that fit, or were
+    thought to, as nobody needs to know by how much the others do not."""
+    near = [c.pairs()[quantity] for c in comparisons if c.record.fits or c.estimated.fits]
+    excess = [real / estimated - 1 for real, estimated in near]
     return max(0.0, float(np.quantile(excess, 0.9)))
 
 

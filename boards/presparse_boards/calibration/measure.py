@@ -34,5 +34,4 @@ def measure(design: Design, folder: Path, seeds: int) -> Record:
     except DoesNotFit as error:
         return record(design, error.use, None)
     use = use_in_report(board, routes[0].report, netlist.flip_flops)
-    return record(design, use, round(median(routed.fmax_mhz for routed in routes), 3))
-
+    return record(design, use, median(routed.fmax_mhz for routed in routes))

@@ -118,7 +118,8 @@ def labels_of(y: object, name: str = "y", refusal: type[PresparseError] = Featur
         mend = f"; give numpy.ravel({name})" if array.ndim == 2 and array.shape[1] == 1 else ""
         raise refusal(f"{name} must have one label per sample, shape (samples,), and has {array.shape}{mend}")
     if array.dtype.kind == "f":
-        wrong = array[~(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < _LARGEST_WHOLE))]
+        with np.errstate(invalid="ignore"):  # the floor of a NaN, if it is one of 16 bytes
+            wrong = array[~(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < _LARGEST_WHOLE))]
         if wrong.size:
             raise refusal(
                 f"{name} must hold labels, whole numbers or texts, and one is {wrong[0]}; give classes, not measured "

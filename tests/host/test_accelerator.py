@@ -298,7 +298,11 @@ WITH_INFINITY[4, 1] = -np.inf
         (lambda b: b.score(), BuildError, "has no sample store"),
         (lambda b: b.store(X, Y), BuildError, "has no sample store"),
         (lambda b: b.fit(X, Y, validation=20), ArgumentError, r"how many of them \(1 to 19\), and is 20"),
-        (lambda b: b.fit(X, Y, validation=0.01), ArgumentError, "a share of the samples between 0 and 1"),
+        (
+            lambda b: b.fit(X, Y, validation=0.01),
+            ArgumentError,
+            "holding out 0.01 of 20 samples leaves none to measure",
+        ),
         (lambda b: b.fit(X, Y, validation=1.5), ArgumentError, "and is 1.5"),
         (lambda b: b.fit(X, Y, validation=True), ArgumentError, "and is True"),
         (lambda b: b.fit(X, Y, epochs=1.5), ArgumentError, "epochs must be a whole number"),

@@ -431,6 +431,10 @@ def test_labels(y: object) -> None:
         ([0, -1, 2], "y must hold class numbers 0 to 2, and one label is -1"),
         ([0, 1, 0.5], "y must hold labels, whole numbers or texts, and one is 0.5; give classes, not measured values"),
         (
+            np.full(3, np.nan, np.longdouble),
+            "y must hold labels, whole numbers or texts, and one is nan; give classes, not measured values",
+        ),
+        (
             [0, 1, np.nan],
             "y must hold labels, whole numbers or texts, and one is nan; give classes, not measured values",
         ),

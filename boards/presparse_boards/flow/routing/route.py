@@ -32,7 +32,7 @@ _LOOK_SECONDS = 1.0
 """Between two words of how far the runs are."""
 PATIENCE = 2.0
 """Times as long as the fastest seed that another may take: now and then a router stands still before its last wires.
-And, while seeds wait for its place, times as long as one may take for them as for all that came before."""
+And, while others wait for its place, times as long as it took to route nearly all of its wires."""
 _NEARLY = 0.99
 """Share of the wires behind which the last ones come."""
 
@@ -126,7 +126,8 @@ def route_all(
                 done(heard.seed, routes.get(heard.seed))
             elif heard:
                 states[heard.seed] = heard
-                if patience.is_over(heard, others_wait=len(states) < len(seeds)):
+                others_wait = any(seed not in states and seed not in ended for seed in seeds)
+                if patience.is_over(heard, others_wait=others_wait):
                     stopped.add(heard.seed)
                     runs.stop(heard.seed)
             if len(ended) < len(seeds) and time.monotonic() - told >= _LOOK_SECONDS:

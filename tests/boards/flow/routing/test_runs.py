@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from presparse_boards.errors import ToolFailed
 from presparse_boards.flow.routing.cluster import cluster_runs
 from presparse_boards.flow.routing.local import local_runs
 from presparse_boards.flow.routing.route import route_all
-from presparse_boards.flow.routing.run import Begin
+from presparse_boards.flow.routing.run import Begin, Ended, UnderWay, log_of
 from tests.boards.flow.routing.puppet import BOARD, Stage
 from tests.cluster_programs import ROOT, Cluster
 
@@ -110,6 +111,29 @@ def test_the_last_seeds_are_waited_for(
 
     with pytest.raises(ToolFailed, match=r"^place-and-route ended with status 3: ERROR: seed 1 is unlucky$"):
         route_all(tmp_path, stage.plan(), BOARD, "top.json", [1, 2], 0, begin=begin, under_way=under_way)
+
+
+def test_a_seed_that_ended_before_it_was_heard_of_does_not_wait(tmp_path: Path, stage: Stage) -> None:
+    heard = [
+        Ended(seed=1, status=3, seconds=0.1),
+        UnderWay(seed=2, seconds=10.0, routed=0.995),
+        UnderWay(seed=2, seconds=100.0, routed=0.995),
+        Ended(seed=2, status=4, seconds=101.0),
+    ]
+
+    class Told:
+        def next(self, seconds: float) -> UnderWay | Ended | None:
+            return heard.pop(0)
+
+        def stop(self, seed: int) -> None:
+            raise AssertionError(f"nobody waits for the place of seed {seed}")
+
+    (tmp_path / log_of(1)).write_text("ERROR: seed 1 is unlucky\n")
+    with pytest.raises(ToolFailed, match=r"^place-and-route ended with status 3: ERROR: seed 1 is unlucky$"):
+        route_all(
+            tmp_path, stage.plan(), BOARD, "top.json", [1, 2], 0, begin=lambda folder, job, seeds: nullcontext(Told())
+        )
+    assert heard == []
 
 
 def test_if_all_fail_the_first_ones_words_are_told(tmp_path: Path, begin: Begin, stage: Stage) -> None:

@@ -9,7 +9,7 @@ Timing between the junctions is the contract's schedule; this file only connects
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 
 from presparse.contract.address_map import Counter
@@ -77,11 +77,11 @@ class Core(wiring.Component):
         idle = loader.idle & controller.drained
         m.d.sync += self.drained.eq(idle & ~self.samples.valid)
         m.d.comb += access.drained.eq(self.drained)
-        # From its own registers: all over the chip within a cycle of each. On for two cycles, because registers that
-        # are spread over the chip forget a cycle after those that feed them.
-        *_, younger, older = ages(m, self.restart, RESTART - 2, name="restarting")
+        # From its own registers: all over the chip within a cycle of each. It stays on until what has no reset (lanes,
+        # trees of adders, registers that are spread over the chip) has forgotten, as nothing new comes to it.
+        _, *restarting = ages(m, self.restart, RESTART - 2, name="restarting")
         restart = Signal(reset_less=True)  # not by itself
-        m.d.sync += restart.eq(younger | older)
+        m.d.sync += restart.eq(Cat(restarting).any())
         return ResetInserter(restart)(m)
 
     def _feed(self, m: Module, loader: SampleLoader, controller: Controller, results: ResultQueue) -> None:

@@ -77,18 +77,18 @@ class DeltaBank(wiring.Component):
         m.submodules.sums = sums = RegisteredMemory((self.sum.shape(),), self._depth)
         m.submodules.fetched_sums = fetched = RegisteredMemory((self.sum.shape(),), self._depth)
 
-        adding = ages(m, self.add, 2 * READ, name="adding", reset=True)
+        adding = ages(m, self.add, 2 * READ, name="adding")
         address = ages(m, self.address, 2 * READ, name="address")
         # The addition of the next cycle is READ - 1 cycles old: which of those before it had its address? It was
         # compared with them when it was a cycle younger.
         this, others = address[READ - 2], zip(adding[READ - 1 : -1], address[READ - 1 : -1], strict=True)
-        same = [Signal(name=f"same{age}") for age in range(1, READ + 2)]
+        same = [Signal(name=f"same{age}", reset_less=True) for age in range(1, READ + 2)]
         m.d.sync += [flag.eq(was & (other == this)) for flag, (was, other) in zip(same, others, strict=True)]
         first = delay(m, self.first, READ - 1, name="first")
 
         recent = [Signal.like(self.sum, name=f"recent{age}", reset_less=True) for age in range(1, READ + 2)]
         older = Signal.like(self.sum, reset_less=True)  # the newest of all but the last sum with this address
-        source = Signal(_Source)
+        source = Signal(_Source, reset_less=True)
         with m.If(first):
             m.d.sync += source.eq(_Source.ZERO)
         with m.Elif(same[0]):
@@ -115,7 +115,7 @@ class DeltaBank(wiring.Component):
         with m.If(self.clear):
             m.d.sync += recent[0].eq(0)
 
-        clearing = delay(m, self.clear, 1, name="clearing", reset=True)
+        clearing = delay(m, self.clear, 1, name="clearing")
         cleared = delay(m, self.clear_address, 1, name="cleared")
         for bank, read_address in ((sums, self.address), (fetched, self.fetch_address)):
             m.d.comb += [

@@ -235,7 +235,7 @@ class Junction(wiring.Component):
             biases.write_step.eq(delay(m, walk.step, WRITE, name="step")),
         ]
         wiring.connect(m, wiring.flipped(self.deltas), biases.deltas, *(lanes.deltas for lanes in groups))
-        m.submodules.saturations = saturations = AdderTree(1, j.lanes + j.group, reset=True)
+        m.submodules.saturations = saturations = AdderTree(1, j.lanes + j.group)
         flags = [*(flag for lanes in groups for flag in lanes.weight_saturated), *biases.saturated]
         m.d.comb += [term.eq(flag) for term, flag in zip(saturations.terms, flags, strict=True)]
         m.d.comb += self.weight_saturations.eq(saturations.total)

@@ -46,10 +46,6 @@ class SlotLayout(data.StructLayout):
             count_modulo(m, slot[name], slots)
 
 
-STROBES = frozenset(("update", "delta_add", "write"))
-"""Members that do something in each cycle in which they are 1, and are 0 after a restart; all others only go along."""
-
-
 class LeftValues(wiring.Signature):
     """Left activations of one sample, in order of left neurons.
 

@@ -138,6 +138,7 @@ class Lane(wiring.Component):
         difference = (Cat(Const(1, 1), weight).as_signed() + Cat(~more, ~change).as_signed()) >> 1
         new = Signal.like(weight, reset_less=True)
         saturated = Signal(reset_less=True)
+        counted = Signal(reset_less=True)
         m.d.comb += [up.a.eq(delta), up.b.eq(left)]
         m.d.sync += [
             change.eq(floor),
@@ -145,9 +146,9 @@ class Lane(wiring.Component):
             total.eq(difference),
             new.eq(saturate(total, f.weight)),
             saturated.eq(Cat(exceeds(total, f.weight)).any()),
-            self.weight_saturated.eq(self.control.update & saturated),
+            counted.eq(self.control.update & saturated),
         ]
-        m.d.comb += self.new_weight.eq(new)
+        m.d.comb += [self.new_weight.eq(new), self.weight_saturated.eq(counted)]
 
     def _backpropagate(self, m: Module, operand: Signal) -> None:
         """BP: add operand * delta to the delta sum of the edge's left neuron."""

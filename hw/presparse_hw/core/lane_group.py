@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +18,6 @@ from presparse.contract.build import Build
 from presparse.contract.lane_memories import edge_fields
 from presparse.contract.schedule import READ, SPREAD
 from presparse_hw.core.junction_ports import (
-    STROBES,
     BankWrite,
     DeltaClear,
     Deltas,
@@ -36,7 +35,8 @@ WORD_READ = SPREAD + READ + 1
 
 
 class LaneGroup(wiring.Component):
-    """Up to `LANE_GROUP` neighboring lanes of a junction. Their edges are words of one memory, as they are read and
+    """Up to `LANE_GROUP` neighboring lanes of a junction. No register in it is reset: lanes are all over the chip, and a
+    restart lasts until what was under way in them is through. Their edges are words of one memory, as they are read and
     written at the same addresses; each lane's weight, and its row, can be written by itself.
 
     Cycles count from an edge's issue cycle ("turn"): that of its address here. What goes with an edge comes SPREAD
@@ -112,8 +112,7 @@ class LaneGroup(wiring.Component):
         """Edge memory, between the lanes and the host."""
         edge, words = self.edge, self.words
         near = {
-            name: spread(m, getattr(edge, name), name=f"edge_{name}", reset=name in STROBES)
-            for name in edge.signature.members
+            name: spread(m, getattr(edge, name), name=f"edge_{name}") for name in edge.signature.members
         }
         weight_width, row_width = edge_fields(self._build, self._index)
         m.submodules.edges = edges = RegisteredMemory(
@@ -123,14 +122,15 @@ class LaneGroup(wiring.Component):
         )
         m.d.comb += [edges.read_address.eq(near["address"]), edges.write_address.eq(near["write_address"])]
 
-        write = spread(m, words.write, name="word_write", reset=True)
+        write = spread(m, words.write, name="word_write")
         column = spread(m, words.column, name="word_column")
         data = spread(m, words.data, name="word_data")
-        word = Signal(32)
+        word = Signal(32, reset_less=True)
+        chosen_word: Value = Const(0, 32)
         for i, (number, lane) in enumerate(zip(self._numbers, self._lanes, strict=True)):
             this = slice(2 * i, 2 * i + 2)
             (weight, row), (weight_written, row_written) = edges.read_data[this], edges.write_data[this]
-            chosen = Signal(name=f"chosen{number}")
+            chosen = Signal(name=f"chosen{number}", reset_less=True)
             m.d.sync += chosen.eq(column == number)
             update, new_weight = (near["update"], lane.new_weight) if self._build.training else (0, 0)
             m.d.comb += [
@@ -148,15 +148,16 @@ class LaneGroup(wiring.Component):
                 read[WEIGHT_BITS:FIRST_BIT].eq(row[:-1]),
                 read[FIRST_BIT].eq(row[-1]),
             ]
-            word = word | Mux(chosen, read, 0)
-        m.d.sync += words.word.eq(word)
+            chosen_word = chosen_word | Mux(chosen, read, 0)
+        m.d.sync += word.eq(chosen_word)
+        m.d.comb += words.word.eq(word)
 
     def _hand_down(self, m: Module, port: str) -> None:
         """All lanes are told what the group is told at this port."""
         far = getattr(self, port)
         for name, member in far.signature.members.items():
             if member.flow is In:
-                near = spread(m, getattr(far, name), name=f"{port}_{name}", reset=name in STROBES)
+                near = spread(m, getattr(far, name), name=f"{port}_{name}")
                 m.d.comb += [getattr(getattr(lane, port), name).eq(near) for lane in self._lanes]
 
     def _hand_down_deltas(self, m: Module) -> None:
@@ -174,12 +175,12 @@ class LaneGroup(wiring.Component):
         left, at_once = self.left, len(self.left.values)
         groups = sorted({number // at_once for number in self._numbers})
         # The same in all groups of lanes, so synthesis merges these; the lanes' own it does not.
-        writes = {g: delay(m, left.write[g], SPREAD - 1, name=f"left_write_far{g}", reset=True) for g in groups}
+        writes = {g: delay(m, left.write[g], SPREAD - 1, name=f"left_write_far{g}") for g in groups}
         slot, row = spread(m, left.slot, name="left_slot"), spread(m, left.row, name="left_row")
         columns = sorted({number % at_once for number in self._numbers})
         values = {c: spread(m, left.values[c], name=f"left_value{c}") for c in columns}
         for number, lane in zip(self._numbers, self._lanes, strict=True):
-            write = Signal(name=f"left_write{number}", attrs={LOCAL: 1})
+            write = Signal(name=f"left_write{number}", reset_less=True, attrs={LOCAL: 1})
             m.d.sync += write.eq(writes[number // at_once])
             m.d.comb += [
                 lane.left.write.eq(write),

@@ -9,8 +9,9 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.address_map import CORE_COUNTERS, Counter
 from presparse.contract.build import Build
 
-RESTART = 4
-"""Cycles from `restart` to a core that has restarted."""
+RESTART = 32
+"""Cycles from `restart` to a core that has restarted: more than any event takes through the lanes, and to be counted
+through a tree of adders of the largest junction (2^24 lanes)."""
 
 
 class SampleLayout(data.StructLayout):

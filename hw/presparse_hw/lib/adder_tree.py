@@ -18,7 +18,6 @@ class AdderTree(wiring.Component):
     ----------
     shape : Shape
     count : int
-    reset : bool  whether a reset forgets the sums under way (events to be counted); data needs none
 
     Members
     -------
@@ -29,8 +28,7 @@ class AdderTree(wiring.Component):
     terms: Sequence[Signal]
     total: Signal
 
-    def __init__(self, shape: ShapeLike, count: int, *, reset: bool = False) -> None:
-        self._reset = reset
+    def __init__(self, shape: ShapeLike, count: int) -> None:
         self._shape = Shape.cast(shape)
         self._count = count
         total = Shape(self._shape.width + tree_levels(count), self._shape.signed)
@@ -43,7 +41,7 @@ class AdderTree(wiring.Component):
             shape = Shape(self._shape.width + depth, self._shape.signed)
             sums = []
             for i in range(0, len(level), 2):
-                total = Signal(shape, name=f"sum_{depth}_{i // 2}", reset_less=not self._reset)
+                total = Signal(shape, name=f"sum_{depth}_{i // 2}", reset_less=True)
                 m.d.sync += total.eq(sum(level[i + 1 : i + 2], level[i]))
                 sums.append(total)
             level = sums

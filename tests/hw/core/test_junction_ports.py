@@ -1,10 +1,11 @@
-"""Junctions, groups of lanes and lanes have the ports of the work that they do, and no others."""
+"""Junctions, groups of lanes and lanes have the ports of the work that they do, and no others; no reset reaches lanes."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import pytest
+from amaranth.hdl import Fragment
 
 from presparse.contract.build import Build
 from presparse.contract.network import Network
@@ -46,6 +47,20 @@ def test_ports_of_lanes(mode: Literal["train", "infer"], index: int, ports: set[
     junction = set(Junction(build, index, 1).signature.members)
     assert junction & BACKPROPAGATE == ports & BACKPROPAGATE
     assert ("deltas" in junction) == (mode == "train")
+
+
+@pytest.mark.parametrize("mode", ["train", "infer"])
+@pytest.mark.parametrize("index", [0, 1])
+def test_no_register_of_the_lanes_is_reset(mode: Literal["train", "infer"], index: int) -> None:
+    """A reset of all lanes would be a wire over the whole chip."""
+    parts = [Fragment.get(LaneGroup(Build(network=NETWORK, mode=mode), index, range(4), 1), None)]
+    registers = []
+    while parts:
+        part = parts.pop()
+        parts += [sub for sub, *_ in part.subfragments]
+        registers += [signal for s in part.statements.get("sync", ()) for signal in s._lhs_signals()]
+    assert len(registers) > 50
+    assert {r.name for r in registers if not r.reset_less} == set()
 
 
 def test_words_of_one_row_have_no_row() -> None:

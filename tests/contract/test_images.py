@@ -73,12 +73,56 @@ def test_a_layout_by_hand() -> None:
     assert own.window_neurons((2, 2, 1), np.array([[1, 1, 0]])).tolist() == [[3, 6, 9, 12]]
 
 
+def test_strips_lie_one_behind_the_other() -> None:
+    """3 x 3 pixels, 1 x 2 banks: nine pixels in five rows."""
+    own = Layout(size=(3, 3, 1), banks=(1, 2, 1))
+    assert own.all_neurons().tolist() == list(range(9))
+    assert own.bank_rows == 5
+
+
+def test_dilated_windows_have_equally_many_pixels_in_every_bank_of_their_lanes() -> None:
+    """Exhaustive for small images: right neurons of all phases at all places."""
+    seen = 0
+    for rows, columns, channels in itertools.product(range(2, 8), range(2, 7), range(1, 3)):
+        size = (rows, columns, channels)
+        for dilation, banks in itertools.product(((1, 2), (2, 1), (2, 2), (1, 3)), ((1, 2, 1), (2, 1, 1), (2, 2, 2))):
+            phases = math.prod(dilation)
+            for apart in (k for k in range(1, phases + 1) if phases % k == 0):
+                own = Layout(size=size, banks=banks, dilation=dilation, apart=apart)
+                neurons = own.all_neurons()
+                assert len(set(neurons.tolist())) == math.prod(size)
+                assert neurons.max() < own.bank_rows * own.lanes
+                tall, wide, deep = (
+                    range(z, s + 1, z) if apart == 1 else (z,) for s, z in zip(own.phase_size, banks, strict=True)
+                )
+                for window in itertools.product(tall, wide, deep):
+                    ranges = (range(s - w + 1) for s, w in zip(own.phase_size, window, strict=True))
+                    places = np.repeat(np.array(list(itertools.product(*ranges))).reshape(-1, 3), phases, axis=0)
+                    for number, row in enumerate(own.window_neurons(window, places)):
+                        counts = np.bincount(row % own.lanes, minlength=own.lanes).reshape(apart, -1)
+                        assert (counts[number % apart] == math.prod(window) // math.prod(banks)).all()
+                        assert counts.sum() == math.prod(window)
+                        seen += 1
+    assert seen > 20_000
+
+
+def test_a_dilated_layout_by_hand() -> None:
+    """2 x 4 pixels, two right neurons at a time: one sees even columns in banks 0 and 1, one odd ones in 2 and 3."""
+    own = layout((2, 4, 1), (1, 2, 1), left=8, lanes=4, dilation=(1, 2))
+    assert own is not None
+    assert own.all_neurons().reshape(2, 4).tolist() == [[0, 2, 1, 3], [4, 6, 5, 7]]
+    assert own.window_neurons((1, 2, 1), np.array([[1, 0, 0]] * 2)).tolist() == [[4, 5], [6, 7]]
+
+
 def test_layouts_take_few_rows_and_are_square() -> None:
     found = layout((28, 28, 1), (8, 8, 1), left=1024, lanes=16)
     assert found is not None
     assert found.banks == (4, 4, 1)
-    assert layout((28, 28, 1), (8, 8, 1), left=1023, lanes=64) is None
+    assert layout((28, 28, 1), (8, 8, 1), left=896, lanes=64) is not None
+    assert layout((28, 28, 1), (8, 8, 1), left=895, lanes=64) is None
     assert layout((28, 28, 1), (8, 8, 1), left=1024, lanes=128) is None
+    assert layout((28, 28, 1), (8, 8, 1), left=1024, lanes=128, dilation=(1, 2)) is not None
+    assert layout((28, 28, 1), (8, 8, 1), left=1024, lanes=192, dilation=(2, 2)) is None
     assert layout((28, 28, 1), (7, 8, 1), left=1024, lanes=64) is None
 
 
@@ -115,13 +159,16 @@ def test_nearest_sizes_are_all_there_are(numbers: tuple[int, int, int, int]) -> 
 
 
 def random_images(rng: np.random.Generator) -> Network:
-    """One image with padding, margin and channels as they come, in as many lanes as a window allows."""
+    """One image with padding, margin, dilation and channels as they come; lanes for one right neuron, or several."""
     banks: Size = tuple(rng.integers(1, 4, size=3).tolist())
-    window = [z * int(rng.integers(1, 3)) for z in banks]
-    shape = [w + int(rng.integers(0, 5)) for w in window]
+    dilation = (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+    apart = int(rng.choice([k for k in range(1, 7) if math.prod(dilation) % k == 0]))
+    window = [z * (1 if apart > 1 else int(rng.integers(1, 3))) for z in banks]
+    shape = [w * step + int(rng.integers(0, 5)) for w, step in zip(window, (*dilation, 1), strict=True)]
     margin = rng.integers(0, 3, size=2).tolist()
-    lanes, in_degree = math.prod(banks), math.prod(window)
-    rows = math.prod(-(-s // z) for s, z in zip(shape, banks, strict=True)) + int(rng.integers(0, 4))
+    lanes, in_degree = math.prod(banks) * apart, math.prod(window)
+    needed = Layout(size=(shape[0], shape[1], shape[2]), banks=banks, dilation=dilation, apart=apart).bank_rows
+    rows = needed + int(rng.integers(0, 4))
     shape = [shape[0] + 2 * margin[0], shape[1] + 2 * margin[1], shape[2]]
     left = lanes * max(rows, -(-math.prod(shape) // lanes))
     common = math.gcd(left, in_degree)
@@ -132,7 +179,15 @@ def random_images(rng: np.random.Generator) -> Network:
         out_degree=(in_degree // common,),
         lanes=(lanes,),
         activations=("sigmoid",),
-        image=(Image(junction=1, shape=tuple(shape), window=tuple(window), margin=(margin[0], margin[1])),),
+        image=(
+            Image(
+                junction=1,
+                shape=tuple(shape),
+                window=tuple(window),
+                dilation=dilation,
+                margin=(margin[0], margin[1]),
+            ),
+        ),
     )
 
 
@@ -147,9 +202,12 @@ def test_windows_are_clash_free_and_are_windows(seed: int) -> None:
     feature[network.places] = np.arange(network.features)
     pixels = np.array(np.unravel_index(feature[left], image.size))  # (3, right, in_degree)
     assert (feature[left] >= 0).all()
-    for axis, (extent, most, margin) in enumerate(zip(image.window_size, image.size, (*image.margin, 0), strict=True)):
+    for axis, (extent, most, margin, step) in enumerate(
+        zip(image.window_size, image.size, (*image.margin, 0), (*image.dilation, 1), strict=True)
+    ):
         low, high = pixels[axis].min(axis=1), pixels[axis].max(axis=1)
-        assert (high - low == extent - 1).all()
+        assert (high - low == (extent - 1) * step).all()
+        assert ((pixels[axis] - low[:, None]) % step == 0).all()
         assert low.min() >= margin
         assert high.max() < most - margin
 
@@ -183,6 +241,22 @@ def test_of_a_chain_neurons_look_where_they_are() -> None:
     rows[of_place] = np.arange(4)[:, None, None]
     assert (np.ptp(rows[second], axis=1) == 1).all()  # 2 x 4 of 4 x 4, with both channels
     assert {row.min() for row in rows[second]} == {0, 1, 2}
+
+
+def test_dilated_windows_of_a_chain_are_where_their_neurons_are() -> None:
+    """Two neurons at a place, of which one sees even columns and one odd ones."""
+    network = Network(**{**CHAIN, "image": [{**CHAIN["image"][0], "dilation": (1, 2)}, CHAIN["image"][1]]})
+    junction, left = network.junctions[0], arranged(network, None, np.random.default_rng(0))[0]
+    check(junction, left)
+    pixel = np.empty(64, dtype=np.int64)
+    pixel[network.places] = np.arange(64)
+    of_place = network.layouts[1].all_neurons().reshape(4, 4, 2)
+    for row, column, channel in np.ndindex(4, 4, 2):
+        neuron = of_place[row, column, channel]
+        rows, columns = np.unravel_index(pixel[left[neuron]], (8, 8))
+        assert (rows.min(), rows.max()) == (2 * row, 2 * row + 1)
+        first = 2 * round(column * 2 / 3) + neuron % 2
+        assert sorted(set(columns.tolist())) == [first, first + 2]
 
 
 def test_an_image_is_data_and_no_hardware() -> None:
@@ -234,12 +308,14 @@ def test_one_broken_rule(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"features": 49, "image": [{"junction": 1, "shape": (7, 7), "window": (2, 4)}], "layers": (56, 14, 4),
+        ({"features": 35, "image": [{"junction": 1, "shape": (5, 7), "window": (2, 4)}], "layers": (40, 10, 4),
           "lanes": (8, 2)},
-         "image of junction 1: windows of 2 x 4 in 56 left neurons are not clash-free for 8 lanes; use 4 lanes, or 64 "
+         "image of junction 1: windows of 2 x 4 in 40 left neurons are not clash-free for 8 lanes; use 4 lanes, or 48 "
          "left neurons"),
         ({"lanes": (16, 4)}, "image of junction 1: windows of 2 x 4 in 64 left neurons are not clash-free for 16 "
-         "lanes; use 8 lanes"),
+         "lanes; use a dilation of 1 x 2, or 8 lanes"),
+        ({"image": [{**PIXELS["image"][0], "dilation": (3, 3)}]}, "image of junction 1: a window of 2 x 4, dilated by "
+         "3 x 3, is larger than the 6 x 8 pixels that windows see; use a dilation of 1 x 1"),
         ({"features": 16, "image": [{"junction": 1, "shape": (4, 4), "window": (5, 1)}], "layers": (20, 4, 4),
           "out_degree": (1, 4), "lanes": (5, 4)},
          "image of junction 1: a window of 5 x 1 is larger than the 4 x 4 pixels that windows see; no window of 5 "

@@ -1,14 +1,20 @@
 """Images on a layer: where every pixel sits, so that windows are clash-free wherever they lie.
 
-The z lanes of a junction tell apart za x zb pixels of zc channels, z = za zb zc. In an image of H rows and W columns
-the pixel in row r, column c and channel m is left neuron bank + z place, with
+The z lanes of a junction tell apart za x zb pixels of zc channels, z = za zb zc. The image of H rows and W columns is
+cut into strips of za rows, and of zc channels, which lie one behind the other: the pixel in row r, column c and
+channel m is at t = ((m // zc) ceil(H / za) + r // za) W + c, and left neuron bank + z place, with
 
-    bank  = ((m mod zc) za + r mod za) zb + c mod zb,
-    place = ((m // zc) ceil(H / za) + r // za) ceil(W / zb) + c // zb,
+    bank  = ((m mod zc) za + r mod za) zb + t mod zb,
+    place = t // zb,
 
-which is its row in that bank. Among a consecutive rows, za | a, every remainder by za comes a / za times; columns and
-channels are alike. So a window of a x b pixels and d channels with za | a, zb | b and zc | d has a b d / z pixels in
-every bank, wherever it lies.
+which is its row in that bank. Among a consecutive rows, za | a, every remainder by za comes a / za times; channels are
+alike, and so are columns, as those of one row are consecutive in t. So a window of a x b pixels and d channels with
+za | a, zb | b and zc | d has a b d / z pixels in every bank, wherever it lies.
+
+A window that is dilated by (p, q) sees every p-th row and every q-th column: a window as above of one of the p q images
+(phases) that every p-th row and q-th column make. Right neuron i sees phase i mod p q. Phases lie one behind the other
+in the banks; where there are k times as many lanes as a window has pixels, k right neurons are worked on at a time,
+each on lanes of its own, and phase f lies in the banks of the (f mod k)-th of these: k must divide p q.
 """
 
 from __future__ import annotations
@@ -27,6 +33,8 @@ from presparse.contract.description import Description
 
 Size = tuple[int, int, int]
 """Rows, columns and channels."""
+Dilation = tuple[int, int]
+"""Rows and columns from a pixel of a window to the next."""
 
 _Count = Annotated[int, Field(ge=1, le=65536)]
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -35,12 +43,16 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 class Image(Description):
     """The left neurons of a junction are the pixels of an image, of which every right neuron sees a window.
 
-    Sizes are (rows, columns) or (rows, columns, channels); a window has all channels unless it says how many.
+    Sizes are (rows, columns) or (rows, columns, channels); a window has all channels unless it says how many. Dilated,
+    it sees every so many-th row and column.
     """
 
     junction: int = Field(ge=1, description="1, 2, ...: whose left neurons the pixels are")
     shape: tuple[_Count, ...] = Field(min_length=2, max_length=3, description="of the image")
     window: tuple[_Count, ...] = Field(min_length=2, max_length=3, description="of what a right neuron sees")
+    dilation: tuple[_Count, _Count] = Field(
+        default=(1, 1), description="rows and columns from a pixel of a window to the next"
+    )
     margin: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
         default=(0, 0), description="rows at the top and at the bottom, columns on either side, that no window sees"
     )
@@ -85,79 +97,134 @@ class Layout:
     size: Size
     """Of the image."""
     banks: Size
-    """(za, zb, zc): the pixels that lanes tell apart."""
+    """(za, zb, zc): the pixels of a phase that lanes tell apart."""
+    dilation: Dilation = (1, 1)
+    """Of windows."""
+    apart: int = 1
+    """Phases that lanes tell apart: right neurons that are worked on at a time, if these are several."""
 
     @property
     def lanes(self) -> int:
-        return math.prod(self.banks)
+        return math.prod(self.banks) * self.apart
+
+    @property
+    def phases(self) -> int:
+        return math.prod(self.dilation)
+
+    @property
+    def phase_size(self) -> Size:
+        """Of the smallest phase: where windows of all phases have room."""
+        return self.size[0] // self.dilation[0], self.size[1] // self.dilation[1], self.size[2]
 
     @property
     def bank_rows(self) -> int:
         """Rows that the image takes in a bank."""
-        return math.prod(-(-n // z) for n, z in zip(self.size, self.banks, strict=True))
+        return self.phases // self.apart * self._phase_rows
+
+    @property
+    def _strips(self) -> tuple[int, int]:
+        """Strips of the same channels, and how long one is, in the largest phase."""
+        return -(-self.size[0] // (self.dilation[0] * self.banks[0])), -(-self.size[1] // self.dilation[1])
+
+    @property
+    def _phase_rows(self) -> int:
+        strips, length = self._strips
+        return -(-(-(-self.size[2] // self.banks[2]) * strips * length) // self.banks[1])
 
     def neurons(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
         """(..., 3) rows, columns and channels to (...) left neurons."""
         row, column, channel = np.moveaxis(pixels, -1, 0)
         za, zb, zc = self.banks
-        bank = (channel % zc) * za * zb + _by_tiles(row % za, column % zb, za, zb)
-        tall, wide = -(-self.size[0] // za), -(-self.size[1] // zb)
-        return bank + self.lanes * (((channel // zc) * tall + row // za) * wide + column // zb)
+        phase = row % self.dilation[0] * self.dilation[1] + column % self.dilation[1]
+        row, column = row // self.dilation[0], column // self.dilation[1]
+        strips, length = self._strips
+        along = (channel // zc * strips + row // za) * length + column
+        bank = channel % zc * za * zb + _by_tiles(row % za, along % zb, za, zb)
+        place = phase // self.apart * self._phase_rows + along // zb
+        return phase % self.apart * math.prod(self.banks) + bank + self.lanes * place
 
     def all_neurons(self) -> NDArray[np.int64]:
         """(pixels,): of every pixel, row by row, channels last."""
         return self.neurons(_indices(self.size))
 
-    def window_neurons(self, window: Size, corners: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(k, pixels of a window): what the windows with these first pixels (k, 3) see."""
-        return self.neurons(corners[:, None, :] + _indices(window))
+    def window_neurons(self, window: Size, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(right, pixels of a window): what right neurons see whose windows have these places (right, 3): their first
+        pixels, counted in their phase, which neurons have in turn."""
+        phase = np.arange(len(places)) % self.phases
+        first = places * (*self.dilation, 1) + np.stack(
+            [phase // self.dilation[1], phase % self.dilation[1], np.zeros_like(phase)], axis=1
+        )
+        return self.neurons(first[:, None, :] + _indices(window) * (*self.dilation, 1))
 
 
-def layout(size: Size, window: Size, *, left: int, lanes: int) -> Layout | None:
+def layout(size: Size, window: Size, *, left: int, lanes: int, dilation: Dilation = (1, 1)) -> Layout | None:
     """Where pixels sit in `left` neurons so that such windows are clash-free for `lanes`; None: nowhere.
 
     Of several layouts the one with the fewest rows, then the squarest.
     """
+    apart = max(1, lanes // math.prod(window))
+    if lanes % apart or math.prod(dilation) % apart:
+        return None
     found = [
         candidate
-        for banks in _sizes(lanes)
+        for banks in _sizes(lanes // apart)
         if not any(w % z for w, z in zip(window, banks, strict=True))
-        and (candidate := Layout(size=size, banks=banks)).bank_rows * lanes <= left
+        and (candidate := Layout(size=size, banks=banks, dilation=dilation, apart=apart)).bank_rows * lanes <= left
     ]
     return min(found, key=lambda each: (each.bank_rows, abs(each.banks[0] - each.banks[1]), each.banks), default=None)
 
 
-def checked_layout(size: Size, window: Size, *, left: int, lanes: int, in_degree: int) -> Layout:
+def checked_layout(
+    size: Size, window: Size, *, left: int, lanes: int, in_degree: int, dilation: Dilation = (1, 1)
+) -> Layout:
     """The layout. Raises ValueError with the nearest valid numbers where there is none."""
-    fits = all(w <= s for w, s in zip(window, size, strict=True))
-    if fits and math.prod(window) == in_degree and (found := layout(size, window, left=left, lanes=lanes)) is not None:
+
+    def valid(window: Size, lanes: int, dilation: Dilation = dilation) -> bool:
+        return clash_free(size, window, left=left, lanes=lanes, dilation=dilation)
+
+    inside = _inside(size, window, dilation)
+    suits = inside and math.prod(window) == in_degree
+    if suits and (found := layout(size, window, left=left, lanes=lanes, dilation=dilation)) is not None:
         return found
     if math.prod(size) > left:
         raise ValueError(f"{written(size)} pixels need as many left neurons, {math.prod(size)}, and there are {left}")
-    if not fits:
-        reason = f"a window of {written(window)} is larger than the {written(size)} pixels that windows see"
+    dilated = "" if dilation == (1, 1) else f", dilated by {written(dilation)},"
+    if not inside:
+        reason = f"a window of {written(window)}{dilated} is larger than the {written(size)} pixels that windows see"
     elif math.prod(window) != in_degree:
         reason = (
             f"a window of {written(window)} has {math.prod(window)} pixels, and every right neuron {in_degree} edges"
         )
     else:
-        reason = f"windows of {written(window)} in {left} left neurons are not clash-free for {lanes} lanes"
-
-    def valid(window: Size, lanes: int) -> bool:
-        inside = all(w <= s for w, s in zip(window, size, strict=True))
-        return inside and layout(size, window, left=left, lanes=lanes) is not None
-
+        reason = f"windows of {written(window)}{dilated} in {left} left neurons are not clash-free for {lanes} lanes"
+    others = [other for other in dilations(window, lanes) if valid(window, lanes, other)]
+    if math.prod(window) == in_degree and others:
+        fewer = f", or {in_degree} lanes" if lanes > in_degree and valid(window, in_degree) else ""
+        raise ValueError(f"{reason}; use a dilation of {written(others[0])}{fewer}")
     nearest = [other for other in nearest_sizes(in_degree, window) if valid(other, lanes)]
     if nearest:
         raise ValueError(f"{reason}; the nearest valid window is {written(nearest[0])}")
     fewer = [z for z in _divisors(left) if z < lanes and valid(window, z)]
-    if fits and math.prod(window) == in_degree and fewer:
-        larger = layout(size, window, left=sys.maxsize, lanes=lanes)
+    if suits and fewer:
+        larger = layout(size, window, left=sys.maxsize, lanes=lanes, dilation=dilation)
         more = "" if larger is None else f", or {larger.bank_rows * lanes} left neurons"
         raise ValueError(f"{reason}; use {fewer[-1]} lanes{more}")
     raise ValueError(
         f"{reason}; no window of {in_degree} pixels would be valid: use another out_degree, or fewer lanes"
     )
+
+
+def clash_free(size: Size, window: Size, *, left: int, lanes: int, dilation: Dilation = (1, 1)) -> bool:
+    """Whether windows like this one lie in the image, and no two lanes want the same bank."""
+    inside = _inside(size, window, dilation)
+    return inside and layout(size, window, left=left, lanes=lanes, dilation=dilation) is not None
+
+
+def dilations(window: Size, lanes: int) -> list[Dilation]:
+    """With which windows can be clash-free for these lanes: the least that suffice, the squarest first, wide before
+    tall."""
+    apart = max(1, lanes // math.prod(window))
+    return sorted(((p, apart // p) for p in _divisors(apart)), key=lambda each: (abs(each[0] - each[1]), each))
 
 
 def nearest_sizes(product: int, wanted: Size) -> list[Size]:
@@ -195,6 +262,10 @@ def grid(size: Size, window: Size, right: Size) -> NDArray[np.int64]:
     last, steps = np.array(size) - window, np.array(right) - 1
     places = np.where(steps == 0, 0.5, _indices(right) / np.maximum(steps, 1))
     return np.rint(places * last).astype(np.int64)
+
+
+def _inside(size: Size, window: Size, dilation: Dilation) -> bool:
+    return all(w <= s // step for w, s, step in zip(window, size, (*dilation, 1), strict=True))
 
 
 def _by_tiles(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:

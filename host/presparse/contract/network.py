@@ -23,7 +23,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from presparse.contract.description import LARGEST_FILE, Description, toml_table
 from presparse.contract.errors import NetworkError
 from presparse.contract.formats import Formats, signed_width
-from presparse.contract.images import Image, Layout, Size, checked_layout, layout, nearest_sizes, written
+from presparse.contract.images import Image, Layout, Size, checked_layout, clash_free, dilations, nearest_sizes, written
 from presparse.support import atomic_files, input_files
 
 _FOLDER = Path(__file__).parent.parent / "networks"
@@ -214,7 +214,14 @@ class Network(Description):
     def _layout(image: Image, j: Junction) -> Layout:
         """Raises ValueError with the nearest valid numbers if its windows are not clash-free."""
         try:
-            return checked_layout(image.seen, image.window_size, left=j.left, lanes=j.lanes, in_degree=j.in_degree)
+            return checked_layout(
+                image.seen,
+                image.window_size,
+                left=j.left,
+                lanes=j.lanes,
+                in_degree=j.in_degree,
+                dilation=image.dilation,
+            )
         except ValueError as error:
             raise ValueError(f"image of junction {j.index}: {error}") from None
 
@@ -292,16 +299,17 @@ class Network(Description):
 
     def seeing(self, size: Size) -> Network:
         """The same for features that are an image of this size: right neurons of junction 1 see windows of all its
-        channels, as square as can be. Where no window would be clash-free, without images."""
+        channels, as square as can be; dilated, where that takes all lanes. Where no window would be clash-free, without
+        images."""
         first = self.junctions[0]
         side = max(1, round(math.sqrt(first.in_degree / size[2])))
         windows = [
-            window
+            {"window": window, "dilation": dilation}
             for window in nearest_sizes(first.in_degree, (side, side, size[2]))
-            if all(w <= s for w, s in zip(window, size, strict=True))
-            and layout(size, window, left=first.left, lanes=first.lanes) is not None
+            for dilation in dilations(window, first.lanes)
+            if clash_free(size, window, left=first.left, lanes=first.lanes, dilation=dilation)
         ]
-        images = [Image(junction=1, shape=size, window=windows[0]), *self.image[1:]] if windows else []
+        images = [{"junction": 1, "shape": size, **windows[0]}, *self.image[1:]] if windows else []
         return Network.model_validate({**self.model_dump(exclude={"image"}), "image": images})
 
     @cached_property

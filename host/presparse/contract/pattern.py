@@ -109,12 +109,14 @@ def _windows(network: Network, rng: np.random.Generator) -> tuple[NDArray[np.int
             continue
         layout, window = network.layouts[index], network.image[index].window_size
         if index + 1 < len(network.image):  # a right neuron looks where it is itself
-            corners = np.empty((j.right, 3), dtype=np.int64)
+            places = np.empty((j.right, 3), dtype=np.int64)
             following = network.layouts[index + 1]
-            corners[following.all_neurons()] = grid(layout.size, window, following.size)
+            places[following.all_neurons()] = grid(layout.phase_size, window, following.size)
         else:
-            corners = spread(j.right, layout.size, window)
-        found.append(arrange(j, layout.window_neurons(window, corners)))
+            at_one_place = layout.phases  # all of them look there
+            places = spread(-(-j.right // at_one_place), layout.phase_size, window)
+            places = np.repeat(places, at_one_place, axis=0)[: j.right]
+        found.append(arrange(j, layout.window_neurons(window, places)))
     return tuple(found)
 
 

@@ -34,14 +34,15 @@ NETWORK = "mnist"
 EPOCHS = 15
 _SIGMOID = (*[2] * 4, *[3] * 4, *[4] * 3, *[5] * 2, *[6] * 2)
 _RELU = (*[5] * 6, *[6] * 4, *[7] * 3, *[8] * 2)
-RATE_EXPONENTS = {"mnist-dey": _SIGMOID, "mnist": _RELU, "mnist-windows": _SIGMOID}
+_NARROW = (*[3] * 8, *[4] * 3, *[5] * 2, *[6] * 2)
+RATE_EXPONENTS = {"mnist-dey-narrow": _NARROW, "mnist-dey": _SIGMOID, "mnist": _RELU, "mnist-windows": _SIGMOID}
 """By network, one per epoch: the learning rate is 2^-k; larger where hidden neurons are sigmoids, whose slopes are
 small."""
 GAIN = 1 / 255
 """Grey levels to features 0 to 1."""
 SEED = 0
 """Of the pattern, the first weights, and the order of images."""
-LEAST = {"mnist-dey": 0.955, "mnist": 0.985, "mnist-windows": 0.98}
+LEAST = {"mnist-dey-narrow": 0.95, "mnist-dey": 0.955, "mnist": 0.985, "mnist-windows": 0.98}
 """By network, the accuracy that must be exceeded."""
 VALIDATION = 10_000
 """Training images kept for choosing the recipe."""

@@ -18,7 +18,12 @@ from presparse.report.style import BLUE, INK, ORANGE, figure, plain, titled
 from presparse.trials.trial import Done, Figures, Trial
 
 KINDS: tuple[PatternKind, ...] = ("windows", "seed per sweep")
-NETWORKS: dict[str, tuple[PatternKind, ...]] = {"mnist-dey": KINDS, "mnist": KINDS, "mnist-windows": KINDS[:1]}
+NETWORKS: dict[str, tuple[PatternKind, ...]] = {
+    "mnist-dey-narrow": KINDS,
+    "mnist-dey": KINDS,
+    "mnist": KINDS,
+    "mnist-windows": KINDS[:1],
+}
 
 
 def plan(seeds: int, done: Done) -> list[Trial]:

@@ -35,9 +35,11 @@ WORD_READ = SPREAD + READ + 1
 
 
 class LaneGroup(wiring.Component):
-    """Up to `LANE_GROUP` neighboring lanes of a junction. No register in it is reset: lanes are all over the chip, and a
-    restart lasts until what was under way in them is through. Their edges are words of one memory, as they are read and
+    """Up to `LANE_GROUP` neighboring lanes of a junction. Their edges are words of one memory, as they are read and
     written at the same addresses; each lane's weight, and its row, can be written by itself.
+
+    No register of it is reset: lanes are all over the chip, and a restart lasts until what was under way in them is
+    through.
 
     Cycles count from an edge's issue cycle ("turn"): that of its address here. What goes with an edge comes SPREAD
     before the lanes use it: the junction delays it once for all groups.
@@ -111,9 +113,7 @@ class LaneGroup(wiring.Component):
     def _edges(self, m: Module) -> None:
         """Edge memory, between the lanes and the host."""
         edge, words = self.edge, self.words
-        near = {
-            name: spread(m, getattr(edge, name), name=f"edge_{name}") for name in edge.signature.members
-        }
+        near = {name: spread(m, getattr(edge, name), name=f"edge_{name}") for name in edge.signature.members}
         weight_width, row_width = edge_fields(self._build, self._index)
         m.submodules.edges = edges = RegisteredMemory(
             (signed(weight_width), unsigned(row_width)) * len(self._lanes),

@@ -240,7 +240,9 @@ def test_right_neurons_see_windows_of_a_convolutions_features() -> None:
             rows, columns, kernels = (sorted(set(numbers)) for numbers in zip(*(place[n] for n in left), strict=True))
             assert kernels == [0, 1, 2, 3]
             assert [len(rows), len(columns)] == [rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1] == [2, 2]
-    assert not Network.load("mnist-dey-narrow").seeing((7, 7, 16)).image  # 64 pixels cannot lie in 256 banks
+    (image,) = Network.load("mnist-dey-narrow").seeing((7, 7, 16)).image  # 256 lanes, and 64 pixels to a window
+    assert (image.window, image.dilation) == ((2, 2, 16), (2, 2))
+    assert not Network.load("mnist-dey-narrow").seeing((3, 3, 13)).image  # no window of 64 pixels lies there
 
 
 def test_models_differ_by_their_convolutions() -> None:

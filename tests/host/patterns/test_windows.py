@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,35 @@ def test_spread_over_the_image_by_default() -> None:
 
 
 @pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"positions": [[2, 4], [4, 0]]}, [[[2, 4], [2, 5]], [[4, 0], [4, 1]]]),
+        ({"stride": (6, 4)}, [[[0, 0], [0, 1]], [[0, 4], [0, 5]], [[6, 0], [6, 1]], [[6, 4], [6, 5]]]),
+        ({}, [[[0, 0], [0, 1]]]),
+    ],
+)
+def test_dilated_windows_of_neighbors_begin_beside_each_other(
+    chosen: dict[str, Any], expected: list[list[list[int]]]
+) -> None:
+    """8 lanes: two right neurons at a time, one in even columns and one in odd ones."""
+    junction = replace(JUNCTION, lanes=8)
+    left = windows(junction, (8, 8), (2, 2), dilation=(1, 2), **chosen)
+    check(junction, left)
+    pixel = np.full(junction.left, -1)
+    pixel[places(junction, (8, 8), (2, 2), dilation=(1, 2))] = np.arange(64)
+    rows, columns = np.unravel_index(pixel[left], (8, 8))
+    assert (np.ptp(rows, axis=1) == 1).all()
+    assert (np.ptp(columns, axis=1) == 2).all()
+    assert not ((columns - columns.min(axis=1, keepdims=True)) % 2).any()
+    first = np.stack([rows.min(axis=1), columns.min(axis=1)], axis=1)
+    share = 32 // len(expected) if chosen else 2
+    for number, pair in enumerate(expected):
+        own = first[number * share : (number + 1) * share]
+        assert own.tolist() == pair * (share // 2)
+    assert first.max(axis=0).tolist() >= [4, 5]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"shape": (8, 9)}, "8 x 9 pixels need as many left neurons, 72, and there are 64"),
@@ -67,6 +97,12 @@ def test_spread_over_the_image_by_default() -> None:
          "nearest valid stride is 2 x 2"),
         ({"stride": 0}, "stride must be rows and columns, or rows, columns and channels, whole numbers from 1 on, "
          "and is 0"),
+        ({"dilation": 8}, "a window of 2 x 2, dilated by 8 x 8, is larger than the 8 x 8 pixels that windows see; use "
+         "a dilation of 1 x 1"),
+        ({"dilation": (1, 2), "stride": 3}, "stride must be multiples of the dilation, 1 x 2, and one is 3 x 3"),
+        ({"dilation": (1, 2), "positions": [[1, 1]]}, "positions must be multiples of the dilation, 1 x 2, and one is "
+         "1 x 1"),
+        ({"dilation": (1, 2, 3)}, "a dilation is of rows and columns, and is (1, 2, 3)"),
         ({"stride": 2, "positions": [[0, 0]]}, "windows have a stride or positions, and not both"),
         ({"positions": [[0, 0], [7, 4]]}, "windows of 2 x 2 begin at 0 0 0 to 6 6 0 in 8 x 8 pixels, and one at 7 4 0"),
         ({"positions": [[0, 0]] * 3}, "3 windows cannot share 32 right neurons equally; use a divisor of 32"),

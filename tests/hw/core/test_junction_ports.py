@@ -1,4 +1,4 @@
-"""Junctions, groups of lanes and lanes have the ports of the work that they do, and no others; no reset reaches lanes."""
+"""Junctions, groups of lanes and lanes have the ports of the work that they do, and no others, and lanes no reset."""
 
 from __future__ import annotations
 

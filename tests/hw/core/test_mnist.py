@@ -45,7 +45,7 @@ def test_two_thousand_trained_samples_equal_the_reference(name: str, lanes: tupl
     assert build.schedule.gap == 0
     X, y = data()
     model = Model.initial(network, random_state=1, inputs=Inputs.plain(network.features, gain=1 / 255))
-    assert (model.inputs.places.tolist() == list(range(784))) == (name != "mnist-dey")  # which sees windows
+    assert model.inputs.places.tolist() != list(range(784))  # windows, those of the narrow network dilated
     features = model.encode(X)
     samples = Samples.train(features[:SAMPLES], y[:SAMPLES], network.rates.least + 1)
     reference = Reference(build, model)

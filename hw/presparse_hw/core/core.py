@@ -95,8 +95,14 @@ class Core(wiring.Component):
 
     def _chain(self, m: Module, loader: SampleLoader, controller: Controller, junctions: list[Junction]) -> None:
         """Right activations of a junction are the left activations of the next."""
-        wiring.connect(m, loader.left, junctions[0].left)
-        m.d.comb += junctions[0].left_slot.eq(controller.left_slot)
+        # A register on the way: the loader stands beside the link, and the lanes are all over the chip.
+        first = junctions[0].left
+        m.d.comb += [
+            first.write.eq(delay(m, loader.left.write, 1, name="loaded", reset=True)),
+            junctions[0].left_slot.eq(delay(m, controller.left_slot, 1, name="left_slot1")),
+        ]
+        for i, (into, value) in enumerate(zip(first.values, loader.left.values, strict=True)):
+            m.d.comb += into.eq(delay(m, value, 1, name=f"loaded{i}"))
         # From registers that are set by a restart of the core: no gate comes between them and the turns of all banks.
         # No value comes in the two cycles after a discard.
         restarts = [Signal(name=f"left_restart{i + 1}", init=1) for i in range(len(junctions))]

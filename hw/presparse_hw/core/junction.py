@@ -49,7 +49,7 @@ from presparse_hw.core.junction_ports import (
 from presparse_hw.core.lane_group import WORD_READ, LaneGroup
 from presparse_hw.core.right_neuron import RightNeuron
 from presparse_hw.lib.adder_tree import AdderTree
-from presparse_hw.lib.delays import ages, delay
+from presparse_hw.lib.delays import LOCAL, ages, delay
 from presparse_hw.lib.sequencer import Sequencer, count_modulo
 
 ACCESS = max(WORD_READ + 2, UPDATE + 1)
@@ -166,7 +166,9 @@ class Junction(wiring.Component):
             with m.If(turn[-1]):
                 count_modulo(m, row, j.rows)
         left = BankWrite(self._build, self._index, values=at_once, groups=len(turn)).create(path=("bank_write",))
-        m.d.comb += [left.write.eq(Mux(self.left.write, turn, 0)), left.slot.eq(self.left_slot), left.row.eq(row)]
+        # A gate at each of the registers behind: of a choice synthesis makes a reset of them all, by one gate far away.
+        writes = turn & self.left.write.replicate(len(turn))
+        m.d.comb += [left.write.eq(writes), left.slot.eq(self.left_slot), left.row.eq(row)]
         m.d.comb += [into.eq(value) for into, value in zip(left.values, self.left.values, strict=True)]
         wiring.connect(m, left, *(lanes.left for lanes in groups))
 
@@ -192,8 +194,13 @@ class Junction(wiring.Component):
             m.submodules[f"neuron{i}"] = neuron
             for into, product in zip(neuron.products, products[i * inputs :], strict=False):
                 m.d.comb += into.eq(product)
+            if j.cycles_per_step > 1:  # a register of its own: neurons stand among their lanes
+                begins = Signal(name=f"neuron{i}_begins", reset_less=True, attrs={LOCAL: 1})
+                m.d.sync += begins.eq(first[-2])
+                m.d.comb += neuron.first.eq(begins)
+            else:
+                m.d.comb += neuron.first.eq(1)
             m.d.comb += [
-                neuron.first.eq(first[-1]),
                 neuron.bias.eq(bias[i]),
                 right.values[i].eq(neuron.activation),
             ]

@@ -11,6 +11,7 @@ from presparse.contract.wire import SampleKind
 from presparse_hw.core.junction_ports import RightValues
 from presparse_hw.core.ports import ResultLayout
 from presparse_hw.lib.queue import Queue
+from presparse_hw.lib.skid import Skid
 
 
 class ResultQueue(wiring.Component):
@@ -47,7 +48,10 @@ class ResultQueue(wiring.Component):
         m = Module()
         capacity, steps, right = self._build.result_capacity, self._junction.steps, self.right
         m.submodules.queue = queue = Queue(ResultLayout(self._build), capacity * steps)
-        wiring.connect(m, queue.words, wiring.flipped(self.results))
+        # Who takes results stands far away, with the link: what it decides must not reach into the queue at once.
+        m.submodules.stage = stage = Skid(ResultLayout(self._build))
+        wiring.connect(m, queue.words, stage.i)
+        wiring.connect(m, stage.o, wiring.flipped(self.results))
         step = Signal(range(steps))
         last = step == steps - 1
         write = right.valid & (right.item.kind == SampleKind.PREDICT)

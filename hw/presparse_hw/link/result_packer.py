@@ -46,7 +46,9 @@ class ResultPacker(wiring.Component):
         most_scores, most_classes = (self._build.results_per_answer(form) for form in ResultForm)
         run, results = self.run, self.results
         form = Signal(8)
-        most = Signal(range(max(most_scores, most_classes) + 1))
+        most = Signal(range(max(most_scores, most_classes) + 1))  # results of this form that an answer holds
+        ready = Signal.like(self.results_waiting)
+        more = Signal()  # are ready than an answer holds
         left = Signal.like(most)  # results to come
         last = Signal()  # the transfer is its result's last
         scores = Signal(group * size)  # sign-extended, shifted out byte by byte, or score by score
@@ -64,8 +66,8 @@ class ResultPacker(wiring.Component):
         m.d.comb += [
             run.status.eq(Status.OK),
             run.answer.payload.eq(Mux(form == ResultForm.CLASS, winner[:8], scores[:8])),
-            most.eq(Mux(form == ResultForm.CLASS, most_classes, most_scores)),
         ]
+        m.d.sync += more.eq(ready > most)
 
         with m.FSM():
             with m.State("Idle"), m.If(run.start):
@@ -76,11 +78,19 @@ class ResultPacker(wiring.Component):
                 with m.If(run.payload.valid):
                     m.next = "Begin"
             with m.State("Begin"):
-                m.d.sync += [left.eq(Mux(self.results_waiting > most, most, self.results_waiting)), number.eq(0)]
-                m.next = "Take"
+                m.d.sync += [
+                    most.eq(Mux(form == ResultForm.CLASS, most_classes, most_scores)),
+                    ready.eq(self.results_waiting),
+                ]
+                m.next = "Count"
                 with m.If((form != ResultForm.SCORES) & (form != ResultForm.CLASS)):
                     m.d.comb += [run.done.eq(1), run.status.eq(Status.BAD_LENGTH)]
                     m.next = "Idle"
+            with m.State("Count"):  # `more` tells of these
+                m.next = "Choose"
+            with m.State("Choose"):
+                m.d.sync += [left.eq(Mux(more, most, ready)), number.eq(0)]
+                m.next = "Take"
             with m.State("Take"):
                 m.d.sync += [scores.eq(Cat(extended)), last.eq(results.payload.last), byte.eq(0), score.eq(0)]
                 with m.If(left == 0):

@@ -68,6 +68,6 @@ def test_latency_of_a_lone_sample(name: str) -> None:
 
 def test_latency_worked_out_by_hand() -> None:
     """8 features one by one; a start in 1 + 2 cycles; 16 edges on 2 lanes, of which the last have their turn 7 cycles
-    after the first; operands, product and sum of 2 take 7 + 3 + 1 + 1, the activation 4; the queue 3."""
+    after the first; operands, product and sum of 2 take 7 + 3 + 1 + 1, the activation 4; the queue and a stage 4."""
     network = Network(features=8, classes=4, layers=(8, 4), out_degree=(2,), lanes=(2,), activations=("sigmoid",))
-    assert Build(network=network, mode="infer").latency == 8 + 3 + 7 + (7 + 3 + 1 + 1 + 4) + 3
+    assert Build(network=network, mode="infer").latency == 8 + 3 + 7 + (7 + 3 + 1 + 1 + 4) + 4

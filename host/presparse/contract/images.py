@@ -147,6 +147,11 @@ class Layout:
         """(pixels,): of every pixel, row by row, channels last."""
         return self.neurons(_indices(self.size))
 
+    def even_places(self, window: Size, count: int) -> NDArray[np.int64]:
+        """(count, 3): places for so many right neurons, spread evenly; neighbors share one and see all its phases."""
+        places = spread(-(-count // self.phases), self.phase_size, window)
+        return np.repeat(places, self.phases, axis=0)[:count]
+
     def window_neurons(self, window: Size, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """(right, pixels of a window): what right neurons see whose windows have these places (right, 3): their first
         pixels, counted in their phase, which neurons have in turn."""

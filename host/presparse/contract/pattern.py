@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from presparse.contract.errors import PatternError
-from presparse.contract.images import grid, spread
+from presparse.contract.images import grid
 from presparse.contract.network import Junction, Network
 
 ClashFreeKind = Literal["windows", "one seed", "seed per sweep", "free"]
@@ -113,9 +113,7 @@ def _windows(network: Network, rng: np.random.Generator) -> tuple[NDArray[np.int
             following = network.layouts[index + 1]
             places[following.all_neurons()] = grid(layout.phase_size, window, following.size)
         else:
-            at_one_place = layout.phases  # all of them look there
-            places = spread(-(-j.right // at_one_place), layout.phase_size, window)
-            places = np.repeat(places, at_one_place, axis=0)[: j.right]
+            places = layout.even_places(window, j.right)
         found.append(arrange(j, layout.window_neurons(window, places)))
     return tuple(found)
 

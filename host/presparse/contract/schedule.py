@@ -50,8 +50,8 @@ PROLOGUE = FETCH - DELTAS
 ERROR = 2
 """Cycles from an output activation to the write of its delta: subtract and round, saturate."""
 RESULT = READ + 2
-"""Cycles from an output activation to its transfer out of the core: through the queue of scores, if that is empty, and a
-stage behind it."""
+"""Cycles from an output activation to its transfer out of the core: through the queue of scores, if that is empty, and
+a stage behind it."""
 DECIDE = 1
 """Cycles from the last features of a sample on their way to junction 1's banks to the decision to start a block."""
 START = 2

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from presparse.contract.images import Layout, Size, checked_layout, sized, spread, written
+from presparse.contract.images import Layout, Size, checked_layout, sized, written
 from presparse.contract.network import Junction
 from presparse.contract.pattern import arrange
 from presparse.errors import PatternError
@@ -52,8 +52,7 @@ def windows(
     elif positions is not None:
         found = _placed(junction, layout, size, positions)
     else:
-        found = spread(-(-junction.right // layout.phases), layout.phase_size, size)
-        found = np.repeat(found, layout.phases, axis=0)[: junction.right]
+        found = layout.even_places(size, junction.right)
     if not len(found) or junction.right % len(found):
         raise PatternError(
             f"junction {junction.index}: {len(found)} windows cannot share {junction.right} right neurons equally; "

@@ -34,13 +34,13 @@ def delay(m: Module, value: Delayed, cycles: int, *, name: str, reset: bool = Fa
     return ages(m, value, cycles, name=name, reset=reset)[-1]
 
 
-def spread(m: Module, value: Delayed, *, name: str, reset: bool = False) -> Delayed:
+def spread(m: Module, value: Delayed, *, name: str) -> Delayed:
     """Fan-out registers: `value`, SPREAD cycles later, in registers of its own for the part of the chip that asks.
 
-    Synthesis merges equal registers unless it is told not to: those with the attribute `LOCAL` it must keep. A reset
-    comes to them through the others: a gate in between would be all over the chip.
+    Synthesis merges equal registers unless it is told not to: those with the attribute `LOCAL` it must keep. None is
+    reset: that would be a wire all over the chip. They forget when nothing new comes to them.
     """
-    near = delay(m, value, SPREAD - 1, name=f"{name}_far", reset=reset)
+    near = delay(m, value, SPREAD - 1, name=f"{name}_far")
     local = Signal(value.shape(), name=name, reset_less=True, attrs={LOCAL: 1})
     m.d.sync += local.eq(near)
     return local

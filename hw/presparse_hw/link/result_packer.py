@@ -47,8 +47,8 @@ class ResultPacker(wiring.Component):
         run, results = self.run, self.results
         form = Signal(8)
         most = Signal(range(max(most_scores, most_classes) + 1))  # results of this form that an answer holds
-        ready = Signal.like(self.results_waiting)
-        more = Signal()  # are ready than an answer holds
+        ready = Signal.like(self.results_waiting)  # whole results, when the request came
+        more = Signal()  # they are more than an answer holds
         left = Signal.like(most)  # results to come
         last = Signal()  # the transfer is its result's last
         scores = Signal(group * size)  # sign-extended, shifted out byte by byte, or score by score
@@ -86,7 +86,7 @@ class ResultPacker(wiring.Component):
                 with m.If((form != ResultForm.SCORES) & (form != ResultForm.CLASS)):
                     m.d.comb += [run.done.eq(1), run.status.eq(Status.BAD_LENGTH)]
                     m.next = "Idle"
-            with m.State("Count"):  # `more` tells of these
+            with m.State("Count"):  # from now on `more` tells of these
                 m.next = "Choose"
             with m.State("Choose"):
                 m.d.sync += [left.eq(Mux(more, most, ready)), number.eq(0)]

@@ -112,7 +112,7 @@ class Group(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        told, said = spread(m, self.told, name="told", reset=True), []
+        told, said = spread(m, self.told, name="told"), []
         for i in range(self._parts):
             part = Part()
             m.submodules[f"part{i}"] = restarted(m, part, self.told[:4].all(), name="group")

@@ -167,7 +167,7 @@ def layout(size: Size, window: Size, *, left: int, lanes: int, dilation: Dilatio
 
     Of several layouts the one with the fewest rows, then the squarest.
     """
-    apart = max(1, lanes // math.prod(window))
+    apart = _at_a_time(window, lanes)
     if lanes % apart or math.prod(dilation) % apart:
         return None
     found = [
@@ -204,8 +204,8 @@ def checked_layout(
         reason = f"windows of {written(window)}{dilated} in {left} left neurons are not clash-free for {lanes} lanes"
     others = [other for other in dilations(window, lanes) if valid(window, lanes, other)]
     if math.prod(window) == in_degree and others:
-        fewer = f", or {in_degree} lanes" if lanes > in_degree and valid(window, in_degree) else ""
-        raise ValueError(f"{reason}; use a dilation of {written(others[0])}{fewer}")
+        undilated = f", or {in_degree} lanes" if lanes > in_degree and valid(window, in_degree) else ""
+        raise ValueError(f"{reason}; use a dilation of {written(others[0])}{undilated}")
     nearest = [other for other in nearest_sizes(in_degree, window) if valid(other, lanes)]
     if nearest:
         raise ValueError(f"{reason}; the nearest valid window is {written(nearest[0])}")
@@ -228,7 +228,7 @@ def clash_free(size: Size, window: Size, *, left: int, lanes: int, dilation: Dil
 def dilations(window: Size, lanes: int) -> list[Dilation]:
     """With which windows can be clash-free for these lanes: the least that suffice, the squarest first, wide before
     tall."""
-    apart = max(1, lanes // math.prod(window))
+    apart = _at_a_time(window, lanes)
     return sorted(((p, apart // p) for p in _divisors(apart)), key=lambda each: (abs(each[0] - each[1]), each))
 
 
@@ -267,6 +267,11 @@ def grid(size: Size, window: Size, right: Size) -> NDArray[np.int64]:
     last, steps = np.array(size) - window, np.array(right) - 1
     places = np.where(steps == 0, 0.5, _indices(right) / np.maximum(steps, 1))
     return np.rint(places * last).astype(np.int64)
+
+
+def _at_a_time(window: Size, lanes: int) -> int:
+    """Right neurons that are worked on together."""
+    return max(1, lanes // math.prod(window))
 
 
 def _inside(size: Size, window: Size, dilation: Dilation) -> bool:

@@ -80,12 +80,15 @@ def test_strips_lie_one_behind_the_other() -> None:
     assert own.bank_rows == 5
 
 
+STEPS = ((1, 2), (2, 1), (2, 2), (1, 3), (1, 4), (3, 2))
+
+
 def test_dilated_windows_have_equally_many_pixels_in_every_bank_of_their_lanes() -> None:
     """Exhaustive for small images: right neurons of all phases at all places."""
     seen = 0
     for rows, columns, channels in itertools.product(range(2, 8), range(2, 7), range(1, 3)):
         size = (rows, columns, channels)
-        for dilation, banks in itertools.product(((1, 2), (2, 1), (2, 2), (1, 3)), ((1, 2, 1), (2, 1, 1), (2, 2, 2))):
+        for dilation, banks in itertools.product(STEPS, ((1, 2, 1), (2, 1, 1), (2, 2, 2), (1, 4, 1))):
             phases = math.prod(dilation)
             for apart in (k for k in range(1, phases + 1) if phases % k == 0):
                 own = Layout(size=size, banks=banks, dilation=dilation, apart=apart)
@@ -112,6 +115,14 @@ def test_a_dilated_layout_by_hand() -> None:
     assert own is not None
     assert own.all_neurons().reshape(2, 4).tolist() == [[0, 2, 1, 3], [4, 6, 5, 7]]
     assert own.window_neurons((1, 2, 1), np.array([[1, 0, 0]] * 2)).tolist() == [[4, 5], [6, 7]]
+
+
+def test_phases_in_the_same_banks_by_hand() -> None:
+    """A row of 8 pixels in 4 banks: the second four are turned by one in pairs, so that pixels 0, 2, 4, 6 differ."""
+    own = Layout(size=(1, 8, 1), banks=(1, 4, 1), dilation=(1, 2))
+    assert own.all_neurons().tolist() == [0, 1, 2, 3, 5, 4, 7, 6]
+    assert own.window_neurons((1, 4, 1), np.array([[0, 0, 0]] * 2)).tolist() == [[0, 2, 5, 7], [1, 3, 4, 6]]
+    assert own.bank_rows == 2
 
 
 def test_layouts_take_few_rows_and_are_square() -> None:

@@ -44,6 +44,7 @@ def recorded(
         (build, clock)
         for build, clock in _routes(file)
         if build.network.hash == network.hash
+        and build.training
         and board in (None, clock.board)
         and memory in (None, build.store.memory if build.store else "none")
     ]
@@ -51,12 +52,12 @@ def recorded(
 
 
 def alike(network: Network, file: Path = RECORDED) -> list[tuple[Build, Clock]]:
-    """Recorded training builds of networks with the same layers and edges, whatever their formats; the fastest of each
-    network and board, fastest first."""
-    best: dict[tuple[str, str], tuple[Build, Clock]] = {}
+    """Recorded builds of networks with the same layers and edges, whatever their formats; the fastest of each network,
+    board and mode, fastest first."""
+    best: dict[tuple[str, str, str], tuple[Build, Clock]] = {}
     for build, clock in sorted(_routes(file), key=_speed):
         if (build.network.layers, build.network.out_degree) == (network.layers, network.out_degree):
-            best[build.network.name, clock.board] = build, clock
+            best[build.network.name, clock.board, build.mode] = build, clock
     return sorted(best.values(), key=_speed, reverse=True)
 
 

@@ -278,8 +278,9 @@ def _rows(
             continue
         period = build.schedule.period
         speed = clock.fmax_mhz * 1e6 / period
-        name = f"core, {clock.board} at {clock.fmax_mhz:.1f} MHz, {build.network.name} on {build.lanes} lanes"
-        other = row(name, speed, f"{calculated} fmax / {period} cycles", speed)
+        mode = "" if build.training else ", inference build"
+        name = f"core, {clock.board} at {clock.fmax_mhz:.1f} MHz, {build.network.name} on {build.lanes} lanes{mode}"
+        other = row(name, speed if build.training else None, f"{calculated} fmax / {period} cycles", speed)
         rows.append(replace(other, of_limit=None))  # it has other multipliers
     for name, found in rates.items():
         inferred = inferring.get(name)
@@ -299,4 +300,10 @@ def _rows(
                 how=how[name],
             )
         )
-    return sorted(rows, key=lambda r: (not r.name.startswith("tuned C"), -(r.samples_per_second or float("inf"))))
+
+    def slowness(own: Row) -> tuple[bool, float]:
+        return not own.name.startswith("tuned C"), -(
+            own.samples_per_second or own.inferences_per_second or float("inf")
+        )
+
+    return sorted(rows, key=slowness)

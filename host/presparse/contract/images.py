@@ -11,10 +11,14 @@ which is its row in that bank. Among a consecutive rows, za | a, every remainder
 alike, and so are columns, as those of one row are consecutive in t. So a window of a x b pixels and d channels with
 za | a, zb | b and zc | d has a b d / z pixels in every bank, wherever it lies.
 
-A window that is dilated by (p, q) sees every p-th row and every q-th column: a window as above of one of the p q images
-(phases) that every p-th row and q-th column make. Right neuron i sees phase i mod p q. Phases lie one behind the other
-in the banks; where there are k times as many lanes as a window has pixels, k right neurons are worked on at a time,
-each on lanes of its own, and phase f lies in the banks of the (f mod k)-th of these: k must divide p q.
+A window that is dilated by (p, q) sees every p-th row and every q-th column, so pixels of one of the p q phases of the
+image. For its a rows to have different remainders by za, these are turned after every common multiple of p and za, in
+groups of gcd(p, za): with za = 4 and p = 2, rows 0, 2, 4, 6 have 0, 2, 1, 3. Columns are alike, along t.
+
+Where there are k times as many lanes as a window has pixels, k right neurons are worked on at a time, each on lanes of
+its own. So k must divide p q, and phases in k sets, kp by kq of them with kq = gcd(k, q), lie in banks of their own;
+the rest of the dilation, p / kp by q / kq, is as above in each set. Right neuron i has a phase of set i mod k; neurons
+of the same set have its phases in turn.
 """
 
 from __future__ import annotations
@@ -119,29 +123,32 @@ class Layout:
     @property
     def bank_rows(self) -> int:
         """Rows that the image takes in a bank."""
-        return self.phases // self.apart * self._phase_rows
+        strips, length = self._strips
+        return -(-(-(-self.size[2] // self.banks[2]) * strips * length) // self.banks[1])
+
+    @property
+    def _sets(self) -> Dilation:
+        """(kp, kq): sets of phases that lie in banks of their own."""
+        columns = math.gcd(self.apart, self.dilation[1])
+        return self.apart // columns, columns
 
     @property
     def _strips(self) -> tuple[int, int]:
-        """Strips of the same channels, and how long one is, in the largest phase."""
-        return -(-self.size[0] // (self.dilation[0] * self.banks[0])), -(-self.size[1] // self.dilation[1])
-
-    @property
-    def _phase_rows(self) -> int:
-        strips, length = self._strips
-        return -(-(-(-self.size[2] // self.banks[2]) * strips * length) // self.banks[1])
+        """Strips of the same channels, and how long one is, in the largest set of phases."""
+        kp, kq = self._sets
+        return -(-self.size[0] // (kp * self.banks[0])), -(-self.size[1] // kq)
 
     def neurons(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
         """(..., 3) rows, columns and channels to (...) left neurons."""
         row, column, channel = np.moveaxis(pixels, -1, 0)
-        za, zb, zc = self.banks
-        phase = row % self.dilation[0] * self.dilation[1] + column % self.dilation[1]
-        row, column = row // self.dilation[0], column // self.dilation[1]
+        (za, zb, zc), (kp, kq), (p, q) = self.banks, self._sets, self.dilation
+        own = row % kp * kq + column % kq
+        row, column = row // kp, column // kq
         strips, length = self._strips
         along = (channel // zc * strips + row // za) * length + column
-        bank = channel % zc * za * zb + _by_tiles(row % za, along % zb, za, zb)
-        place = phase // self.apart * self._phase_rows + along // zb
-        return phase % self.apart * math.prod(self.banks) + bank + self.lanes * place
+        tile = _by_tiles(_turned(row, za, step=p // kp), _turned(along, zb, step=q // kq), za, zb)
+        bank = (own * zc + channel % zc) * za * zb + tile
+        return bank + self.lanes * (along // zb)
 
     def all_neurons(self) -> NDArray[np.int64]:
         """(pixels,): of every pixel, row by row, channels last."""
@@ -155,10 +162,10 @@ class Layout:
     def window_neurons(self, window: Size, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """(right, pixels of a window): what right neurons see whose windows have these places (right, 3): their first
         pixels, counted in their phase, which neurons have in turn."""
-        phase = np.arange(len(places)) % self.phases
-        first = places * (*self.dilation, 1) + np.stack(
-            [phase // self.dilation[1], phase % self.dilation[1], np.zeros_like(phase)], axis=1
-        )
+        (kp, kq), q = self._sets, self.dilation[1]
+        within, own = np.divmod(np.arange(len(places)) % self.phases, self.apart)
+        phase = [own // kq + kp * (within // (q // kq)), own % kq + kq * (within % (q // kq)), np.zeros_like(own)]
+        first = places * (*self.dilation, 1) + np.stack(phase, axis=1)
         return self.neurons(first[:, None, :] + _indices(window) * (*self.dilation, 1))
 
 
@@ -276,6 +283,12 @@ def _at_a_time(window: Size, lanes: int) -> int:
 
 def _inside(size: Size, window: Size, dilation: Dilation) -> bool:
     return all(w <= s // step for w, s, step in zip(window, size, (*dilation, 1), strict=True))
+
+
+def _turned(number: NDArray[np.int64], banks: int, *, step: int) -> NDArray[np.int64]:
+    """Remainders by `banks`, which any `banks` numbers that are `step` apart have each once."""
+    group, rest = math.gcd(banks, step), number % banks
+    return rest - rest % group + (rest + number // math.lcm(banks, step)) % group
 
 
 def _by_tiles(row: NDArray[np.int64], column: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:

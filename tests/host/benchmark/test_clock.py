@@ -59,6 +59,19 @@ def test_networks_that_differ_in_their_formats_alone_are_alike(tmp_path: Path) -
     ]
 
 
+def test_an_inference_build_has_a_place_of_its_own(tmp_path: Path) -> None:
+    """It learns nothing, so it is not the fastest that learns."""
+    faster = ROUTES.split("[[route]]")[1].replace("100.0", "200.0").replace("store_samples = 30", 'mode = "infer"')
+    (file := tmp_path / "recorded.toml").write_text(f"{ROUTES}[[route]]{faster}")
+    found = recorded(Network.load("mnist-dey"), file)
+    assert found is not None
+    assert found[0].training
+    assert [(build.mode, clock.fmax_mhz) for build, clock in alike(Network.load("mnist-dey"), file)] == [
+        ("infer", 200.0),
+        ("train", 100.0),
+    ]
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_ships_is_valid(name: str) -> None:
     assert RECORDED.exists()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from presparse.contract.images import Image, Size, layout
+from presparse.contract.images import Dilation, Image, Size, layout
 from presparse.contract.network import MAX_ROWS, lanes_fit
 from presparse.model_search.proposals.chance import pick
 
@@ -20,6 +20,8 @@ _MARGIN = 2
 _LEAST_SIDE = 16
 """Images of so many rows and columns may have a margin that no window sees."""
 _MOST_PADDING = 2.0
+_DILATIONS: tuple[Dilation, ...] = ((1, 1), (1, 2), (2, 2))
+"""Windows that are dilated see more of the image, and more right neurons are worked on at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +42,18 @@ class Windows:
 def on_features(rng: np.random.Generator, size: Size, sizes: Sequence[int]) -> Windows | None:
     """Junction 1: windows of all channels on an image of the features; None if what was drawn cannot be."""
     margin = _MARGIN if min(size[:2]) >= _LEAST_SIDE and rng.random() < 0.5 else 0
-    rows, columns = size[0] - 2 * margin, size[1] - 2 * margin
+    dilation = pick(rng, _DILATIONS)
+    rows, columns = ((side - 2 * margin) // step for side, step in zip(size[:2], dilation, strict=True))
+    if min(rows, columns) < 1:
+        return None
     window = _side(rng, rows), _side(rng, columns), size[2]
     right, features = pick(rng, sizes), math.prod(size)
     edges = right * math.prod(window)
     lefts = [left for left in range(features, int(_MOST_PADDING * features) + 1) if edges % left == 0]
     if not lefts or edges // lefts[0] > right:
         return None
-    image = Image(junction=1, shape=_shape(size), window=_shape(window), margin=(margin, margin))
-    found = [_checked(image, (rows, columns, size[2]), left, right) for left in lefts[:_LEFTS]]
+    image = Image(junction=1, shape=_shape(size), window=_shape(window), dilation=dilation, margin=(margin, margin))
+    found = [_checked(image, left, right) for left in lefts[:_LEFTS]]
     return max((each for each in found if each), key=lambda each: each.lanes[-1], default=None)
 
 
@@ -67,15 +72,16 @@ def on_windows(rng: np.random.Generator, sizes: Sequence[int], left: int) -> Win
     if not rights:
         return None
     image = Image(junction=2, shape=_shape(size), window=_shape(window))
-    return _checked(image, size, left, pick(rng, rights))
+    return _checked(image, left, pick(rng, rights))
 
 
-def _checked(image: Image, seen: Size, left: int, right: int) -> Windows | None:
-    pixels = math.prod(image.window_size)
+def _checked(image: Image, left: int, right: int) -> Windows | None:
+    window, dilation = image.window_size, image.dilation
+    pixels = math.prod(window)
     lanes = tuple(
         z
-        for z in range(-(-left // MAX_ROWS), pixels + 1)
-        if lanes_fit(left, pixels, z) and layout(seen, image.window_size, left=left, lanes=z) is not None
+        for z in range(-(-left // MAX_ROWS), pixels * math.prod(dilation) + 1)
+        if lanes_fit(left, pixels, z) and layout(image.seen, window, left=left, lanes=z, dilation=dilation) is not None
     )
     return Windows(image=image, left=left, right=right, lanes=lanes) if lanes and right * pixels >= left else None
 

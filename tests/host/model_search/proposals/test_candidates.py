@@ -148,6 +148,8 @@ def test_images_get_windows_in_one_layer_or_two_and_margins() -> None:
     assert layers[1] >= 15
     assert layers[2] >= 4
     assert len({network.image[0].margin for network in networks if network.image}) == 2
+    assert len({network.image[0].dilation for network in networks if network.image}) == 3
+    assert any(j.lanes > j.in_degree for network in networks if network.image for j in network.junctions[:1])
     without = Proposals(SearchSpace(windows=False, shipped=False), features=784, classes=10, image=(28, 28))
     assert not any(without[number].network.image for number in range(20))
 

@@ -60,7 +60,9 @@ class ResultPacker(wiring.Component):
         ]
         number = Signal(range(self._build.network.layers[-1] + 1))  # of the lowest score
         best = Signal(signed(fmt.width))
-        wins = Signal()
+        greater = Signal()  # than the best one
+        counts = Signal()  # it is a class's
+        first = Signal()
         winner = Signal(8 * class_bytes(classes))
         challenger = scores[: fmt.width].as_signed()
         m.d.comb += [
@@ -109,11 +111,11 @@ class ResultPacker(wiring.Component):
                     m.d.sync += left.eq(left - last)
                     m.next = "Take"
             with m.State("Compare"):
-                m.d.sync += wins.eq((number < classes) & ((number == 0) | (challenger > best)))
+                m.d.sync += [greater.eq(challenger > best), counts.eq(number < classes), first.eq(number == 0)]
                 m.next = "Keep"
             with m.State("Keep"):
                 m.d.sync += [scores.eq(scores >> size), score.eq(score + 1), number.eq(number + 1)]
-                with m.If(wins):
+                with m.If(counts & (first | greater)):
                     m.d.sync += [best.eq(challenger), winner.eq(number)]
                 m.next = "Compare"
                 with m.If(score == group - 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -84,7 +84,11 @@ class SampleParser(wiring.Component):
         self._kind = Signal(8, reset_less=True)
         self._rate = Signal(8, reset_less=True)
         self._low = Signal(8, reset_less=True)  # byte of a label or a word
-        self._begins_well = Signal()  # kind and rate are good
+        self._training = Signal()  # what kind says, a cycle late
+        self._kind_is_good = Signal()
+        self._rate_is_zero = Signal()
+        self._rate_is_known = Signal()  # as one of training's
+        self._begins_well = Signal()  # kind and rate are good, a cycle later
         self._bad = Signal()
         # A value enters its transfer a cycle after its last byte: what a byte is lies far from all those registers.
         self._entering = Signal()
@@ -109,7 +113,7 @@ class SampleParser(wiring.Component):
         # A byte late, so that its last byte decides on a header at once.
         low_is_zero = Signal()
         low_is_less = Signal()
-        m.d.sync += begins_well.eq(self._kind_and_rate_are_good())
+        self._judge_kind_and_rate(m)
 
         # Known a byte ahead, so that whether one is taken is decided at once.
         header_or_word = Signal()  # is complete with the next byte
@@ -158,7 +162,13 @@ class SampleParser(wiring.Component):
             with m.Case(Field.KIND):
                 m.d.sync += [kind.eq(byte), field.eq(Field.RATE)]
             with m.Case(Field.RATE):
-                m.d.sync += [rate.eq(byte), field.eq(Field.LABEL_LOW)]
+                rates = self._build.network.rates
+                m.d.sync += [
+                    rate.eq(byte),
+                    self._rate_is_zero.eq(byte == 0),
+                    self._rate_is_known.eq((byte >= rates.least) & (byte <= rates.most)),
+                    field.eq(Field.LABEL_LOW),
+                ]
             with m.Case(Field.LABEL_LOW):
                 m.d.sync += [low.eq(byte), field.eq(Field.LABEL_HIGH)]
                 m.d.sync += [low_is_zero.eq(byte == 0), low_is_less.eq(byte < self._build.network.classes & 0xFF)]
@@ -200,16 +210,18 @@ class SampleParser(wiring.Component):
                 with m.Elif(last):
                     m.d.sync += field.eq(Field.KIND)
 
-    def _kind_and_rate_are_good(self) -> Value:
-        network, kind, rate = self._build.network, self._kind, self._rate
+    def _judge_kind_and_rate(self, m: Module) -> None:
+        """Known before a byte of the label can be the last."""
+        kind = self._kind
         if self._build.sample_format:
             kind = kind & (0xFF ^ COMPRESSED)
-        training = kind == SampleKind.TRAIN
-        kind_is_good = (kind == SampleKind.PREDICT) | (kind == SampleKind.EVALUATE)
-        if self._build.training:
-            kind_is_good |= training
-        rate_is_good = Mux(training, (rate >= network.rates.least) & (rate <= network.rates.most), rate == 0)
-        return kind_is_good & rate_is_good
+        training = (kind == SampleKind.TRAIN) if self._build.training else Const(0)
+        rate_is_good = Mux(self._training, self._rate_is_known, self._rate_is_zero)
+        m.d.sync += [
+            self._training.eq(training),
+            self._kind_is_good.eq(training | (kind == SampleKind.PREDICT) | (kind == SampleKind.EVALUATE)),
+            self._begins_well.eq(self._kind_is_good & rate_is_good),
+        ]
 
     def _take_feature_byte(self, m: Module, value_byte: Signal, ends_value: Signal) -> None:
         """Assemble values, least significant byte first, and count them and their transfers."""

@@ -59,6 +59,8 @@ class WordAccess(wiring.Component):
         self._probing = Signal()  # the next command reads the last word, to see whether it exists
         self._asking = Signal()  # for the word to be read next
         self._awaited = Signal()  # an answer
+        self._taking = Signal()  # bytes of the request
+        self._passed = Signal()  # a word, a cycle ago
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -69,12 +71,17 @@ class WordAccess(wiring.Component):
             command.data.eq(self._value),
             command.write.eq(self._writing & ~self._probing),
             self.run.answer.payload.eq(self._value[:8]),
+            # From a register: it goes to the request's bytes, which are far away.
+            self.run.payload.ready.eq(self._taking),
         ]
         m.d.sync += [self._writing.eq(self.run.operation == Operation.WRITE), self._last.eq(self._left == 0)]
+        m.d.sync += self._passed.eq(0)
+        with m.If(self._passed):
+            m.d.sync += self._word.eq(self._word + 1)
         with m.If(self._asking):
             m.d.comb += self.commands.valid.eq(1)
             with m.If(self.commands.ready):
-                m.d.sync += [self._asking.eq(0), self._word.eq(self._word + 1)]
+                m.d.sync += [self._asking.eq(0), self._passed.eq(1)]
         with m.If(self.commands.valid & self.commands.ready):
             m.d.sync += self._awaited.eq(1)
         with m.If(self.answers.valid & self.answers.ready):
@@ -106,11 +113,13 @@ class WordAccess(wiring.Component):
             m.d.sync += [byte.eq(0), self._probing.eq(1), self._bad_count.eq(0), left.eq(self.run.length[2:] - 2)]
             m.d.sync += [self._bad_address.eq(0), self._not_drained.eq(0)]
             with m.If(self.run.start):
+                m.d.sync += self._taking.eq(1)
                 m.next = "Take-Address"
         with m.State("Take-Address"):
             self._take_byte(m)
             with m.If(self.run.payload.valid & (byte == 3)):
                 with m.If(self._writing):
+                    m.d.sync += self._taking.eq(0)
                     m.next = "Find-Last"
                 with m.Else():
                     m.next = "Take-Count"
@@ -118,7 +127,7 @@ class WordAccess(wiring.Component):
         with m.State("Take-Count"):
             self._take_byte(m)
             with m.If(self.run.payload.valid & (byte == 1)):
-                m.d.sync += byte.eq(0)
+                m.d.sync += [byte.eq(0), self._taking.eq(0)]
                 m.next = "Check-Count"
         with m.State("Check-Count"):
             m.d.sync += [
@@ -162,6 +171,7 @@ class WordAccess(wiring.Component):
             with m.If(self._bad_address | self._not_drained):
                 m.next = "Finish"
             with m.Elif(self._writing):
+                m.d.sync += self._taking.eq(1)
                 m.next = "Take-Word"
             with m.Else():
                 m.d.sync += self._asking.eq(1)
@@ -174,7 +184,7 @@ class WordAccess(wiring.Component):
             m.d.comb += self.counters.read.eq(1)
             m.d.sync += value.eq(self.counters.data)
             with m.If(self.counters.valid):
-                m.d.sync += self._word.eq(self._word + 1)
+                m.d.sync += self._passed.eq(1)
                 m.next = "Give-Word"
         with m.State("Wait-Word"):
             m.d.comb += self.answers.ready.eq(1)
@@ -200,11 +210,12 @@ class WordAccess(wiring.Component):
             self._take_byte(m)
             m.d.comb += self.answers.ready.eq(1)
             with m.If(self.run.payload.valid & (self._byte == 3)):
+                m.d.sync += self._taking.eq(0)
                 m.next = "Write-Word"
         with m.State("Write-Word"):
             m.d.comb += [self.answers.ready.eq(1), self.commands.valid.eq(~self._awaited)]
             with m.If(self.commands.valid & self.commands.ready):
-                m.d.sync += [self._word.eq(self._word + 1), self._left.eq(self._left - 1)]
+                m.d.sync += [self._passed.eq(1), self._left.eq(self._left - 1), self._taking.eq(~self._last)]
                 m.next = "Take-Word"
                 with m.If(self._last):
                     m.next = "Wait-Written"
@@ -214,8 +225,8 @@ class WordAccess(wiring.Component):
                 m.next = "Finish"
 
     def _take_byte(self, m: Module) -> None:
+        """In states in which `_taking` is high."""
         payload = self.run.payload
-        m.d.comb += payload.ready.eq(1)
         with m.If(payload.valid):
             m.d.sync += [self._value.eq(Cat(self._value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
 

@@ -33,7 +33,7 @@ class Controller(wiring.Component):
     result_room : In(1)  the results of one more prediction can be held; knows of `reserve` a cycle later
     hold : In(1)         start nothing in the next cycle
     drained : Out(1)     every item taken has left the pipeline, and none is pending
-    waiting_for_sample, waiting_for_room : Out(1)  a block could start in the next cycle but for this
+    waiting_for_sample, waiting_for_room : Out(1)  a block could start in this cycle but for this
     """
 
     arriving: stream.Interface
@@ -99,10 +99,10 @@ class Controller(wiring.Component):
             sample.eq(comes & (kind != SampleKind.FLUSH)),
             room.eq(self.result_room | (kind != SampleKind.PREDICT)),
             starts.eq(ready & ((sample & room) | flushing)),
-            self.waiting_for_sample.eq(ready & ~comes & (behind != 0)),
-            self.waiting_for_room.eq(ready & sample & ~room),
         ]
         m.d.sync += [
+            self.waiting_for_sample.eq(ready & ~comes & (behind != 0)),
+            self.waiting_for_room.eq(ready & sample & ~room),
             pending.eq(comes),
             start.eq(starts),
             take.eq((starts & (final | ~flushing)) | (flush & (depth == 0))),

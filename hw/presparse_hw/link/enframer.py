@@ -98,6 +98,8 @@ class Enframer(wiring.Component):
                 m.d.sync += [waiting.eq(1), byte.data.eq(rest), rest.eq(rest >> 8), left.eq(left - 1)]
                 with m.If(left == 0):
                     m.d.sync += byte.last.eq(1)
-                    m.d.comb += self.answers.ready.eq(1)
-                    m.next = "Wait-Answer"
+                    m.next = "Answered"
+            with m.State("Answered"):  # a cycle late: that there was room came late
+                m.d.comb += self.answers.ready.eq(1)
+                m.next = "Wait-Answer"
         return m

@@ -85,6 +85,7 @@ class SampleParser(wiring.Component):
         self._rate = Signal(8, reset_less=True)
         self._low = Signal(8, reset_less=True)  # byte of a label or a word
         self._training = Signal()  # what kind says, a cycle late
+        self._predicting = Signal()
         self._kind_is_good = Signal()
         self._rate_is_zero = Signal()
         self._rate_is_known = Signal()  # as one of training's
@@ -175,7 +176,7 @@ class SampleParser(wiring.Component):
             with m.Case(Field.LABEL_HIGH):
                 most = self._build.network.classes >> 8
                 less = (byte < most) | ((byte == most) & low_is_less)
-                good = begins_well & Mux(kind == SampleKind.PREDICT, (byte == 0) & low_is_zero, less)
+                good = begins_well & Mux(self._predicting, (byte == 0) & low_is_zero, less)
                 m.d.sync += [sample.kind.eq(kind), sample.rate.eq(rate), sample.label.eq(Cat(low, byte))]
                 m.d.sync += [field.eq(Mux(good, Field.FEATURES, Field.NONE)), bad.eq(~good)]
             with m.Case(Field.FEATURES):
@@ -217,9 +218,11 @@ class SampleParser(wiring.Component):
             kind = kind & (0xFF ^ COMPRESSED)
         training = (kind == SampleKind.TRAIN) if self._build.training else Const(0)
         rate_is_good = Mux(self._training, self._rate_is_known, self._rate_is_zero)
+        predicting = kind == SampleKind.PREDICT
         m.d.sync += [
             self._training.eq(training),
-            self._kind_is_good.eq(training | (kind == SampleKind.PREDICT) | (kind == SampleKind.EVALUATE)),
+            self._predicting.eq(predicting),
+            self._kind_is_good.eq(training | predicting | (kind == SampleKind.EVALUATE)),
             self._begins_well.eq(self._kind_is_good & rate_is_good),
         ]
 

@@ -58,19 +58,22 @@ class UartReceiver(wiring.Component):
         rx = Signal(init=1)
         count = Signal(range(8))
         data = Signal(8)
+        resting = Signal(init=1)  # the state is Idle: the timer stands far away
         m.d.sync += [tick.eq(timer[-1]), rx.eq(early), timer.eq(Mux(timer[-1], self._divisor - 2, timer - 1))]
+        with m.If(resting):
+            # The edge is half a cycle old on average, and the next cycle is the first that counts.
+            m.d.sync += [timer.eq(((self._divisor - 3) >> 1) - 1), tick.eq(0)]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
 
         with m.FSM():
-            with m.State("Idle"):
-                # The edge is half a cycle old on average, and the next cycle is the first that counts.
-                m.d.sync += [timer.eq(((self._divisor - 3) >> 1) - 1), tick.eq(0)]
-                with m.If(~early):
-                    m.next = "Start-Bit"
+            with m.State("Idle"), m.If(~early):
+                m.d.sync += resting.eq(0)
+                m.next = "Start-Bit"
             with m.State("Start-Bit"), m.If(tick):
                 m.next = "Data-Bits"
                 with m.If(rx):
+                    m.d.sync += resting.eq(1)
                     m.next = "Idle"
             with m.State("Data-Bits"), m.If(tick):
                 m.d.sync += [data.eq(Cat(data[1:], rx)), count.eq(count + 1)]
@@ -79,11 +82,12 @@ class UartReceiver(wiring.Component):
             with m.State("Stop-Bit"), m.If(tick):
                 m.d.sync += self.o.payload.eq(data)
                 with m.If(rx):
-                    m.d.sync += self.o.valid.eq(1)
+                    m.d.sync += [self.o.valid.eq(1), resting.eq(1)]
                     m.next = "Idle"
                 with m.Else():
                     m.next = "Wait-High"
             with m.State("Wait-High"), m.If(early):
+                m.d.sync += resting.eq(1)
                 m.next = "Idle"
         return m
 

@@ -36,7 +36,7 @@ def time_limit_of(build: Build) -> int:
 
 class Endpoint(wiring.Component):
     """Bytes to requests, requests to the core, answers to bytes. The next frame arrives while a
-    request is executed and an answer sent; a SAMPLES frame takes no longer than its bytes.
+    request is executed and an answer sent; a SAMPLES frame takes a cycle per byte, and three.
 
         i_bytes -> Deframer -> Window -> Executor <-> core
                       |          |          |

@@ -28,9 +28,9 @@ from presparse_hw.store.ports import RunSignature
 class Executor(wiring.Component):
     """Runs each request on the unit for its operation and collects the unit's answer.
 
-    A request takes 5 cycles and its unit's; SAMPLES, if the core takes its transfers at once, a cycle
-    per byte and 9 in all, no more than a frame adds to its payload. When nothing passes between a unit and
-    the core or into the answer for `time_limit` cycles, all units are reset, a half-received record is
+    A request takes 5 cycles and its unit's; SAMPLES, if the core takes its transfers at once, a cycle per byte and 10
+    in all, three more than a frame adds to its payload: no link has a byte in every cycle. When nothing passes between
+    a unit and the core or into the answer for `time_limit` cycles, all units are reset, a half-received record is
     dropped, and the answer is STALLED.
 
     Parameters
@@ -119,11 +119,11 @@ class Executor(wiring.Component):
                 with m.If(self.requests.valid):
                     m.next = "Check"
             with m.State("Check"):
-                m.d.sync += answer.eq(verdict)
                 m.next = "Begin"
             with m.State("Begin"):
+                m.d.sync += answer.eq(verdict)
                 m.next = "Answer"
-                with m.If(answer == Status.OK):
+                with m.If(verdict == Status.OK):
                     m.d.sync += start.eq(1)
                     m.next = "Execute"
             with m.State("Execute"):
@@ -222,19 +222,25 @@ class Executor(wiring.Component):
         ]
 
     def _check(self, m: Module, request: data.View) -> Signal:
-        """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed."""
+        """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed: a
+        cycle after `request`."""
         verdict = Signal(Status)
-        right = Signal()
+        known, right, kept = Signal(), Signal(), Signal()
+        waits = [operation for operation, exchange in self._known.items() if not exchange.during_run]
+        m.d.sync += [
+            known.eq(request.operation.matches(*self._known)),
+            right.eq(0),
+            kept.eq(self.runs.running & request.operation.matches(*waits)),
+        ]
         with m.Switch(request.operation):
             for operation, exchange in self._known.items():
                 with m.Case(operation):
-                    m.d.comb += right.eq(_has_length_of(exchange.request, request.length))
-        kept = request.operation.matches(*(op for op, exchange in self._known.items() if not exchange.during_run))
-        with m.If(~request.operation.matches(*self._known)):
+                    m.d.sync += right.eq(_has_length_of(exchange.request, request.length))
+        with m.If(~known):
             m.d.comb += verdict.eq(Status.UNKNOWN_OPERATION)
         with m.Elif(~right):
             m.d.comb += verdict.eq(Status.BAD_LENGTH)
-        with m.Elif(self.runs.running & kept):
+        with m.Elif(kept):
             m.d.comb += verdict.eq(Status.RUNNING)
         with m.Else():
             m.d.comb += verdict.eq(Status.OK)

@@ -9,7 +9,8 @@ from amaranth.lib.wiring import In, Out
 from presparse.contract.build import Build
 from presparse.contract.operations import Operation, Status
 from presparse_hw.core.ports import SampleLayout
-from presparse_hw.link.ports import CompressedSignature, UnitSignature
+from presparse_hw.lib.skid import Skid
+from presparse_hw.link.ports import ByteLayout, CompressedSignature, UnitSignature
 from presparse_hw.link.sample_parser import SampleParser
 
 
@@ -60,6 +61,9 @@ class Feeder(wiring.Component):
         m.submodules.parser = parser = SampleParser(self._build)
         wiring.connect(m, parser.samples, wiring.flipped(self.samples))
         wiring.connect(m, parser.words, wiring.flipped(self.compressed.words))
+        # That the parser takes a byte comes late, and where bytes come from is far away.
+        m.submodules.stage = stage = Skid(ByteLayout())
+        wiring.connect(m, stage.o, parser.i)
         run = self.run
         bad = parser.bad | self.compressed.bad
         waiting = Signal(16, reset_less=True)
@@ -69,7 +73,7 @@ class Feeder(wiring.Component):
             self.accepted.eq(parser.accepted | self.compressed.accepted),
             self.between.eq(parser.between),
             parser.settled.eq(self.compressed.settled),
-            parser.i.payload.eq(run.payload.payload),
+            stage.i.payload.eq(run.payload.payload),
             run.answer.payload.eq(waiting[:8]),
         ]
 
@@ -84,18 +88,18 @@ class Feeder(wiring.Component):
                 with m.Elif(run.start):
                     m.next = "Feed"
             with m.State("Feed"):
-                m.d.comb += [parser.i.valid.eq(run.payload.valid), run.payload.ready.eq(parser.i.ready)]
+                m.d.comb += [stage.i.valid.eq(run.payload.valid), run.payload.ready.eq(stage.i.ready)]
                 with m.If(bad):
                     m.d.comb += self.discard.eq(1)
                     finish(Status.BAD_SAMPLE)
-                with m.Elif(parser.i.valid & parser.i.ready & run.payload.payload.last):
+                with m.Elif(stage.i.valid & stage.i.ready & run.payload.payload.last):
                     m.next = "Wait-Core"
             with m.State("Wait-Core"):
                 m.d.sync += waiting.eq(self.results_waiting)
                 with m.If(bad):
                     m.d.comb += self.discard.eq(1)
                     finish(Status.BAD_SAMPLE)
-                with m.Elif(~parser.waiting):
+                with m.Elif(~stage.o.valid & ~parser.waiting):
                     m.next = "Low-Byte"
             with m.State("Low-Byte"):
                 m.d.comb += run.answer.valid.eq(1)

@@ -108,7 +108,8 @@ class Executor(wiring.Component):
         writes = Signal()
         self._connect_units(m, request, start, done, status, writes)
         m.d.comb += [self.length.eq(count), self.status.eq(answer)]
-        m.d.sync += [self.write.en.eq(writes), self.write.addr.eq(count)]
+        wrote, place = Signal(), Signal.like(count)
+        m.d.sync += [wrote.eq(writes), place.eq(count), self.write.en.eq(wrote), self.write.addr.eq(place)]
         with m.If(writes):
             m.d.sync += count.eq(count + 1)
         m.d.sync += [start.eq(0), stop.eq(0)]
@@ -186,8 +187,8 @@ class Executor(wiring.Component):
     def _connect_units(
         self, m: Module, request: data.View, start: Signal, done: Signal, status: Signal, writes: Signal
     ) -> None:
-        """Start and feed the unit for the operation; collect its answer, whose bytes are the answer memory's a cycle
-        after `writes`: the units are far apart, and each has a register for its own."""
+        """Start and feed the unit for the operation; collect its answer, whose bytes are the answer memory's two cycles
+        after `writes`: the units are far apart, each has a register for its own, and so is the memory."""
         answered = []
         units = [
             (self._greeter, [Operation.IDENTIFY]),
@@ -214,11 +215,10 @@ class Executor(wiring.Component):
             with m.If(chosen):
                 m.d.sync += status.eq(run.status)
         runs = [unit.run for unit, _ in units]
-        m.d.sync += done.eq(Cat(run.done for run in runs).any())
+        m.d.sync += [done.eq(Cat(run.done for run in runs).any()), self.write.data.eq(reduce(or_, answered))]
         m.d.comb += [
             self.payload.ready.eq(Cat(run.payload.ready for run in runs).any()),
             writes.eq(Cat(run.answer.valid for run in runs).any()),
-            self.write.data.eq(reduce(or_, answered)),
         ]
 
     def _check(self, m: Module, request: data.View) -> Signal:

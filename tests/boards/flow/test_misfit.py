@@ -13,7 +13,7 @@ from presparse_boards.boards.definition import Board
 from presparse_boards.boards.registry import find_board
 from presparse_boards.clocking.clock import plan_clock
 from presparse_boards.errors import BoardError, DoesNotFit
-from presparse_boards.families.ecp5.family import ECP5, LARGE
+from presparse_boards.families.ecp5.family import ECP5
 from presparse_boards.families.family import FpgaFamily
 from presparse_boards.families.ice40.family import ICE40
 from presparse_boards.flow import plan as plan_module
@@ -103,15 +103,13 @@ def test_an_ice40s_cells_hold_lut_and_flip_flop() -> None:
     assert use.short == "DSP: 9 of 8; block RAM: 31 of 30; single-port RAM: 5 of 4"
 
 
-def test_a_large_or_dense_design_for_an_ecp5_has_another_placer() -> None:
-    def options(family: FpgaFamily, luts: int, flip_flops: int = 0) -> tuple[str, ...]:
+def test_a_dense_design_for_an_ecp5_has_another_placer() -> None:
+    def options(family: FpgaFamily, flip_flops: int) -> tuple[str, ...]:
         assert family.toolchain
-        cells = [("TRELLIS_COMB", luts, 24_288), ("TRELLIS_FF", flip_flops, 24_288), ("MULT18X18D", 0, 28)]
+        cells = [("TRELLIS_COMB", 21_000, 24_288), ("TRELLIS_FF", flip_flops, 24_288), ("MULT18X18D", 0, 28)]
         cells += [("DP16KD", 0, 56), ("TRELLIS_RAMW", 0, 3_036)]
         return family.toolchain.placer(use_of(find_board("ulx3s-25f"), cells, flip_flops))
 
-    assert options(ECP5, LARGE) == ()
-    assert options(ECP5, LARGE + 1) == ("--placer", "static")
-    assert options(ECP5, 1_000, flip_flops=17_001) == ()
-    assert options(ECP5, 1_000, flip_flops=17_002) == ("--placer", "static")
-    assert options(ICE40, LARGE + 1) == ()
+    assert options(ECP5, 17_001) == ()
+    assert options(ECP5, 17_002) == ("--placer", "static")
+    assert options(ICE40, 24_000) == ()

@@ -19,17 +19,14 @@ from presparse_hw.store.sdram.chip import SdramChip
 if TYPE_CHECKING:
     from amaranth.lib import io
 
-LARGE = 20_000
-"""LUTs of a design above which nextpnr's default placer is not the best."""
 DENSE = 0.7
-"""Share of the flip-flops from which on it does not come to an end."""
+"""Share of the flip-flops from which on nextpnr's default placer does not come to an end."""
 
 
 def placer(use: Use) -> tuple[str, ...]:
-    """The option for a design that takes so much: in a large one the wires of `static` are up to a third shorter than
-    those of nextpnr's default, which could not be routed, and a dense one finds its place at all
-    (docs/decisions/0017)."""
-    return ("--placer", "static") if use.lut.used > LARGE or use.ff.share > DENSE else ()
+    """The option for a design that takes so much: `static` finds a place for a dense one, in any other the default
+    comes to shorter paths around our floor plan (docs/decisions/0044)."""
+    return ("--placer", "static") if use.ff.share > DENSE else ()
 
 
 def _pll(settings: Settings, pin: io.SingleEndedPort) -> Pll:

@@ -61,6 +61,17 @@ def alike(network: Network, file: Path = RECORDED) -> list[tuple[Build, Clock]]:
     return sorted(best.values(), key=_speed, reverse=True)
 
 
+def with_a_store(build: Build, file: Path = RECORDED) -> list[Clock]:
+    """Recorded training builds of the same network on the same lanes that have a store: the fastest of each board,
+    fastest first."""
+    best: dict[str, Clock] = {}
+    for other, clock in sorted(_routes(file), key=_speed):
+        alike = (other.network.hash, other.lanes) == (build.network.hash, build.lanes)
+        if alike and other.training and other.store:
+            best[clock.board] = clock
+    return sorted(best.values(), key=lambda clock: -clock.fmax_mhz)
+
+
 def _routes(file: Path) -> list[tuple[Build, Clock]]:
     found = []
     for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("route", []):

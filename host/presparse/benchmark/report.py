@@ -8,7 +8,7 @@ from typing import Any
 
 from presparse import plugins
 from presparse.benchmark import driver, growth, pytorch, sparse_linear
-from presparse.benchmark.clock import Clock, alike
+from presparse.benchmark.clock import Clock, alike, with_a_store
 from presparse.benchmark.core import Core
 from presparse.benchmark.driver import Driver
 from presparse.benchmark.errors import BenchmarkError
@@ -193,7 +193,7 @@ def _measure(
         machine=machine,
         rounds=rounds,
         seconds=seconds,
-        rows=tuple(_rows(core, store, uart, own, what, rates, inferring, how, alike(network))),
+        rows=tuple(_rows(core, store, uart, own, what, rates, inferring, how, alike(network), with_a_store(build))),
         core=core,
         stored=store,
         link=uart,
@@ -234,6 +234,7 @@ def _rows(
     inferring: dict[str, Rates],
     how: dict[str, str],
     routes: Sequence[tuple[Build, Clock]],
+    storing: Sequence[Clock],
 ) -> list[Row]:
     """Tuned C first, then everything from the fastest on."""
     eager, c, tuned = (rates[name].median for name in (EAGER, PLAIN_C, TUNED))
@@ -257,15 +258,12 @@ def _rows(
     both = min(uart.samples_per_second, core.samples_per_second or uart.samples_per_second)
     calculated = "calculated, no board ran it:"
     counted = f"{calculated} fmax / {core.cycles_per_sample:g} cycles"
+    from_store = f"{calculated} fmax / {store.cycles_per_sample:g} cycles"
+    if not store.samples_per_second:
+        from_store = f"{store.cycles_per_sample:g} cycles per sample; no routed design with a store"
     rows = [
         row(f"core, {at}", core.samples_per_second, counted, core.samples_per_second),
-        row(
-            "end to end, samples stored on the board",
-            store.samples_per_second,
-            f"{calculated} fmax / {store.cycles_per_sample:g} cycles"
-            if store.samples_per_second
-            else f"{store.cycles_per_sample:g} cycles per sample; no routed design with a store",
-        ),
+        row("end to end, samples stored on the board", store.samples_per_second, from_store),
         row(
             f"end to end, UART at {uart.baud:,} baud",
             both,
@@ -282,6 +280,12 @@ def _rows(
         name = f"core, {clock.board} at {clock.fmax_mhz:.1f} MHz, {build.network.name} on {build.lanes} lanes{mode}"
         other = row(name, speed if build.training else None, f"{calculated} fmax / {period} cycles", speed)
         rows.append(replace(other, of_limit=None))  # it has other multipliers
+    for clock in storing:
+        if (clock.board, clock.fmax_mhz) == (core.board, core.fmax_mhz):
+            continue
+        speed = clock.fmax_mhz * 1e6 / store.cycles_per_sample
+        name = f"end to end, samples stored on the board, {clock.board} at {clock.fmax_mhz:.1f} MHz"
+        rows.append(replace(row(name, speed, f"{calculated} fmax / {store.cycles_per_sample:g} cycles"), of_limit=None))
     for name, found in rates.items():
         inferred = inferring.get(name)
         rows.append(

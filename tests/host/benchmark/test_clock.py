@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from presparse.benchmark.clock import RECORDED, Clock, alike, recorded
+from presparse.benchmark.clock import RECORDED, Clock, alike, recorded, with_a_store
+from presparse.contract.build import Build
 from presparse.contract.network import SHIPPED, Network
 from tests.host.small import NETWORK
 
@@ -70,6 +71,15 @@ def test_an_inference_build_has_a_place_of_its_own(tmp_path: Path) -> None:
         ("infer", 200.0),
         ("train", 100.0),
     ]
+
+
+def test_builds_with_a_store_of_the_same_lanes(tmp_path: Path) -> None:
+    slower = ROUTES.split("[[route]]")[1].replace("100.0", "90.0")
+    (file := tmp_path / "recorded.toml").write_text(f"{ROUTES}[[route]]{slower}")
+    network = Network.load("mnist-dey")
+    found = with_a_store(Build(network=network), file)
+    assert [clock.fmax_mhz for clock in found] == [100.0]
+    assert with_a_store(Build(network=network, lanes=(32, 8)), file) == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -184,6 +184,7 @@ def test_layers_are_shown(shell: Shell, files: Path) -> None:
     assert "SparseLinear beside a dense layer times a mask" in ran.out
 
 
+@pytest.mark.nightly
 def test_without_a_routed_design_the_core_has_cycles_only(shell: Shell, files: Path) -> None:
     ran = shell("bench", files / "small.toml", *QUICK, "--no-growth", "--no-layers")
     assert ran.status == 0

@@ -68,6 +68,7 @@ def test_an_experiment_leaves_trials_figures_and_a_picture(shell: Shell, tmp_pat
 
 
 @pytest.mark.usefixtures("tiny")
+@pytest.mark.nightly
 def test_an_experiment_on_a_cluster_has_the_figures_of_one_computer(shell: Shell, tmp_path: Path) -> None:
     with Cluster(tmp_path / "cluster") as started:
         for name in ("ada", "bob"):

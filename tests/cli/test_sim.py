@@ -82,6 +82,7 @@ def test_what_is_missing_is_named_with_its_mend(shell: Shell, tiny: Path, monkey
     assert "pip install 'presparse[sim,train]'" in ran.err
 
 
+@pytest.mark.nightly
 def test_the_documented_lines_run_in_another_repository(tiny: Path) -> None:
     """The `run` lines of docs/ci.md, as they stand there, by a shell in a folder with a small network."""
     lines = re.findall(r"^ +- run: (.+)$", CI.read_text(), re.MULTILINE)

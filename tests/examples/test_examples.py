@@ -44,6 +44,7 @@ def test_own_data(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["wine.safetensors"]
 
 
+@pytest.mark.nightly
 def test_sklearn_pipeline(tmp_path: Path) -> None:
     output = run("sklearn_pipeline", tmp_path)
     ours = re.search(r"of the edges: ([\d.]+)%", output)

@@ -161,6 +161,7 @@ def test_older_bundles_and_folders_that_are_no_bundles(tmp_path: Path) -> None:
             Manifest.load(folder)
 
 
+@pytest.mark.nightly
 def test_a_clock_that_is_not_reached(made: tuple[Path, list[Step]], monkeypatch: pytest.MonkeyPatch) -> None:
     root = made[0].parent / "too-fast"
     monkeypatch.setenv("PRESPARSE_CACHE", str(root / "cache"))

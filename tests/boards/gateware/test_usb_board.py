@@ -87,6 +87,7 @@ class SimulatedUsb:
         raise AssertionError("nobody has to wait for a link that never closes")
 
 
+@pytest.mark.nightly
 def test_the_driver_on_a_board_on_usb(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some packets are lost or harmed on the bus; the driver repeats nothing, for USB already has."""
     monkeypatch.setattr(USBResetSequencer, "_CYCLES_2_MILLISECONDS", 600)

@@ -241,6 +241,7 @@ def test_a_worker_that_comes_later_with_other_versions_makes_no_trial(
             workers.submit(abs, -1).result()
 
 
+@pytest.mark.nightly
 def test_workers_with_threads_make_no_trials(tmp_path: Path) -> None:
     with _of(tmp_path, 0) as started:
         started.worker("both", threads=2)

@@ -108,7 +108,8 @@ class Executor(wiring.Component):
         writes = Signal()
         self._connect_units(m, request, start, done, status, writes)
         m.d.comb += [self.length.eq(count), self.status.eq(answer)]
-        wrote, place = Signal(), Signal.like(count)
+        wrote = Signal()
+        place = Signal.like(count)
         m.d.sync += [wrote.eq(writes), place.eq(count), self.write.en.eq(wrote), self.write.addr.eq(place)]
         with m.If(writes):
             m.d.sync += count.eq(count + 1)
@@ -225,7 +226,9 @@ class Executor(wiring.Component):
         """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed: a
         cycle after `request`."""
         verdict = Signal(Status)
-        known, right, kept = Signal(), Signal(), Signal()
+        known = Signal()
+        right = Signal()
+        kept = Signal()
         waits = [operation for operation, exchange in self._known.items() if not exchange.during_run]
         m.d.sync += [
             known.eq(request.operation.matches(*self._known)),

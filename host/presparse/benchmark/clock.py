@@ -66,8 +66,8 @@ def with_a_store(build: Build, file: Path = RECORDED) -> list[Clock]:
     fastest first."""
     best: dict[str, Clock] = {}
     for other, clock in sorted(_routes(file), key=_speed):
-        alike = (other.network.hash, other.lanes) == (build.network.hash, build.lanes)
-        if alike and other.training and other.store:
+        same = (other.network.hash, other.lanes) == (build.network.hash, build.lanes)
+        if same and other.training and other.store:
             best[clock.board] = clock
     return sorted(best.values(), key=lambda clock: -clock.fmax_mhz)
 

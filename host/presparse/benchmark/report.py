@@ -259,11 +259,8 @@ def _rows(
     calculated = "calculated, no board ran it:"
     counted = f"{calculated} fmax / {core.cycles_per_sample:g} cycles"
     from_store = f"{calculated} fmax / {store.cycles_per_sample:g} cycles"
-    if not store.samples_per_second:
-        from_store = f"{store.cycles_per_sample:g} cycles per sample; no routed design with a store"
     rows = [
         row(f"core, {at}", core.samples_per_second, counted, core.samples_per_second),
-        row("end to end, samples stored on the board", store.samples_per_second, from_store),
         row(
             f"end to end, UART at {uart.baud:,} baud",
             both,
@@ -271,6 +268,11 @@ def _rows(
         ),
         replace(row("driver, to frames", own.samples_per_second, f"{sent}, no board"), calculated=False),
     ]
+    if store.samples_per_second:
+        rows.append(row("end to end, samples stored on the board", store.samples_per_second, from_store))
+    elif not storing:
+        cycles = f"{store.cycles_per_sample:g} cycles per sample; no routed design with a store"
+        rows.append(row("end to end, samples stored on the board", None, cycles))
     for build, clock in routes:
         if (clock.board, clock.fmax_mhz) == (core.board, core.fmax_mhz):
             continue
@@ -285,7 +287,7 @@ def _rows(
             continue
         speed = clock.fmax_mhz * 1e6 / store.cycles_per_sample
         name = f"end to end, samples stored on the board, {clock.board} at {clock.fmax_mhz:.1f} MHz"
-        rows.append(replace(row(name, speed, f"{calculated} fmax / {store.cycles_per_sample:g} cycles"), of_limit=None))
+        rows.append(replace(row(name, speed, from_store), of_limit=None))  # the limit is another clock's
     for name, found in rates.items():
         inferred = inferring.get(name)
         rows.append(
@@ -305,9 +307,8 @@ def _rows(
             )
         )
 
-    def slowness(own: Row) -> tuple[bool, float]:
-        return not own.name.startswith("tuned C"), -(
-            own.samples_per_second or own.inferences_per_second or float("inf")
-        )
+    def place(own: Row) -> tuple[bool, float]:
+        speed = own.samples_per_second or own.inferences_per_second or float("inf")
+        return not own.name.startswith("tuned C"), -speed
 
-    return sorted(rows, key=slowness)
+    return sorted(rows, key=place)

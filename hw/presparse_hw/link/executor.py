@@ -120,7 +120,7 @@ class Executor(wiring.Component):
                 m.d.sync += [request.eq(self.requests.payload), count.eq(0)]
                 with m.If(self.requests.valid):
                     m.next = "Check"
-            with m.State("Check"):
+            with m.State("Check"):  # the verdict on `request` is there in the next cycle
                 m.next = "Begin"
             with m.State("Begin"):
                 m.d.sync += answer.eq(verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +17,7 @@ from presparse_hw.core.ports import AnswerLayout, CommandLayout
 
 
 class MemoryAccess(wiring.Component):
-    """Executes commands one at a time; each is answered within `ACCESS` + 7 cycles, reads and writes alike.
+    """Executes commands one at a time; each is answered within `ACCESS` + 8 cycles, reads and writes alike.
 
     Members
     -------
@@ -60,23 +60,29 @@ class MemoryAccess(wiring.Component):
         row = Signal(range(max(max(j.cycles, j.steps) for j in self._junctions)))
         column = Signal(range(max(max(j.lanes, j.group) for j in self._junctions)))
         edges, biases = (Signal(len(self._junctions), name=name) for name in ("edges", "biases"))  # whose word it is
+        sizes = [size for j in self._junctions for size in (edge_words(j), bias_words(j))]
+        within = Signal(len(sizes))  # the region, if it is this one, has the word
         reading = Signal(32, reset_less=True)
         wait = Signal(range(ACCESS + 3))
         writes = Signal()  # a register of its own: what it reaches is far away
 
-        m.d.sync += [known.eq(0), edges.eq(0), biases.eq(0)]
+        m.d.sync += [
+            within.eq(Cat(word < size for size in sizes)),
+            known.eq((within & Cat(zip(edges, biases, strict=True))).any()),
+            edges.eq(0),
+            biases.eq(0),
+        ]
         with m.Switch(region):
             for index, j in enumerate(self._junctions):
                 regions = (
-                    (2 * index + 1, edges[index], edge_words(j), row_stride(j.lanes)),
-                    (2 * index + 2, biases[index], bias_words(j), row_stride(j.group)),
+                    (2 * index + 1, edges[index], row_stride(j.lanes)),
+                    (2 * index + 2, biases[index], row_stride(j.group)),
                 )
-                for number, chosen, size, stride in regions:
+                for number, chosen, stride in regions:
                     with m.Case(number):
                         bits = stride.bit_length() - 1
                         m.d.sync += [
                             chosen.eq(1),
-                            known.eq(word < size),
                             row.eq(word >> bits),
                             column.eq(word & (stride - 1)),
                         ]
@@ -94,6 +100,8 @@ class MemoryAccess(wiring.Component):
                 with m.If(self.commands.valid):
                     m.next = "Locate"
             with m.State("Locate"):
+                m.next = "Compare"
+            with m.State("Compare"):
                 m.next = "Check"
             with m.State("Check"):
                 m.d.sync += [answer.eq(0), wait.eq(ACCESS + 2)]

@@ -6,21 +6,35 @@ from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from presparse_hw.lib.delays import LOCAL
+
 
 class Skid(wiring.Component):
     """Passes one transfer per cycle on, latency 1; what comes while `o` stalls is held in a second place.
 
+    Parameters
+    ----------
+    copies : of `i.ready`, registers of their own for parts that are far from one another
+
     Members
     -------
     i : In(stream), o : Out(stream)
+    free : Out(copies)
     """
 
     i: stream.Interface
     o: stream.Interface
+    free: Signal
 
-    def __init__(self, shape: ShapeLike) -> None:
+    def __init__(self, shape: ShapeLike, *, copies: int = 0) -> None:
         self._shape = shape
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        super().__init__(
+            {
+                "i": In(stream.Signature(shape)),
+                "o": Out(stream.Signature(shape)),
+                "free": Out(copies, init=(1 << copies) - 1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -28,15 +42,24 @@ class Skid(wiring.Component):
         head = Signal(self._shape, reset_less=True)
         spare = Signal(self._shape, reset_less=True)
         full = Signal()  # the second place is taken
-        m.d.comb += [self.i.ready.eq(~full), self.o.payload.eq(head)]
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += [self.o.valid.eq(full | self.i.valid), full.eq(0)]
+        fills = Signal()
+        moves = ~self.o.valid | self.o.ready
+        m.d.comb += [
+            self.i.ready.eq(~full),
+            self.o.payload.eq(head),
+            fills.eq(~moves & (full | self.i.valid)),
+        ]
+        m.d.sync += full.eq(fills)
+        with m.If(moves):
+            m.d.sync += self.o.valid.eq(full | self.i.valid)
             with m.If(full):
                 m.d.sync += head.eq(spare)
             with m.Else():
                 m.d.sync += head.eq(self.i.payload)
-        with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += full.eq(1)
         with m.If(~full):
             m.d.sync += spare.eq(self.i.payload)
+        for number, copy in enumerate(self.free):
+            near = Signal(name=f"free{number}", init=1, attrs={LOCAL: 1})
+            m.d.sync += near.eq(~fills)
+            m.d.comb += copy.eq(near)
         return m

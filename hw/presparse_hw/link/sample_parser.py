@@ -159,20 +159,27 @@ class SampleParser(wiring.Component):
             fills = self._feature == self._build.feature_port - 1
             ends = fills & (self._transfer == self._transfers - 1)
             m.d.sync += [self._value.eq(Cat(self._low_bytes, byte)), self._fills.eq(fills), self._ends.eq(ends)]
-        with m.If(take), m.Switch(field):
+        # What stands in a field, until its byte is taken.
+        with m.Switch(field):
             with m.Case(Field.KIND):
-                m.d.sync += [kind.eq(byte), field.eq(Field.RATE)]
+                m.d.sync += kind.eq(byte)
             with m.Case(Field.RATE):
                 rates = self._build.network.rates
                 m.d.sync += [
                     rate.eq(byte),
                     self._rate_is_zero.eq(byte == 0),
                     self._rate_is_known.eq((byte >= rates.least) & (byte <= rates.most)),
-                    field.eq(Field.LABEL_LOW),
                 ]
-            with m.Case(Field.LABEL_LOW):
-                m.d.sync += [low.eq(byte), field.eq(Field.LABEL_HIGH)]
+            with m.Case(Field.LABEL_LOW, Field.WORD_LOW):
+                m.d.sync += low.eq(byte)
                 m.d.sync += [low_is_zero.eq(byte == 0), low_is_less.eq(byte < self._build.network.classes & 0xFF)]
+        with m.If(take), m.Switch(field):
+            with m.Case(Field.KIND):
+                m.d.sync += field.eq(Field.RATE)
+            with m.Case(Field.RATE):
+                m.d.sync += field.eq(Field.LABEL_LOW)
+            with m.Case(Field.LABEL_LOW):
+                m.d.sync += field.eq(Field.LABEL_HIGH)
             with m.Case(Field.LABEL_HIGH):
                 most = self._build.network.classes >> 8
                 less = (byte < most) | ((byte == most) & low_is_less)
@@ -200,7 +207,7 @@ class SampleParser(wiring.Component):
             with m.Case(Field.RATE), m.If(kind[_COMPRESSED_BIT]):
                 m.d.sync += [field.eq(Field.WORD_LOW), first.eq(1)]
             with m.Case(Field.WORD_LOW):
-                m.d.sync += [self._low.eq(byte), field.eq(Field.WORD_HIGH), left.eq(left - 1), last.eq(left == 1)]
+                m.d.sync += [field.eq(Field.WORD_HIGH), left.eq(left - 1), last.eq(left == 1)]
             with m.Case(Field.WORD_HIGH):
                 m.d.sync += [item.word.eq(word), item.kind.eq(kind), item.rate.eq(self._rate)]
                 m.d.sync += [self.words.valid.eq(1), first.eq(0), field.eq(Field.WORD_LOW)]

@@ -60,6 +60,7 @@ class WordAccess(wiring.Component):
         self._asking = Signal()  # for the word to be read next
         self._awaited = Signal()  # an answer
         self._taking = Signal()  # bytes of the request
+        self._giving = Signal()  # bytes of a word
         self._passed = Signal()  # a word, a cycle ago
 
     def elaborate(self, platform: object) -> Module:
@@ -75,6 +76,7 @@ class WordAccess(wiring.Component):
             self.run.payload.ready.eq(self._taking),
         ]
         m.d.sync += [self._writing.eq(self.run.operation == Operation.WRITE), self._last.eq(self._left == 0)]
+        self._move_value(m)
         m.d.sync += self._passed.eq(0)
         with m.If(self._passed):
             m.d.sync += self._word.eq(self._word + 1)
@@ -105,6 +107,16 @@ class WordAccess(wiring.Component):
                     self._finish(m, Status.OK)
         return m
 
+    def _move_value(self, m: Module) -> None:
+        """Byte by byte while some are taken or given; else READ takes what stands where its word will come from.
+
+        Decided by registers, not by the state: that is known later, and some of it comes from afar."""
+        payload, value = self.run.payload, self._value
+        with m.If(self._giving | (self._taking & payload.valid)):
+            m.d.sync += [value.eq(Cat(value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
+        with m.Elif(~self._taking & ~self._writing):
+            m.d.sync += value.eq(Mux(self._of_counters, self.counters.data, self.answers.payload.data))
+
     def _take_request(self, m: Module) -> None:
         """Address and, of READ, count; the words of WRITE follow one by one."""
         byte, left, value = self._byte, self._left, self._value
@@ -116,7 +128,6 @@ class WordAccess(wiring.Component):
                 m.d.sync += self._taking.eq(1)
                 m.next = "Take-Address"
         with m.State("Take-Address"):
-            self._take_byte(m)
             with m.If(self.run.payload.valid & (byte == 3)):
                 with m.If(self._writing):
                     m.d.sync += self._taking.eq(0)
@@ -124,11 +135,9 @@ class WordAccess(wiring.Component):
                 with m.Else():
                     m.next = "Take-Count"
             m.d.sync += Cat(self._word, self._region).eq(Cat(value[8:], self.run.payload.payload.data))
-        with m.State("Take-Count"):
-            self._take_byte(m)
-            with m.If(self.run.payload.valid & (byte == 1)):
-                m.d.sync += [byte.eq(0), self._taking.eq(0)]
-                m.next = "Check-Count"
+        with m.State("Take-Count"), m.If(self.run.payload.valid & (byte == 1)):
+            m.d.sync += [byte.eq(0), self._taking.eq(0)]
+            m.next = "Check-Count"
         with m.State("Check-Count"):
             m.d.sync += [
                 left.eq(value[16:] - 1),
@@ -179,25 +188,22 @@ class WordAccess(wiring.Component):
 
     def _read_words(self, m: Module) -> None:
         """The next word is asked for while one is given."""
-        value = self._value
         with m.State("Take-Counter"):
             m.d.comb += self.counters.read.eq(1)
-            m.d.sync += value.eq(self.counters.data)
             with m.If(self.counters.valid):
-                m.d.sync += self._passed.eq(1)
+                m.d.sync += [self._passed.eq(1), self._giving.eq(1)]
                 m.next = "Give-Word"
         with m.State("Wait-Word"):
             m.d.comb += self.answers.ready.eq(1)
-            m.d.sync += value.eq(self.answers.payload.data)
             with m.If(self.answers.valid):
+                m.d.sync += self._giving.eq(1)
                 m.next = "Give-Word"
         with m.State("Give-Word"):
             m.d.comb += self.run.answer.valid.eq(1)
-            m.d.sync += [value.eq(value >> 8), self._byte.eq(self._byte + 1)]
             with m.If(self._byte == 0):
                 m.d.sync += self._asking.eq(~self._last & ~self._of_counters)
             with m.If(self._byte == 3):
-                m.d.sync += self._left.eq(self._left - 1)
+                m.d.sync += [self._left.eq(self._left - 1), self._giving.eq(0)]
                 m.next = "Wait-Word"
                 with m.If(self._of_counters):
                     m.next = "Take-Counter"
@@ -207,7 +213,6 @@ class WordAccess(wiring.Component):
     def _write_words(self, m: Module) -> None:
         """The next word is taken while one is written."""
         with m.State("Take-Word"):
-            self._take_byte(m)
             m.d.comb += self.answers.ready.eq(1)
             with m.If(self.run.payload.valid & (self._byte == 3)):
                 m.d.sync += self._taking.eq(0)
@@ -223,12 +228,6 @@ class WordAccess(wiring.Component):
             m.d.comb += self.answers.ready.eq(1)
             with m.If(~self._awaited):
                 m.next = "Finish"
-
-    def _take_byte(self, m: Module) -> None:
-        """In states in which `_taking` is high."""
-        payload = self.run.payload
-        with m.If(payload.valid):
-            m.d.sync += [self._value.eq(Cat(self._value[8:], payload.payload.data)), self._byte.eq(self._byte + 1)]
 
     def _finish(self, m: Module, status: Status) -> None:
         m.d.comb += [self.run.done.eq(1), self.run.status.eq(status)]

@@ -20,10 +20,10 @@ from presparse_hw.samples.splitter import Splitter
 AHEAD = 16
 """Masks, and blocks, that wait for those before them: what a cell of distributed RAM holds. So samples like MNIST's
 take as many cycles as they have words, or their transfers steps, whichever are more."""
-MASK_LATENCY, BLOCK_LATENCY = 17, 13
+MASK_LATENCY, BLOCK_LATENCY = 18, 14
 """Cycles from a sample's last word to its final transfer, if nothing else waits."""
-_MOST_SAMPLES = 38
-"""Under way at once, at least a mask each: `AHEAD` in the queue, two before it, and no more than 20 behind it."""
+_MOST_SAMPLES = 41
+"""Under way at once, at least a mask each: `AHEAD` in the queue, two before it, and no more than 23 behind it."""
 
 
 class Decoder(wiring.Component):
@@ -105,7 +105,11 @@ class Decoder(wiring.Component):
         m.submodules.transfers = reset(transfers)
         wiring.connect(m, expander.transfers, transfers.i)
         wiring.connect(m, transfers.o, palettes.transfers)
-        wiring.connect(m, palettes.samples, wiring.flipped(self.samples))
+        # Whether the core takes a transfer is known late in a cycle, and far away.
+        offered = Skid(palettes.samples.payload.shape())
+        m.submodules.offered = reset(offered)
+        wiring.connect(m, palettes.samples, offered.i)
+        wiring.connect(m, offered.o, wiring.flipped(self.samples))
         wiring.connect(m, wiring.flipped(self.commands), access.commands)
         wiring.connect(m, access.answers, wiring.flipped(self.answers))
         m.d.comb += [
@@ -117,7 +121,7 @@ class Decoder(wiring.Component):
         ]
 
         whole = Signal(range(_MOST_SAMPLES + 1))  # samples of which all words were passed on, and not all is taken
-        sent = self.samples.valid & self.samples.ready & self.samples.payload.final
+        sent = Signal()  # a cycle late
         step = Signal(signed(2))
         m.d.comb += [
             step.eq(Mux(sent, Mux(splitter.whole, 0, -1), splitter.whole)),
@@ -125,7 +129,10 @@ class Decoder(wiring.Component):
             self.settled.eq(splitter.idle & (whole == 0)),
             self.between.eq(splitter.between & (whole == 0)),
         ]
-        m.d.sync += whole.eq(whole + step)
+        m.d.sync += [
+            sent.eq(self.samples.valid & self.samples.ready & self.samples.payload.final),
+            whole.eq(whole + step),
+        ]
         with m.If(self.drop):
-            m.d.sync += whole.eq(0)
+            m.d.sync += [sent.eq(0), whole.eq(0)]
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -15,8 +15,8 @@ from presparse_hw.samples.ports import ColorLayout, format_of
 
 
 class PaletteAccess(wiring.Component):
-    """Executes commands on the palettes' region, whatever region they name; one at a time, in order, each answered
-    within `FOUND_LATENCY` + 6 cycles. Only while no sample is under way.
+    """Executes commands on the palettes' region, whatever region they name; one at a time, in order, reads and writes
+    alike answered within `FOUND_LATENCY` + 6 cycles. Only while no sample is under way.
 
     Members
     -------
@@ -55,45 +55,36 @@ class PaletteAccess(wiring.Component):
         word, answer = command.address[:REGION_SHIFT], self.answers.payload
         exists = Signal()
         found = Signal(fmt.value_bits, reset_less=True)
-        wait = Signal(range(FOUND_LATENCY + 1))
+        steps = Signal(FOUND_LATENCY + 3)  # the bit that is set tells how far the command has come
+        accept = Signal()
+        free = Signal(init=1)
         column_bits = exact_log2(row_stride(fmt.port))
         m.d.sync += [
             exists.eq(word < fmt.palette_words),
             self.color.code.eq(word[: fmt.bits]),
             found.eq(self.found),
-            self.write.eq(0),
+            self.write.eq(steps[1] & command.write & exists),
+            steps.eq(Cat(accept, steps)),
         ]
         if fmt.palettes == "per feature":
             m.d.sync += [
                 self.color.column.eq(word[fmt.bits : fmt.bits + column_bits]),
                 self.color.transfer.eq(word[fmt.bits + column_bits :]),
             ]
-        m.d.comb += self.value.eq(command.data)
-        with m.FSM() as fsm:
-            m.d.comb += self.busy.eq(~fsm.ongoing("Accept"))
-            with m.State("Accept"):
-                m.d.comb += self.commands.ready.eq(1)
-                m.d.sync += command.eq(self.commands.payload)
-                with m.If(self.commands.valid):
-                    m.next = "Locate"
-            with m.State("Locate"):
-                m.next = "Execute"
-            with m.State("Execute"):
-                m.d.sync += [answer.eq(0), wait.eq(FOUND_LATENCY)]
-                m.next = "Read"
-                with m.If(~exists):
-                    m.d.sync += answer.bad_address.eq(1)
-                    m.next = "Answer"
-                with m.Elif(command.write):
-                    m.d.sync += self.write.eq(1)
-                    m.next = "Answer"
-            with m.State("Read"):
-                m.d.sync += wait.eq(wait - 1)
-                with m.If(wait == 0):
-                    m.d.sync += answer.data.eq(found)
-                    m.next = "Answer"
-            with m.State("Answer"):
-                m.d.comb += self.answers.valid.eq(1)
-                with m.If(self.answers.ready):
-                    m.next = "Accept"
+        m.d.comb += [
+            self.value.eq(command.data),
+            self.busy.eq(~free),
+            self.commands.ready.eq(free),
+            accept.eq(free & self.commands.valid),
+        ]
+        with m.If(free):
+            m.d.sync += [command.eq(self.commands.payload), free.eq(~self.commands.valid)]
+        with m.If(steps[-1]):
+            m.d.sync += [
+                self.answers.valid.eq(1),
+                answer.bad_address.eq(~exists),
+                answer.data.eq(Mux(exists & ~command.write, found, 0)),
+            ]
+        with m.If(self.answers.valid & self.answers.ready):
+            m.d.sync += [self.answers.valid.eq(0), free.eq(1)]
         return m

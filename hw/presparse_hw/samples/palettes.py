@@ -15,12 +15,12 @@ from presparse_hw.lib.delays import LOCAL, later
 from presparse_hw.lib.skid import Skid
 from presparse_hw.samples.ports import CodesLayout, ColorLayout, FedLayout, format_of
 
-FOUND_LATENCY = BANK_LATENCY + 1
+FOUND_LATENCY = BANK_LATENCY + 2
 """Cycles from the host's color to its value."""
 
 
 class Palettes(wiring.Component):
-    """Looks up a transfer per cycle, `FOUND_LATENCY` + 1 cycles later, in memories per column of the port. Features of
+    """Looks up a transfer per cycle, `FOUND_LATENCY` cycles later, in memories per column of the port. Features of
     padding, and those behind the last one, are 0. Reset drops what is under way; palettes stay.
 
     Members
@@ -60,7 +60,7 @@ class Palettes(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         fmt = self._format
-        m.submodules.skid = skid = Skid(FedLayout(self._build))
+        m.submodules.skid = skid = Skid(FedLayout(self._build), copies=fmt.port)
         wiring.connect(m, skid.o, wiring.flipped(self.samples))
         move, incoming, fed = skid.i.ready, self.transfers.payload, skid.i.payload
         place = later(m, incoming.place, BANK_LATENCY, move, name="place")
@@ -87,20 +87,21 @@ class Palettes(wiring.Component):
             named = self.color.code if shared else Cat(self.color.code, self.color.transfer)
             here = self.color.column == column
             # Columns are far apart: each has registers of its own.
+            moves = skid.free[column]
             by_host = Signal(name=f"by_host{column}", reset_less=True, attrs={LOCAL: 1})
             held = Signal(len(asked), name=f"asked{column}", reset_less=True, attrs={LOCAL: 1})
             m.d.sync += by_host.eq(self.by_host)
-            with m.If(move):
-                m.d.sync += held.eq(asked)
+            with m.If(moves):
+                m.d.sync += held.eq(Mux(by_host, named, asked))
             m.d.comb += [
-                palettes.move.eq(move),
-                palettes.address.eq(Mux(by_host, named, held)),
+                palettes.move.eq(moves),
+                palettes.address.eq(held),
                 palettes.write_address.eq(named),
                 palettes.write_data.eq(self.value),
                 palettes.write.eq(self.write & (shared | here)),
                 fed.sample.features[column].eq(Mux(zero[column], 0, palettes.data)),
             ]
             behind = place.padding | (place.tail & (column >= in_tail))
-            with m.If(move):
+            with m.If(moves):
                 m.d.sync += zero[column].eq(Mux(by_host, ~here, behind))
         return m

@@ -12,7 +12,7 @@ from tests.hw.bench import simulate
 
 @pytest.mark.parametrize(("offer", "take"), [(1.0, 1.0), (1.0, 0.5), (0.5, 1.0), (0.5, 0.5), (0.9, 0.2)])
 def test_transfers_pass_in_order(offer: float, take: float) -> None:
-    dut = Skid(8)
+    dut = Skid(8, copies=2)
     rng = np.random.default_rng(3)
     passed: list[int] = []
 
@@ -25,6 +25,7 @@ def test_transfers_pass_in_order(offer: float, take: float) -> None:
             accepts = ctx.get(dut.i.ready)
             ctx.set(dut.o.ready, ready)
             assert ctx.get(dut.i.ready) == accepts  # does not depend on what comes behind in the same cycle
+            assert ctx.get(dut.free) == 0b11 * accepts
             if ctx.get(dut.o.valid):
                 payload = ctx.get(dut.o.payload)
                 assert held in (None, payload)

@@ -215,6 +215,30 @@ def test_dropped_anywhere(build: Build, seed: int) -> None:
     bench.run(test)
 
 
+def test_dropped_in_any_cycle() -> None:
+    """Also in the one in which a sample's last transfer is taken: it is taken, and not counted afterwards."""
+    rng = np.random.default_rng(1)
+    bench = Bench(BLOCKS_OF_3)
+    sample = random_sample(rng, bench.format, density=0.5)
+
+    async def test(bench: Bench) -> None:
+        dropped_last = 0
+        for cycles in range(len(sample.words) + MASK_LATENCY + 2):
+            bench.send(sample)
+            for _ in range(cycles):
+                await bench.tick()
+            bench.forget()
+            whole = len(bench.finals)
+            await bench.drop()
+            dropped_last += len(bench.finals) - whole
+            for _ in range(3):
+                assert bench.told("between")
+                await bench.tick()
+        assert dropped_last == 1
+
+    bench.run(test)
+
+
 def test_settled_inside_a_sample() -> None:
     """When every word was judged and every whole sample taken, and not before."""
     rng = np.random.default_rng(0)

@@ -17,7 +17,7 @@ class WordsInOrder(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        dut = Skid(8)
+        dut = Skid(8, copies=2)
         inside = Inside(dut, ProofPlatform())
         m.submodules.dut = inside.fragment
         anything(m, dut)
@@ -35,6 +35,7 @@ class WordsInOrder(Elaboratable):
         m.d.comb += [
             Assert(word.count == dut.o.valid + full, "as many words as places are taken"),
             Assert(~full | dut.o.valid, "the second place is taken after the first"),
+            Assert(dut.free == dut.i.ready.replicate(2), "the copies of `ready` are not equal to it"),
         ]
         with m.If(word.leaves):
             m.d.comb += Assert(dut.o.payload == word.word, "a word came out changed or out of order")

@@ -226,19 +226,18 @@ class Executor(wiring.Component):
         """Whether the operation exists, its payload's length can be right, and no run keeps it from being executed: a
         cycle after `request`."""
         verdict = Signal(Status)
-        known = Signal()
-        right = Signal()
-        kept = Signal()
-        waits = [operation for operation, exchange in self._known.items() if not exchange.during_run]
+        is_it = Signal(len(self._known))  # a bit for each operation, as `fits` has
+        fits = Signal(len(self._known))
+        running = Signal()
+        known = is_it.any()
+        right = (is_it & fits).any()
+        waits = Cat(not exchange.during_run for exchange in self._known.values())
+        kept = running & (is_it & waits).any()
         m.d.sync += [
-            known.eq(request.operation.matches(*self._known)),
-            right.eq(0),
-            kept.eq(self.runs.running & request.operation.matches(*waits)),
+            is_it.eq(Cat(request.operation == operation for operation in self._known)),
+            fits.eq(Cat(_has_length_of(exchange.request, request.length) for exchange in self._known.values())),
+            running.eq(self.runs.running),
         ]
-        with m.Switch(request.operation):
-            for operation, exchange in self._known.items():
-                with m.Case(operation):
-                    m.d.sync += right.eq(_has_length_of(exchange.request, request.length))
         with m.If(~known):
             m.d.comb += verdict.eq(Status.UNKNOWN_OPERATION)
         with m.Elif(~right):

@@ -80,6 +80,9 @@ class WordAccess(wiring.Component):
         m.d.sync += self._passed.eq(0)
         with m.If(self._passed):
             m.d.sync += self._word.eq(self._word + 1)
+        # Of READ two cycles before the next word may be given, of WRITE while its bytes are taken; by registers alone.
+        with m.If((self._giving & (self._byte == 2)) | (self._passed & self._writing)):
+            m.d.sync += self._left.eq(self._left - 1)
         with m.If(self._asking):
             m.d.comb += self.commands.valid.eq(1)
             with m.If(self.commands.ready):
@@ -203,7 +206,7 @@ class WordAccess(wiring.Component):
             with m.If(self._byte == 0):
                 m.d.sync += self._asking.eq(~self._last & ~self._of_counters)
             with m.If(self._byte == 3):
-                m.d.sync += [self._left.eq(self._left - 1), self._giving.eq(0)]
+                m.d.sync += self._giving.eq(0)
                 m.next = "Wait-Word"
                 with m.If(self._of_counters):
                     m.next = "Take-Counter"
@@ -220,7 +223,7 @@ class WordAccess(wiring.Component):
         with m.State("Write-Word"):
             m.d.comb += [self.answers.ready.eq(1), self.commands.valid.eq(~self._awaited)]
             with m.If(self.commands.valid & self.commands.ready):
-                m.d.sync += [self._passed.eq(1), self._left.eq(self._left - 1), self._taking.eq(~self._last)]
+                m.d.sync += [self._passed.eq(1), self._taking.eq(~self._last)]
                 m.next = "Take-Word"
                 with m.If(self._last):
                     m.next = "Wait-Written"

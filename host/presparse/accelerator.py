@@ -27,6 +27,7 @@ from presparse.device.turns import Turns
 from presparse.errors import ArgumentError, BuildError, ModelError
 from presparse.features.convolution import Convolution
 from presparse.features.scaling import Scaling
+from presparse.features.shifts import Shifts
 from presparse.fitting import loop
 from presparse.fitting.board_store import BoardStore, StoreProgress
 from presparse.fitting.checkpoint import Checkpoint
@@ -41,7 +42,7 @@ from presparse.fitting.meter import LARGEST_CHUNK
 from presparse.fitting.rate_schedule import GivenRates, RateSchedule, schedule_of
 from presparse.fitting.rates import LR, Rate, Rates, is_auto, rate_exponent
 from presparse.fitting.selection import Selection, select, tenth
-from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_samples, from_stored
+from presparse.fitting.sources import FromLink, HeldOut, Source, StoredPart, from_moved, from_samples, from_stored
 from presparse.history import Callback, History
 from presparse.model import Model
 from presparse.support.digests import digest
@@ -236,6 +237,7 @@ class Accelerator:
         scale: Scaling = "auto",
         pattern: Pattern = None,
         convolution: Convolution | None = None,
+        shift: int = 0,
         validation: Validation = None,
         progress: Callback | None = None,
         keep_on_interrupt: bool = False,
@@ -262,6 +264,9 @@ class Accelerator:
         history has the epochs of this call.
         With class_weight 'balanced' every class counts alike: samples of the smaller ones come several times in every
         epoch, and in `validation`.
+
+        With a `shift` of 1 or more the samples are images, each of which is moved by up to so many rows and columns,
+        otherwise in every epoch (`presparse.features.shifts`), on its way to the board: no store can do that.
 
         With `shuffle`, epoch e has the order `permutation(k, epoch_seed(random_state, e))` of
         `presparse.contract.permutation`, with lr 'auto' of samples that were shuffled before; without, X's. Every epoch
@@ -297,6 +302,8 @@ class Accelerator:
         keeper = Keeper(self.network, self.read_model, self.load, None)
         rounded = 0
         if X is None and y is None:
+            if shift:
+                raise ArgumentError("shift needs X and y: a board does not move what it has stored; pass them")
             if balanced or checkpoint is not None:
                 what = "class_weight" if balanced else "a checkpoint"
                 raise ArgumentError(f"{what} needs X and y, to know the samples again; pass them, or leave it out")
@@ -306,6 +313,8 @@ class Accelerator:
         else:
             start = self._start(X, y, scale, pattern, convolution, seed)
             checked = partial(self._checked, start=start)
+            through = convolution if isinstance(start, Fresh) else start.inputs.convolution
+            shifts = Shifts.of(shift, seed, self.network, start.width, through)
             if isinstance(start, Fresh) and start.rounded is not None:
                 rounded = start.rounded.colors
             samples = checked(X, y)
@@ -315,11 +324,11 @@ class Accelerator:
             selected = select(samples, validation, checked, balanced=balanced, shuffle=shuffle_first, seed=seed)
             schedule = scheduled(samples=len(selected.learned), held_out=len(selected.held_out))
             if checkpoint is not None:
-                found = self._checkpoint(checkpoint, start, selected, schedule, shuffled, seed)
+                found = self._checkpoint(checkpoint, start, selected, schedule, shuffled, seed, shifts)
                 keeper = Keeper(self.network, self.read_model, self.load, found)
                 keeper.resume()
             passes = schedule.epochs - schedule.first_epoch + 1
-            source = self._given_source(self._begun(start, selected.learned_values), selected, passes)
+            source = self._given_source(self._begun(start, selected.learned_values), selected, passes, shifts)
         self._feeding.drain()
         history = loop.fit(
             self._device,
@@ -395,6 +404,7 @@ class Accelerator:
         schedule: RateSchedule,
         shuffle: bool,
         seed: int,
+        shifts: Shifts | None,
     ) -> Checkpoint:
         training = {
             "network": self.network.hash,
@@ -404,6 +414,7 @@ class Accelerator:
             **schedule.described(),
             "shuffle": shuffle,
             "random_state": seed,
+            **({} if shifts is None else {"shift": shifts.most}),
         }
         return Checkpoint(path, training)
 
@@ -422,8 +433,11 @@ class Accelerator:
             parts.append(self._feeding.predict(Samples.predict(features[first : first + LARGEST_CHUNK]), form))
         return np.concatenate(parts)
 
-    def _given_source(self, model: Model, selected: Selection, epochs: int) -> Source:
-        """Of checked samples: through the board's store, if it has one and they fit there, else over the link."""
+    def _given_source(self, model: Model, selected: Selection, epochs: int, shifts: Shifts | None) -> Source:
+        """Of checked samples: through the board's store, if it has one, they fit there and are not moved, else over the
+        link."""
+        if shifts is not None:
+            return from_moved(self._feeding, model, selected, shifts, passes=epochs)
         features = model.encode_checked(selected.values)
         return from_samples(
             self._feeding,

@@ -67,3 +67,38 @@ def test_images_that_are_none(shell: Shell, folder: Path, convolution: str, mess
     ran = shell("train", folder / "tiny.toml", folder / "lines.npz", "--convolution", convolution, "-o", folder / "m")
     assert ran.status == 2
     assert message in " ".join(ran.err.split())
+
+
+@pytest.mark.parametrize("device", ["torch", "emulator"])
+def test_images_that_are_moved(shell: Shell, folder: Path, device: str) -> None:
+    """A network with an image needs no convolution; and a training that is moved is another one."""
+    told = ""
+    (folder / "image.toml").write_text(
+        f"{NETWORK.to_toml()}\n[[image]]\njunction = 1\nshape = [8, 8]\nwindow = [4, 8]\n"
+    )
+    X, y = np.load(folder / "lines.npz").values()
+    np.savez(folder / "small.npz", X=X.reshape(-1, 10, 12)[:, :8, :8].reshape(len(X), -1), y=y)
+    for name, options in {"still": (), "moved": ("--shift", "1"), "again": ("--shift", "1")}.items():
+        at = (folder / "image.toml", folder / "small.npz", "-o", folder / name, "-d", device, "--epochs", 2)
+        ran = shell("train", *at, *options)
+        assert ran.status == 0, ran.err
+        told = ran.err
+    still, moved, again = (Model.load(folder / name) for name in ("still", "moved", "again"))
+    assert moved.differences(again) == []
+    assert moved.differences(still) != []
+    assert ("images are moved anew in every epoch" in told) == (device == "emulator")
+
+
+@pytest.mark.parametrize(
+    ("shift", "message"),
+    [
+        ("1", "shift is for images, and nothing says that samples of tiny are any; describe them by [[image]]"),
+        ("-1", "Invalid value for '--shift': Input should be greater than or equal to 0, and is '-1'"),
+        ("one", "Invalid value for '--shift': Input should be a valid integer"),
+    ],
+)
+def test_shifts_of_what_is_no_image(shell: Shell, folder: Path, shift: str, message: str) -> None:
+    np.savez(folder / "small.npz", X=np.zeros((40, 64)), y=np.arange(40) % 2)
+    ran = shell("train", folder / "tiny.toml", folder / "small.npz", "--shift", shift, "-o", folder / "m")
+    assert ran.status == 2
+    assert message in " ".join(ran.err.split())

@@ -135,6 +135,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    shift: Annotated[
+        int,
+        typer.Option(
+            help="The samples are images: each is moved by up to so many rows and columns, otherwise in every epoch.",
+            min=0,
+            show_default=False,
+        ),
+    ] = 0,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -236,6 +244,7 @@ def run(
                 ("class_weight", class_weight),
                 ("pattern", pattern),
                 ("convolution", fixed),
+                ("shift", shift or None),
             )
             if value is not None
         },

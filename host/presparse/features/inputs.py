@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,14 @@ class Inputs:
     def features(self) -> int:
         """Input neurons that are no padding."""
         return len(self.offset)
+
+    @cached_property
+    def alike(self) -> bool:
+        """Whether feature i is column i of X, and all are scaled and rounded in the same way."""
+        own = (self.offset, self.gain, self.knots, self.levels, self.palettes)
+        same = all(np.array_equal(array, np.broadcast_to(array[:1], array.shape), equal_nan=True) for array in own)
+        in_order = self.convolution is None and np.array_equal(self.columns, np.arange(self.width))
+        return same and in_order
 
     def real(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Checked samples (k, width) to scaled features (k, features)."""

@@ -15,7 +15,9 @@ class Meter:
     def __init__(
         self, device: Device, epoch: int, epochs: int, of: int, exponent: int, callback: Callback | None
     ) -> None:
-        self._device, self._epoch, self._epochs, self._of, self._callback = device, epoch, epochs, of, callback
+        self._device, self._epochs, self._of, self._callback = device, epochs, of, callback
+        self.number = epoch
+        """Of the epoch, 1, 2 ...; 0 while rates are tried."""
         self._lr = 2.0**-exponent
         self.began = False
         self._total: tuple[int, float, float] | None = None
@@ -56,7 +58,7 @@ class Meter:
         report(
             self._callback,
             Progress(
-                epoch=self._epoch,
+                epoch=self.number,
                 epochs=self._epochs,
                 samples=samples,
                 of=self._of,

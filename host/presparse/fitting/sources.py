@@ -1,9 +1,9 @@
-"""Where the samples of a fit come from: this computer, epoch after epoch, or the board's store."""
+"""Where the samples of a fit come from: this computer, epoch after epoch, as they are or moved, or the store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from presparse.contract.permutation import permutation
 from presparse.contract.store import Contents, StoreMemory
 from presparse.errors import StoreError
+from presparse.features.shifts import Shifts
 from presparse.fitting.board_store import BoardStore
 from presparse.fitting.compression import Encoded, palettes_for
 from presparse.fitting.feeding import Feeding, Labels
 from presparse.fitting.meter import Meter
+from presparse.fitting.selection import Selection
 from presparse.model import Model
 
 _MEMORIES: Mapping[StoreMemory, tuple[str, float]] = {"block": ("block RAM", 1.0), "sdram": ("SDRAM", 4.2)}
@@ -126,6 +128,42 @@ class FromLink:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moved:
+    """Images that cross the link in every epoch, each time moved otherwise."""
+
+    feeding: Feeding
+    model: Model
+    values: NDArray[np.float64]
+    """(size, width): to learn from, in order and as the user gave them."""
+    encoded: Encoded | None
+    """The same, if what is moved and then encoded is what is encoded and then moved, which takes less time."""
+    learned: Labels
+    shifts: Shifts
+    held_out: HeldOut | None
+    reason: str
+    name: Literal["link"] = "link"
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
+
+    def features(self, rows: NDArray[np.int64]) -> Encoded:
+        """Not moved."""
+        return self.model.encode_checked(self.values[rows])
+
+    def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
+        count = samples or self.size
+        order = np.arange(count) if seed is None else permutation(count, seed)
+        self.feeding.train(self.moved(count, meter.number), self.learned[:count], order, exponent, meter)
+
+    def moved(self, count: int, epoch: int) -> Encoded:
+        """(count, N_0): the first samples, as they are learned in an epoch."""
+        if self.encoded is not None:
+            return self.shifts.moved(self.encoded[:count], epoch, self.model.inputs.places)
+        return self.model.encode_checked(self.shifts.moved(self.values[:count], epoch))
+
+
+@dataclass(frozen=True, kw_only=True)
 class FromStore:
     """The board holds the samples; the first `size` of them are learned."""
 
@@ -182,6 +220,27 @@ def from_samples(
             reason = str(error)
     reason = "; ".join(filter(None, (reason, feeding.compress(model, features, passes))))
     return FromLink(feeding=feeding, encoded=features, labels=labels, rows=learned, held_out=held_out, reason=reason)
+
+
+def from_moved(feeding: Feeding, model: Model, selected: Selection, shifts: Shifts, *, passes: int) -> Moved:
+    """Of checked samples, over the link in as few bytes as pay for so many passes."""
+    values, held_out = selected.values[selected.learned], None
+    if len(held := selected.held_out):
+        features = model.encode_checked(selected.values[held])
+        held_out = HeldOut(feeding=feeding, features=features, labels=selected.labels[held])
+    source = Moved(
+        feeding=feeding,
+        model=model,
+        values=values,
+        encoded=model.encode_checked(values) if model.inputs.alike else None,
+        learned=selected.labels[selected.learned],
+        shifts=shifts,
+        held_out=held_out,
+        reason="images are moved anew in every epoch",
+    )
+    # An epoch's images show what values there are.
+    sent = feeding.compress(model, source.moved(source.size, 1), passes)
+    return replace(source, reason="; ".join(filter(None, (source.reason, sent))))
 
 
 def from_stored(

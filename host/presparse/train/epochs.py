@@ -47,6 +47,7 @@ def train_epochs(
     loss: Callable[[Tensor, Tensor], Tensor],
     classes: Callable[[Tensor], Tensor],
     held_out: tuple[Tensor, Tensor] | None,
+    anew: Callable[[int], Tensor] | None = None,
     epochs: int,
     batch_size: int,
     seed: int,
@@ -79,6 +80,8 @@ def train_epochs(
         How much samples of these classes count in accuracies; in the loss it is the caller's business.
     classes : (m, outputs) -> (m,)
     held_out : inputs and labels, in the same form
+    anew : epoch -> (k, ...)
+        Inputs that are learned in that epoch instead, if they are others in each.
     after_step : called after every step, to put weights right
     patience : epochs without more right answers on `held_out` after which the training ends
     checkpoint : of a `torch.optim.Optimizer` alone
@@ -112,11 +115,12 @@ def train_epochs(
                     break
                 counting = _Counting(epoch, epochs, len(inputs), scheduled, callback, position.tally)
                 network.train()
+                learned = inputs if anew is None else anew(epoch)
                 try:
                     batches = _batches(torch.randperm(len(inputs), generator=order), batch_size, network)
                     for rows in batches[position.batches :]:
                         rows = rows.to(inputs.device)
-                        outputs = network(inputs[rows])
+                        outputs = network(learned[rows])
                         value = loss(outputs, labels[rows])
                         objective = value / len(rows)
                         if penalty:

@@ -17,6 +17,7 @@ from presparse.contract.pattern import Pattern
 from presparse.errors import ArgumentError
 from presparse.features.convolution import Convolution
 from presparse.features.scaling import Scaling
+from presparse.features.shifts import Shifts
 from presparse.fitting.checkpoint import Checkpoint
 from presparse.fitting.class_weight import ClassWeight
 from presparse.fitting.diagnosis import diagnose_samples
@@ -47,6 +48,7 @@ def fit(
     pattern: Pattern = None,
     scale: Scaling = "auto",
     convolution: Convolution | None = None,
+    shift: int = 0,
     quantized: bool = True,
     progress: Callback | None = None,
     keep_on_interrupt: bool = False,
@@ -65,7 +67,9 @@ def fit(
     labels (`Model.classes_`); `scale` says how features are brought to the board's range
     (`presparse.features.scaling`). `pattern` is a kind, a function, or arrays (`presparse.contract.pattern.Pattern`);
     by default windows if the network has images, else 'seed per sweep'. With a `convolution`, which is not trained, X
-    holds images (k, pixels) and their features are the network's (`presparse.features.Convolution`).
+    holds images (k, pixels) and their features are the network's (`presparse.features.Convolution`). With a `shift` of
+    1 or more images are moved by up to so many rows and columns, otherwise in every epoch
+    (`presparse.features.shifts`).
 
     `batch_size` samples share one step of Adam, whose rate falls from `lr` to 0 along a cosine; 'auto': it rises first,
     to one that suits most data, and weights decay (`presparse.train.plan`). `epochs` is None for as many as make
@@ -81,14 +85,15 @@ def fit(
     from it, and the model is the one of a training in one go. Remove it when the model is saved.
 
     Raises FeatureError for data that does not fit the network, PatternError for a pattern that clashes,
-    ArgumentError for epochs, batch_size, lr, random_state or a convolution that are not what they must be, NetworkError
-    for a network that cannot be read, ModelError for a checkpoint of another training, OutputError for one that cannot
-    be written, TrainingError if the training diverges.
+    ArgumentError for epochs, batch_size, lr, random_state, a convolution or a shift that are not what they must be,
+    NetworkError for a network that cannot be read, ModelError for a checkpoint of another training, OutputError for one
+    that cannot be written, TrainingError if the training diverges.
     """
     network = Network.given(network)
     seed = checked_seed(random_state)
     start = Fresh.of(network, X, y, scale=scale, pattern=pattern, convolution=convolution, seed=seed)
     checked = partial(checked_samples, features=start.width, classes_=start.classes_, names=start.names)
+    shifts = Shifts.of(shift, seed, network, start.width, convolution)
     samples = checked(X, y)
     learn, held = parted(samples, held_out_by(validation, patience, len(samples[1])), seed, checked)
     plan = Plan.of(epochs, batch_size, lr, patience, class_weight, samples=len(learn[1]))
@@ -106,9 +111,10 @@ def fit(
             "quantized": quantized,
             **plan.described(),
             "random_state": seed,
+            **({} if shifts is None else {"shift": shifts.most}),
         }
         kept = Checkpoint(checkpoint, training)
-    history = _train(fresh, learn, held, plan, seed, progress, keep_on_interrupt, kept)
+    history = _train(fresh, learn, held, plan, seed, progress, keep_on_interrupt, kept, shifts)
     model = replace(fresh.model(), history=history)
     _warn(model, history, learn, held, plan)
     return model
@@ -154,6 +160,7 @@ def _train(
     callback: Callback | None,
     keep_on_interrupt: bool,
     checkpoint: Checkpoint | None = None,
+    shifts: Shifts | None = None,
 ) -> History:
     """The best epoch on `held` is kept."""
     weights = None
@@ -166,6 +173,7 @@ def _train(
         optimizer=adam(network.parameters(), plan.lr, plan.weight_decay),
         loss=lambda sums, wanted: output_loss(network, sums, wanted, weights),
         classes=network.classes,
+        anew=None if shifts is None else lambda epoch: network.inputs_checked(shifts.moved(learn[0], epoch)),
         held_out=None if held is None else (network.inputs_checked(held[0]), torch.from_numpy(held[1])),
         epochs=plan.epochs,
         batch_size=plan.batch_size,

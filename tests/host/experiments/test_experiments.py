@@ -209,6 +209,8 @@ def test_windows_are_trained_as_on_a_board(monkeypatch: pytest.MonkeyPatch) -> N
             - found["rows"]["mnist-dey seed per sweep"]["test_accuracy_mean"]
         )
     )
+    assert found["rows"]["mnist-dey windows, moved"]["test_accuracy_mean"] > 0.7
+    assert list(found["points_gained_by_moving"]) == list(windows.NETWORKS)
     assert png(windows.picture(found)).startswith(b"\x89PNG")
 
 

@@ -233,6 +233,10 @@ class Model:
         """The same, of what `checked_features` returned. Warns (ScaleWarning) of samples on another scale."""
         if self.inputs.seen.size:
             check_scale(self.inputs.seen, values)
+        return self.encode_familiar(values)
+
+    def encode_familiar(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger]:
+        """The same, of samples that come from those that the model is trained on, on whatever scale they are."""
         activation = self.network.formats.activation
         encoded = np.zeros((len(values), self.network.layers[0]), dtype=activation.dtype)
         for first in range(0, len(values), _ENCODED_AT_ONCE):

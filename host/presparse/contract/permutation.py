@@ -33,6 +33,11 @@ def permutation(count: int, seed: int) -> NDArray[np.int64]:
     return x[x < count].astype(np.int64)
 
 
+def order(count: int, seed: int | None) -> NDArray[np.int64]:
+    """Samples 0 .. count - 1 as an epoch has them: permuted, or in their order if `seed` is None."""
+    return np.arange(count) if seed is None else permutation(count, seed)
+
+
 def round_key(seed: int, number: int) -> int:
     """The seed as round `number` adds it: rotated right."""
     turn = KEY_ROTATION * number % SEED_BITS

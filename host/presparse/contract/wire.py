@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from presparse.contract.formats import Format
 from presparse.contract.operations import OPERATIONS, Operation
-from presparse.contract.permutation import permutation
+from presparse.contract.permutation import order
 
 PROTOCOL_VERSION = 3
 MAGIC = b"PSPA"
@@ -162,8 +162,7 @@ class StoredRun:
 
     def indices(self) -> NDArray[np.int64]:
         """The stored samples (count,) in the order in which they are fed."""
-        order = np.arange(self.count) if self.seed is None else permutation(self.count, self.seed)
-        return self.first + order
+        return self.first + order(self.count, self.seed)
 
     def pack(self) -> bytes:
         order = Order.SEQUENTIAL if self.seed is None else Order.PERMUTED

@@ -36,6 +36,11 @@ class Feeding:
             self._device.flush()
             self._drained = True
 
+    @property
+    def compresses(self) -> bool:
+        """Whether the device was built for compressed samples."""
+        return self._device.build.sample_format is not None
+
     def compress(self, model: Model, features: Encoded, passes: int = 1) -> str:
         """Compress what is fed from now on, if that pays for features (k, N_0) that are fed so many times. In words,
         what a sample takes, and why."""

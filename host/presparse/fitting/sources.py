@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from presparse.contract.permutation import permutation
+from presparse.contract.permutation import order
 from presparse.contract.store import Contents, StoreMemory
 from presparse.errors import StoreError
 from presparse.features.shifts import Shifts
@@ -123,8 +123,7 @@ class FromLink:
 
     def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
         count = samples or self.size
-        order = np.arange(count) if seed is None else permutation(count, seed)
-        self.feeding.train(self.encoded, self.labels, self.rows[order], exponent, meter)
+        self.feeding.train(self.encoded, self.labels, self.rows[order(count, seed)], exponent, meter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,14 +152,14 @@ class Moved:
 
     def train(self, exponent: int, seed: int | None, meter: Meter, samples: int | None = None) -> None:
         count = samples or self.size
-        order = np.arange(count) if seed is None else permutation(count, seed)
-        self.feeding.train(self.moved(count, meter.number), self.learned[:count], order, exponent, meter)
+        moved = self.moved(count, meter.number)
+        self.feeding.train(moved, self.learned[:count], order(count, seed), exponent, meter)
 
     def moved(self, count: int, epoch: int) -> Encoded:
         """(count, N_0): the first samples, as they are learned in an epoch."""
         if self.encoded is not None:
             return self.shifts.moved(self.encoded[:count], epoch, self.model.inputs.places)
-        return self.model.encode_checked(self.shifts.moved(self.values[:count], epoch))
+        return self.model.encode_familiar(self.shifts.moved(self.values[:count], epoch))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,9 +237,11 @@ def from_moved(feeding: Feeding, model: Model, selected: Selection, shifts: Shif
         held_out=held_out,
         reason="images are moved anew in every epoch",
     )
+    if not feeding.compresses:
+        return source
     # An epoch's images show what values there are.
     sent = feeding.compress(model, source.moved(source.size, 1), passes)
-    return replace(source, reason="; ".join(filter(None, (source.reason, sent))))
+    return replace(source, reason=f"{source.reason}; {sent}")
 
 
 def from_stored(

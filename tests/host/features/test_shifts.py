@@ -210,3 +210,14 @@ def test_samples_that_are_no_images_and_stored_ones() -> None:
         board.store(X, y)
         with pytest.raises(ArgumentError, match="shift needs X and y: a board does not move what it has stored"):
             board.fit(shift=1)
+
+
+@pytest.mark.filterwarnings("error::presparse.errors.ScaleWarning")
+@pytest.mark.parametrize("build", [PLAIN, COMPRESSED], ids=["plain", "compressed"])
+def test_moved_images_are_not_told_to_be_on_another_scale(build: Build) -> None:
+    """A bright column comes where training has none."""
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(1, 2, size=(400, 6, 6)), np.arange(400) % 2
+    X[:, :, 3] += 100
+    with ps.open("emulator:c", build) as board:
+        board.fit(X.reshape(400, -1), y, epochs=2, shift=1)

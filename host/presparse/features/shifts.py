@@ -12,7 +12,7 @@ from presparse.contract.images import Size
 from presparse.contract.network import Network
 from presparse.errors import ArgumentError
 from presparse.features.convolution import Convolution
-from presparse.validation import checked_count
+from presparse.validation import checked_number
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -42,7 +42,7 @@ class Shifts:
                 f"shift is for images, and nothing says that samples of {network.name or 'this network'} are any; "
                 "describe them by [[image]] in its file, or leave shift out"
             )
-        return cls(image=image, most=checked_count("shift", shift, min(image[:2]) - 1), seed=seed)
+        return cls(image=image, most=checked_number("shift", shift, 0, min(image[:2]) - 1), seed=seed)
 
     def moved(self, values: NDArray[_Number], epoch: int, places: NDArray[np.int64] | None = None) -> NDArray[_Number]:
         """Samples (k, width) as they are learned in an epoch; with `places` encoded ones (k, N_0) that have pixel i in

@@ -121,18 +121,22 @@ class Decoder(wiring.Component):
         ]
 
         whole = Signal(range(_MOST_SAMPLES + 1))  # samples of which all words were passed on, and not all is taken
+        then = Signal.like(whole)  # in the next cycle
+        none = Signal(init=1)  # whole == 0, from a register: who asks is far away
         sent = Signal()  # a cycle late
         step = Signal(signed(2))
         m.d.comb += [
             step.eq(Mux(sent, Mux(splitter.whole, 0, -1), splitter.whole)),
-            self.bad.eq(splitter.wrong & (whole == 0)),
-            self.settled.eq(splitter.idle & (whole == 0)),
-            self.between.eq(splitter.between & (whole == 0)),
+            then.eq(whole + step),
+            self.bad.eq(splitter.wrong & none),
+            self.settled.eq(splitter.idle & none),
+            self.between.eq(splitter.between & none),
         ]
         m.d.sync += [
             sent.eq(self.samples.valid & self.samples.ready & self.samples.payload.final),
-            whole.eq(whole + step),
+            whole.eq(then),
+            none.eq(then == 0),
         ]
         with m.If(self.drop):
-            m.d.sync += [sent.eq(0), whole.eq(0)]
+            m.d.sync += [sent.eq(0), whole.eq(0), none.eq(1)]
         return m

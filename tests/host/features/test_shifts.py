@@ -185,11 +185,11 @@ def test_images_before_a_convolution() -> None:
 @pytest.mark.parametrize(
     ("shift", "message"),
     [
-        (-1, "shift must be a whole number, at least 1, and is -1"),
-        (0.5, "shift must be a whole number, at least 1, and is 0.5"),
-        (True, "shift must be a whole number, at least 1, and is True"),
-        (6, "shift must be at most 5, and is 6"),
-        ("1", "shift must be a whole number, at least 1, and is '1'"),
+        (-1, "shift must be a whole number, 0 to 5, and is -1"),
+        (0.5, "shift must be a whole number, 0 to 5, and is 0.5"),
+        (True, "shift must be a whole number, 0 to 5, and is True"),
+        (6, "shift must be a whole number, 0 to 5, and is 6"),
+        ("1", "shift must be a whole number, 0 to 5, and is '1'"),
     ],
 )
 def test_what_is_no_shift(shift: object, message: str) -> None:

@@ -74,13 +74,14 @@ class SampleIntake(wiring.Component):
         sent = core.samples.valid & core.samples.ready
         accepted = sent & decoder.samples.valid & decoder.samples.payload.final
 
-        # A cycle late: the next request is longer than that, and what it may do is decided far from the decoder.
+        # A cycle late: a request is longer than that, and what it may do is decided far from the decoder.
         between = Signal(init=1)
         m.d.sync += [
             between.eq(decoder.between),
             access.closed.eq(running | ~decoder.between),
             access.drained.eq(core.drained),
             link.drained.eq(core.drained & between & ~running),
+            compressed.bad.eq(decoder.bad & ~running),
         ]
         # Raw and decoded transfers are never offered at once: the link sees to it, and waits while a run is on.
         offered = Mux(decoder.samples.valid, decoder.samples.payload.sample.as_value(), link.samples.payload.as_value())
@@ -96,7 +97,6 @@ class SampleIntake(wiring.Component):
             link.events.eq(core.events),
             compressed.accepted.eq(accepted & ~running),
             compressed.settled.eq(decoder.settled),
-            compressed.bad.eq(decoder.bad & ~running),
         ]
         wiring.connect(m, wiring.flipped(core.results), wiring.flipped(link.results))
         wiring.connect(m, wiring.flipped(link.commands), access.commands)

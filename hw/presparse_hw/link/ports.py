@@ -57,7 +57,7 @@ class CompressedSignature(wiring.Signature):
     words : In(stream)
     accepted : Out(1)   one cycle per sample that the core took whole
     settled : Out(1)    all words taken were good, and the core took all whole samples of them
-    bad : Out(1)        a sample's words are bad, and the core took all before it; until the core's `discard`
+    bad : Out(1)        a cycle late: a sample's words are bad, and the core took all before it; until its `discard`
     """
 
     def __init__(self) -> None:

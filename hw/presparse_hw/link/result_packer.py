@@ -60,7 +60,7 @@ class ResultPacker(wiring.Component):
         ]
         number = Signal(range(self._build.network.layers[-1] + 1))  # of the lowest score
         best = Signal(signed(fmt.width))
-        greater = Signal()  # than the best one
+        greater = Signal()  # than the best one; this and what follows are a cycle late
         counts = Signal()  # it is a class's
         first = Signal()
         winner = Signal(8 * class_bytes(classes))
@@ -69,7 +69,12 @@ class ResultPacker(wiring.Component):
             run.status.eq(Status.OK),
             run.answer.payload.eq(Mux(form == ResultForm.CLASS, winner[:8], scores[:8])),
         ]
-        m.d.sync += more.eq(ready > most)
+        m.d.sync += [
+            more.eq(ready > most),
+            greater.eq((best - challenger)[-1]),  # of a signed comparison synthesis makes two carry chains
+            counts.eq(number < classes),
+            first.eq(number == 0),
+        ]
 
         with m.FSM():
             with m.State("Idle"), m.If(run.start):
@@ -111,7 +116,6 @@ class ResultPacker(wiring.Component):
                     m.d.sync += left.eq(left - last)
                     m.next = "Take"
             with m.State("Compare"):
-                m.d.sync += [greater.eq(challenger > best), counts.eq(number < classes), first.eq(number == 0)]
                 m.next = "Keep"
             with m.State("Keep"):
                 m.d.sync += [scores.eq(scores >> size), score.eq(score + 1), number.eq(number + 1)]

@@ -97,9 +97,12 @@ class SampleParser(wiring.Component):
         self._fills = Signal(reset_less=True)  # it completes its transfer,
         self._ends = Signal(reset_less=True)  # and that its record
         self._low_bytes = Signal(8 * (self._value_bytes - 1), reset_less=True)  # of the value that comes
-        self._feature = Signal(range(build.feature_port))  # which it is of its transfer
-        self._transfers = build.network.layers[0] // build.feature_port  # of a record
+        self._port = build.feature_port
+        self._feature = Signal(range(self._port))  # which it is of its transfer
+        self._is_last = Signal(init=self._port == 1)  # `_feature` is its transfer's last,
+        self._transfers = build.network.layers[0] // self._port  # of a record
         self._transfer = Signal(range(self._transfers))
+        self._in_last = Signal(init=self._transfers == 1)  # `_transfer` is its record's
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -126,7 +129,8 @@ class SampleParser(wiring.Component):
         else:
             with m.If(take):
                 m.d.sync += ends_value.eq((field == Field.FEATURES) & (value_byte == self._value_bytes - 2))
-        # A cycle late, as a record's header is longer than that.
+        # A cycle late: a record's header is longer than that, and the decoder is far away. It never says so too soon:
+        # of the word that the decoder takes in a cycle only `words.valid` tells.
         settled = Signal(init=1)
         m.d.sync += settled.eq(self.settled & ~self.words.valid)
         value_must_wait = (entering & self.samples.valid) | ~settled
@@ -138,8 +142,8 @@ class SampleParser(wiring.Component):
                 & ~bad
             ),
             self.between.eq(field == Field.KIND),
-            self.waiting.eq((self.samples.valid & ~self.samples.ready) | entering | self.words.valid | ~self.settled),
-            self.bad.eq(bad & self.settled),
+            self.waiting.eq((self.samples.valid & ~self.samples.ready) | entering | self.words.valid | ~settled),
+            self.bad.eq(bad & settled),
             self.accepted.eq(sent & final),
             self.samples.payload.eq(sample),
         ]
@@ -156,9 +160,11 @@ class SampleParser(wiring.Component):
                 final.eq(self._ends),
             ]
         with m.If(~(entering & self.samples.valid)):  # the next value, whether or not this is its last byte
-            fills = self._feature == self._build.feature_port - 1
-            ends = fills & (self._transfer == self._transfers - 1)
-            m.d.sync += [self._value.eq(Cat(self._low_bytes, byte)), self._fills.eq(fills), self._ends.eq(ends)]
+            m.d.sync += [
+                self._value.eq(Cat(self._low_bytes, byte)),
+                self._fills.eq(self._is_last),
+                self._ends.eq(self._is_last & self._in_last),
+            ]
         # What stands in a field, until its byte is taken.
         with m.Switch(field):
             with m.Case(Field.KIND):
@@ -235,11 +241,13 @@ class SampleParser(wiring.Component):
 
     def _take_feature_byte(self, m: Module, value_byte: Signal, ends_value: Signal) -> None:
         """Assemble values, least significant byte first, and count them and their transfers."""
-        port, byte = self._build.feature_port, self.i.payload.data
+        feature, transfer, byte = self._feature, self._transfer, self.i.payload.data
         m.d.sync += [self._low_bytes.eq(Cat(self._low_bytes, byte)[8:]), value_byte.eq(value_byte + 1)]
         with m.If(ends_value):
-            m.d.sync += [value_byte.eq(0), self._entering.eq(1), self._feature.eq(self._feature + 1)]
-            with m.If(self._feature == port - 1):
-                m.d.sync += [self._feature.eq(0), self._transfer.eq(self._transfer + 1)]
-                with m.If(self._transfer == self._transfers - 1):
-                    m.d.sync += [self._transfer.eq(0), self._field.eq(Field.KIND)]
+            m.d.sync += [value_byte.eq(0), self._entering.eq(1)]
+            m.d.sync += [feature.eq(feature + 1), self._is_last.eq(feature == self._port - 2)]
+            with m.If(self._is_last):
+                m.d.sync += [feature.eq(0), self._is_last.eq(self._port == 1)]
+                m.d.sync += [transfer.eq(transfer + 1), self._in_last.eq(transfer == self._transfers - 2)]
+                with m.If(self._in_last):
+                    m.d.sync += [transfer.eq(0), self._in_last.eq(self._transfers == 1), self._field.eq(Field.KIND)]

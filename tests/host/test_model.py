@@ -20,7 +20,7 @@ from presparse import inference
 from presparse.accelerator import Accelerator
 from presparse.contract.build import Build
 from presparse.contract.errors import PatternError
-from presparse.contract.network import Network
+from presparse.contract.network import Activation, Network
 from presparse.contract.pattern import CLASH_FREE_KINDS, PatternKind, check
 from presparse.errors import FeatureError, ModelError, NetworkError, OutputError
 from presparse.features.inputs import Inputs
@@ -135,6 +135,31 @@ def test_initial(kind: PatternKind) -> None:
     assert model.inputs.gain.tolist() == [0.5] * 5
     assert not model.weights[0][model.left[0] >= SMALL.features].any()  # edges from padding features
     assert not model.weights[1][SMALL.classes :].any()  # edges to padding outputs
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "variance"),
+    [
+        ("sigmoid", "sigmoid", 4 / 32),
+        ("relu", "sigmoid", 1 / 32),
+        ("sigmoid", "relu", 2 / 32),
+        ("relu", "relu", 2 / 32),
+    ],
+)
+def test_first_weights_are_as_wide_as_activations_need(first: Activation, second: Activation, variance: float) -> None:
+    """Of the hidden junction in the middle, where 32 edges come to each neuron and go on from each."""
+    network = Network(
+        features=64,
+        classes=8,
+        layers=(64, 256, 256, 8),
+        out_degree=(32, 32, 8),
+        lanes=(8, 8, 8),
+        activations=(first, second, "sigmoid"),
+    )
+    inputs, hidden, outputs = (network.formats.weight.decode(w) for w in Model.initial(network).weights)
+    assert np.var(hidden) == pytest.approx(variance, rel=0.05)  # of 8,192 weights
+    assert np.var(inputs) == pytest.approx(2 / 8 if first == "relu" else 2 / 40, rel=0.08)
+    assert np.var(outputs) == pytest.approx(2 / 264, rel=0.1)
 
 
 def test_initial_is_deterministic() -> None:

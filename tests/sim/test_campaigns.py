@@ -43,6 +43,7 @@ def test_harmed_frames_cuts_and_garbage_change_nothing() -> None:
     assert len(footprints) == 2
 
 
+@pytest.mark.nightly
 def test_a_few_seconds_of_everything() -> None:
     for build in BUILDS:  # compiled beforehand, or that takes all the time
         open_link(build).close()

@@ -180,23 +180,23 @@ def test_a_board_warns_and_its_history_has_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("activation", "lr", "said"),
+    ("activation", "hidden", "lr", "said"),
     [
-        ("sigmoid", 2**-5, r"\d+% of the deltas of layer 1 round to 0 \(12 bits \(11 fraction\)\)"),
-        ("relu", 2**-2, r"\d+ of 32 neurons of layer \d are dead"),
-        ("relu", "auto", None),
+        ("sigmoid", 8, 2**-3, r"\d+% of the deltas of layer 1 round to 0 \(12 bits \(11 fraction\)\)"),
+        ("relu", 6, 2**-2, r"\d+ of 32 neurons of layer \d are dead"),
+        ("relu", 6, "auto", None),
     ],
     ids=["vanishing deltas", "dead neurons", "all is well"],
 )
-def test_deep_networks(activation: Activation, lr: Rates, said: str | None) -> None:
+def test_deep_networks(activation: Activation, hidden: int, lr: Rates, said: str | None) -> None:
     """As trainings fail in earnest: deltas that vanish on their way back, ReLUs that a large rate kills."""
     network = Network(
         features=7,
         classes=3,
-        layers=(8, *(32,) * 6, 4),
-        out_degree=(*(16,) * 6, 2),
-        lanes=(4, *(16,) * 6),
-        activations=(activation,) * 6 + ("sigmoid",),
+        layers=(8, *(32,) * hidden, 4),
+        out_degree=(*(16,) * hidden, 2),
+        lanes=(4, *(16,) * hidden),
+        activations=(activation,) * hidden + ("sigmoid",),
     )
     with Accelerator(Emulator(Build(network=network), reference=NativeReference)) as board, warnings.catch_warnings():
         warnings.simplefilter("ignore", LearningWarning)
@@ -206,6 +206,21 @@ def test_deep_networks(activation: Activation, lr: Rates, said: str | None) -> N
     else:
         assert any(re.match(said, warning) for warning in found), found
         assert "nothing was learned beyond it" in found[0]
+
+
+def test_four_hidden_layers_of_sigmoids_learn() -> None:
+    """With Glorot's first weights they answer one class alone."""
+    network = Network(
+        features=7,
+        classes=3,
+        layers=(8, 32, 32, 32, 32, 4),
+        out_degree=(16, 16, 16, 16, 2),
+        lanes=(4, 16, 16, 16, 16),
+        activations=("sigmoid",) * 5,
+    )
+    with Accelerator(Emulator(Build(network=network), reference=NativeReference)) as board:
+        assert board.fit(X, Y, epochs=6, lr=2**-2).warnings == ()
+        assert board.score(X, Y) > 0.95
 
 
 def test_a_warning_points_to_its_user() -> None:

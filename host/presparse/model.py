@@ -336,7 +336,7 @@ def initial_weights(
     inputs: Inputs | None = None,
 ) -> NDArray[np.float64]:
     """Real normal weights (right, in_degree): He's deviation before ReLU, else Glorot's, twice that between hidden
-    layers of sigmoids, whose slopes of a quarter make signals smaller from layer to layer (decision 45).
+    layers of sigmoids, whose slopes of a quarter make signals smaller from layer to layer (decision 46).
 
     Degrees are those of real neurons: edges from padding features and to padding outputs weigh 0, so
     that padding disturbs nothing before it is trained away. Without `inputs` padding features come last.
@@ -345,9 +345,9 @@ def initial_weights(
     in_degree = left.shape[1] * (network.features / junction.left if is_input else 1)
     out_degree = left.size / junction.left * (network.classes / junction.right if junction.is_output else 1)
     variance = 2 / in_degree if junction.activation == "relu" else 2 / (in_degree + out_degree)
-    if not is_input and not junction.is_output:
-        before = network.junctions[junction.index - 2]
-        variance *= 4 if before.activation == junction.activation == "sigmoid" else 1
+    before = None if is_input else network.junctions[junction.index - 2].activation
+    if before == junction.activation == "sigmoid" and not junction.is_output:
+        variance *= 4
     weights = rng.normal(0.0, np.sqrt(variance), size=left.shape)
     if is_input:
         padding = np.arange(network.features, junction.left) if inputs is None else inputs.padding(junction.left)

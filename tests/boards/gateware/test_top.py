@@ -169,8 +169,8 @@ KINDS = {
     "icesugar-pro": 8.0,
     "arty-a7-35t": 6.119,
 }
-FIRST = ("ulx3s-85f", "icebreaker", "colorlight-i5", "arty-a7-35t")
-"""The others are as one of these is."""
+FIRST = ("ulx3s-85f", "icebreaker", "arty-a7-35t")
+"""One per family; the others are nightly's."""
 
 
 def test_every_kind_is_tried() -> None:
@@ -243,6 +243,7 @@ def test_answers_blinks_and_resets(name: str) -> None:
     simulator.run()
 
 
+@pytest.mark.nightly
 def test_it_tests_its_sdram() -> None:
     """At start-up, and tells by IDENTIFY when it is ready, and in which phase it is read."""
     real = find_board("ulx3s-85f")

@@ -83,7 +83,6 @@ def test_new_takes_a_table_as_people_have_it(shell: Shell, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.nightly
 def test_new_tries_densities_when_asked(shell: Shell, files: Path) -> None:
     file = files / "new.toml"
     tried = shell("new", file, "--data", files / "small.npz", "--try", "--json")

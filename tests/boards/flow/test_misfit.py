@@ -75,7 +75,6 @@ def test_a_memory_made_of_flip_flops_is_named(tmp_path: Path, monkeypatch: pytes
     assert netlist.flip_flops == netlist.counts["TRELLIS_FF"] >= 32 * 8
 
 
-@pytest.mark.nightly
 def test_a_network_too_large_says_what_is_short_and_what_would_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,7 +243,6 @@ def test_answers_blinks_and_resets(name: str) -> None:
     simulator.run()
 
 
-@pytest.mark.nightly
 def test_it_tests_its_sdram() -> None:
     """At start-up, and tells by IDENTIFY when it is ready, and in which phase it is read."""
     real = find_board("ulx3s-85f")

@@ -186,6 +186,7 @@ class Bar:
 
     def _begin(self, what: str) -> None:
         self._what, self._state, self._began = what, "", time.monotonic()
+        self._right: float | None = None
         self._silent = iter(_SILENT_SECONDS)
         self._patience = next(self._silent)
 
@@ -201,11 +202,16 @@ class Bar:
             say(f"{self._what}: {self._state}")
 
     def follow(self, training: TrainingProgress) -> None:
-        """A training: the samples of all its epochs, and how many are right; before them, those rates are tried on."""
+        """A training: the samples of all its epochs, and how many of the last whole one are right (while there is none,
+        of the first so far); before them, those rates are tried on."""
         if training.epoch == 0:
             self.show(training.samples, training.of, f"trying lr {training.lr:g}")
             return
         right = training.accuracy if training.validation is None else training.validation
+        if training.ended:
+            self._right = right
+        elif self._right is not None:
+            right = self._right  # an epoch that has just begun knows of a few samples only
         self.show(
             (training.epoch - 1) * training.of + training.samples,
             training.epochs * training.of,

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from presparse.history import Progress as TrainingProgress
 from presparse.terminal import output
 from presparse.terminal.output import Bar, bar, drawn, people
 
@@ -99,3 +100,34 @@ def test_a_bar_that_cannot_move_speaks_by_itself(
             if told := capsys.readouterr().err:
                 break
     assert told == "compiling ... 0 s\n"
+
+
+def test_a_training_tells_how_many_of_its_last_whole_epoch_are_right(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few samples of an epoch that has just begun say nothing; of the first epoch there is nothing better."""
+    monkeypatch.setattr(output, "_LINE_SECONDS", 0.0)
+    shown = Bar(Progress(console=people, disable=True), "training")
+
+    def told(epoch: int, samples: int, accuracy: float, validation: float | None = None) -> str:
+        shown.follow(
+            TrainingProgress(
+                epoch=epoch,
+                epochs=3,
+                samples=samples,
+                of=100,
+                samples_per_second=50.0,
+                lr=0.25,
+                accuracy=accuracy,
+                validation=validation,
+            )
+        )
+        return capsys.readouterr().err.strip().rpartition(", ")[2]
+
+    assert told(1, 40, 0.5) == "50.0% right"
+    assert told(1, 100, 0.7, validation=0.75) == "75.0% right"
+    assert told(2, 1, 0.0) == "75.0% right"
+    assert told(2, 60, 0.9) == "75.0% right"
+    assert told(2, 100, 0.9) == "90.0% right"
+    shown.restart("another training")
+    assert told(1, 10, 0.1) == "10.0% right"

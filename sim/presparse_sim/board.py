@@ -71,11 +71,12 @@ class SimulatedBoard:
         if (sdram_faults is not None or sdram_late) and design.sdram is None:
             raise ArgumentError("sdram_faults or sdram_late are given, and this design has no SDRAM; leave them out")
         self.clock_hz = checked_number("clock_hz", clock_hz, 1.0, MOST_CLOCK_HZ)
+        files = output_file(trace), output_file(coverage)  # before a compile
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
         )
         self._lock = threading.RLock()  # native code does not notice that another thread closes it
-        self._handle: int | None = self._library.board_open(output_file(trace), output_file(coverage))
+        self._handle: int | None = self._library.board_open(*files)
         self._library.board_stall(self._handle, stall, seed)
         if design.sdram is not None:
             self._library.board_sdram(self._handle, ctypes.byref(native_chip(design.sdram, late=sdram_late)))

@@ -103,10 +103,11 @@ class SimulatedCore:
         design = design or core_design(build)
         if netlist is not None:
             design = netlist_design(design, build, netlist)
+        files = output_file(trace), output_file(coverage)  # before a compile
         self._library = _declare(
             load_library(design, trace=trace is not None, coverage=coverage is not None, progress=progress)
         )
-        self._handle: int | None = self._library.core_open(_shape(build), output_file(trace), output_file(coverage))
+        self._handle: int | None = self._library.core_open(_shape(build), *files)
 
     def load(self, parameters: Parameters, *, stalls: Stalls = NO_STALLS) -> None:
         """Write every edge and bias. The pipeline must be drained (it is after `flush`), else DesignFault."""

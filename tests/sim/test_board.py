@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from presparse.reference.pytorch import Reference
 from presparse_sim.board import SimulatedBoard, open_link
 from presparse_sim.chips.sdram import SdramFaults
 from presparse_sim.design import simulated_sdram
-from presparse_sim.errors import DesignFault
+from presparse_sim.errors import DesignFault, SimulationError
 from tests.networks import random_model
 from tests.sim.stand_ins import echo_design, impatient_design, small_build
 
@@ -148,3 +149,10 @@ def test_a_half_sent_record_leaves_no_trace() -> None:
         session = Session(lambda: board, build)
         scores = np.concatenate([session.feed(samples), session.flush()])
         np.testing.assert_array_equal(scores, expected, err_msg=f"after {sent} bytes")
+
+
+def test_a_trace_that_cannot_be_written_is_refused_before_a_compile(tmp_path: Path) -> None:
+    stages: list[str] = []
+    with pytest.raises(SimulationError, match="cannot be written"):
+        SimulatedBoard(echo_design(), trace=tmp_path / "no" / "run.vcd", progress=stages.append)
+    assert stages == []

@@ -85,7 +85,7 @@ def bounded_looks(follow: Callable[[Session], RunState]) -> Callable[[Session], 
     def counted(session: Session) -> RunState:
         nonlocal looks
         looks += 1
-        if looks > 5000:
+        if looks > 500:
             raise EndlessWait
         return follow(session)
 

@@ -217,7 +217,8 @@ def test_trace(tmp_path: Path, rng: np.random.Generator) -> None:
     build = small_build()
     path = tmp_path / "run.vcd"
     samples = random_samples(rng, build, 3)
-    with SimulatedCore(build, design=checksum_design(build), trace=path) as traced:
+    design = replace(checksum_design(build), optimization="-O0")  # soon compiled
+    with SimulatedCore(build, design=design, trace=path) as traced:
         scores = np.concatenate([traced.run(samples), traced.flush()])
         cycles = traced.cycles
     expected = Checksum(build, np.zeros(8, dtype=np.int64))
@@ -229,6 +230,9 @@ def test_trace(tmp_path: Path, rng: np.random.Generator) -> None:
 
 
 def test_a_trace_that_cannot_be_written(tmp_path: Path) -> None:
+    """It is said before a compile, which takes long."""
     build = small_build()
+    stages: list[str] = []
     with pytest.raises(SimulationError, match="cannot be written"):
-        SimulatedCore(build, design=checksum_design(build), trace=tmp_path / "no" / "run.vcd")
+        SimulatedCore(build, design=checksum_design(build), trace=tmp_path / "no" / "run.vcd", progress=stages.append)
+    assert stages == []

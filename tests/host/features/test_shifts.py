@@ -91,8 +91,13 @@ def test_epochs_seeds_and_many_images() -> None:
 @pytest.mark.parametrize("scale", ["overall", "per feature"])
 @pytest.mark.parametrize(
     ("build", "device"),
-    [(PLAIN, "emulator:c"), (COMPRESSED, "emulator:c"), pytest.param(STORE, "sim", marks=pytest.mark.slow)],
-    ids=["plain", "compressed", "store"],
+    [
+        (PLAIN, "emulator:c"),
+        (COMPRESSED, "emulator:c"),
+        (STORE, "emulator:c"),
+        pytest.param(STORE, "sim", marks=[pytest.mark.slow, pytest.mark.nightly]),  # which is fed as by any training
+    ],
+    ids=["plain", "compressed", "store", "simulated"],
 )
 def test_boards_learn_the_images_of_each_epoch(build: Build, device: str, scale: Scaling) -> None:
     """As somebody does who moves them and gives them to the emulator, epoch by epoch, in the orders of `fit`; a board

@@ -552,7 +552,7 @@ def test_a_frame_beyond_the_window_spares_the_payload_whose_slot_it_would_have()
     Bench().run(test)
 
 
-@pytest.mark.parametrize("window", [1, 2, 8])
+@pytest.mark.parametrize("window", [1, 8, pytest.param(2, marks=pytest.mark.nightly)])
 def test_other_windows(window: int) -> None:
     """IDENTIFY says it; as many requests wait, one more is dropped; as many answers are kept, no more."""
 
